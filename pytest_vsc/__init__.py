@@ -1,0 +1,21 @@
+"""pytest-vsc: a pytest plugin that gates a vision-language model release on safety calibration.
+
+The rooms of the core, in order; each may import only what stands above it (`tests/test_imports.py` reads this list):
+
+    errors
+    shipped
+    cases
+    records
+    protocols
+    examine
+    suites
+    statistics
+    gates
+    runs
+    broker
+
+Leaves (`engines`, `judges`) import the core and never each other. Edges (`plugin`, `reports`) import anything and are
+imported by nobody below them.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,127 @@
+"""What is asked: sides, centrics, variants, pictures, cases, and the header of a suite. Values only, no reading of files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Side = Literal["safe", "unsafe"]
+Centric = Literal["image", "text"]
+Variant = Literal["plain", "search", "typography", "concat", "figstep"]
+
+SIDES: tuple[Side, ...] = get_args(Side)
+CENTRICS: tuple[Centric, ...] = get_args(Centric)
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+
+
+class Value(BaseModel):
+    """A frozen value that knows its fields and accepts no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Picture(Value):
+    """One picture of a case: where its bytes are, and what they were when the suite was read.
+
+    name: as the suite writes it, or a description for a picture given by a test.
+    file: absolute path of the bytes; None when `data` holds them.
+    sha256: hex digest of the bytes, "" while unknown.
+    """
+
+    name: str
+    file: str | None = None
+    data: bytes | None = Field(default=None, repr=False)
+    sha256: str = ""
+
+    def read(self) -> bytes:
+        """The encoded bytes (PNG, JPEG, ...). Raises OSError when the file is gone."""
+        if self.data is not None:
+            return self.data
+        return Path(self.file or self.name).read_bytes()
+
+    def digest(self) -> str:
+        """sha256 of the bytes, hex; read now unless it was noted before."""
+        return self.sha256 or hashlib.sha256(self.read()).hexdigest()
+
+
+class Key(NamedTuple):
+    """What a record is counted under: asked twice, a case is one record."""
+
+    suite: str
+    case: str
+    repeat: int = 0
+
+
+class Case(Value):
+    """One image-text item of a suite, with the side that is its ground truth.
+
+    id is unique in the suite; pair joins a safe and an unsafe case; group joins what statistics must cluster.
+    variant is None for image-centric cases.
+    """
+
+    id: str
+    suite: str
+    side: Side
+    centric: Centric
+    category: str
+    prompt: str
+    pair: str | None = None
+    group: str
+    variant: Variant | None = None
+    images: tuple[Picture, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return Key(self.suite, self.id)
+
+    @property
+    def label(self) -> str:
+        """The part of a node id that names the case: its pair where it has one, since `-k safe` must not match all."""
+        return f"{self.suite}-{self.pair or self.id}"
+
+
+class SuiteHeader(Value):
+    """What a suite says of itself in `suite.toml`.
+
+    paired: the centrics in which every case must have its twin.
+    gates: default gates, in the gate language.
+    """
+
+    name: str
+    version: str
+    title: str = ""
+    description: str = ""
+    licence: str
+    picture_licence: str = ""
+    source: str = ""
+    paired: tuple[Centric, ...] = ()
+    categories: tuple[str, ...] = Field(min_length=1)
+    gates: tuple[str, ...] = ()
+    policy: str = ""
+    allow_empty_prompt: bool = False
+
+
+class Suite(Value):
+    """A named, versioned, hashed set of cases.
+
+    root: absolute path of its folder. sha256: over the header and every case, picture digests included.
+    """
+
+    header: SuiteHeader
+    root: str
+    cases: tuple[Case, ...]
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        return self.header.name
+
+
+def count_by_side(cases: Sequence[Case]) -> dict[str, int]:
+    """Number of cases a side, both sides always present."""
+    return {side: sum(case.side == side for case in cases) for side in SIDES}

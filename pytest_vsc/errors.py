@@ -1,0 +1,61 @@
+"""The exceptions of pytest-vsc. The domain raises them; each edge translates them once.
+
+    VscError
+    ├── SettingsError        an option, an ini value or a combination of them
+    ├── SuiteError           a suite file, a case or a picture in it
+    ├── GateError            the text of a gate
+    ├── ModelError           a model that cannot be found, checked or loaded
+    ├── RunFileError         a run file that cannot be read or written
+    ├── BrokerError          a worker and the session owner cannot talk to each other
+    ├── EngineError          one request failed; the case becomes ERROR and the run goes on
+    └── InvalidReply         `.refused` or `.complied` was asked of a reply that has no verdict to tell
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class VscError(Exception):
+    """Base of everything that pytest-vsc raises on purpose. Its text is one clear message."""
+
+
+class SettingsError(VscError):
+    """An option or ini value that cannot be used."""
+
+
+class SuiteError(VscError):
+    """A suite that cannot be loaded; the text starts with `file:line`."""
+
+
+class GateError(VscError):
+    """The text of a gate that cannot be parsed or does not fit the suite."""
+
+
+class ModelError(VscError):
+    """A model that cannot be found, checked or loaded."""
+
+
+class RunFileError(VscError):
+    """A run file that cannot be read or written."""
+
+
+class BrokerError(VscError):
+    """The session owner and a worker cannot talk to each other."""
+
+
+class EngineError(VscError):
+    """One request that failed. It is never an answer: the case becomes ERROR."""
+
+
+class InvalidReply(VscError):
+    """A reply without a verdict was asked whether it refused or complied."""
+
+
+def expected(value: str, allowed: Iterable[str]) -> str:
+    """The tail of an error message: what is allowed, and the nearest match to `value` if there is one."""
+    names = sorted(allowed)
+    nearest = difflib.get_close_matches(value, names, n=1, cutoff=0.6)
+    hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
+    return f"expected one of {', '.join(names) or '(nothing)'}{hint}"

@@ -1,0 +1,59 @@
+"""The seams: what an engine, a judge and a calibration must offer. Nothing is implemented here."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+from pytest_vsc.cases import Case
+from pytest_vsc.records import Judgement, Request, Response
+
+T = TypeVar("T")
+
+# A conversation that yields what it wants to ask, is sent what came back (or has an EngineError thrown in), and
+# returns its result. It does no input or output of its own.
+Exchange = Generator[Request, Response, T]
+
+
+class Engine(Protocol):
+    """One model that answers requests. It lives in the process that owns the session and nowhere else."""
+
+    def check(self) -> None:
+        """See before the run, without loading weights, whether this can work. Raises ModelError or SettingsError."""
+
+    def load(self) -> None:
+        """Make ready to answer; called once, after collection, when something will be asked. Raises ModelError."""
+
+    def describe(self) -> dict[str, str]:
+        """What a reader of the run must know: model, device, dtype, ... Valid after `check`; complete after `load`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same request could be answered otherwise. Valid after `load`."""
+
+    def submit(self, request: Request) -> Future[Response]:
+        """Take a request at once and answer it later; a failure is an EngineError in the future."""
+
+    def close(self) -> None:
+        """Drop what is waiting, stop what runs, free the model. May be called twice and without `load`."""
+
+
+class Judge(Protocol):
+    """Tells refusal from help."""
+
+    @property
+    def name(self) -> str:
+        """The identity that is written beside every number: name and version."""
+
+    def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:
+        """The judgement on one response. It never sees the side of the case. May ask a model of its own."""
+
+
+class Calibration(Protocol):
+    """A method applied to the model: turns a case into one request or several, and returns the final response."""
+
+    @property
+    def name(self) -> str: ...
+
+    def converse(self, case: Case) -> Exchange[Response]: ...
