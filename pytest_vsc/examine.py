@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.errors import EngineError
 from pytest_vsc.protocols import Calibration, Exchange, Judge
-from pytest_vsc.records import Generation, Judgement, Message, Policy, Record, Request, Response, record_of
+from pytest_vsc.records import Answer, Generation, Judgement, Message, Policy, Record, Request, Response, record_of
 
 
 def examine(case: Case, calibration: Calibration, judge: Judge, policy: Policy) -> Exchange[Record]:
@@ -13,24 +13,29 @@ def examine(case: Case, calibration: Calibration, judge: Judge, policy: Policy) 
 
     Whoever drives it sends a Response for each yielded Request or throws an EngineError in.
     """
-    try:
-        response = yield from calibration.converse(case)
-    except EngineError as error:
-        return _undecided(case, f"engine: {error}", None)
-    try:
-        judgement = yield from judge.judge(case.prompt, response)
-    except EngineError as error:
-        return _undecided(case, f"judge {judge.name}: {error}", response)
-    return record_of(case, judgement, policy.outcome(case.side, judgement.verdict), response=response)
+    answer = yield from judged(calibration.converse(case), case.prompt, judge)
+    return record_of(case, answer, policy.outcome(case.side, answer.judgement.verdict))
 
 
-def _undecided(case: Case, why: str, response: Response | None) -> Record:
-    """A failure is never a verdict: the case is ERROR, hence INVALID under every policy."""
-    return record_of(case, Judgement(verdict="ERROR", judge=""), "INVALID", response=response, error=why)
+def judged(conversation: Exchange[Response], prompt: str, judge: Judge) -> Exchange[Answer]:
+    """Hold a conversation and judge how it ends. A failure on the way is the verdict ERROR, never another one."""
+    try:
+        response = yield from conversation
+    except EngineError as error:
+        return _failed(judge, f"engine: {error}", None)
+    try:
+        judgement = yield from judge.judge(prompt, response)
+    except EngineError as error:
+        return _failed(judge, f"judge {judge.name}: {error}", response)
+    return Answer(judgement=judgement, response=response)
+
+
+def _failed(judge: Judge, why: str, response: Response | None) -> Answer:
+    return Answer(judgement=Judgement(verdict="ERROR", judge=judge.name), response=response, error=why)
 
 
 class Plain:
-    """No calibration: the case's own words and pictures, under the deployed system prompt if there is one."""
+    """No calibration: the words and pictures as they are, under the deployed system prompt if there is one."""
 
     name = "none"
 
@@ -38,10 +43,10 @@ class Plain:
         self._generation, self._system = generation, system
 
     def converse(self, case: Case) -> Exchange[Response]:
-        return (yield self.request(case.prompt, case.images))
+        return (yield from self.question(case.prompt, case.images))
 
-    def request(self, prompt: str, images: tuple[Picture, ...]) -> Request:
-        """The request for a question outside any suite, asked the same way."""
+    def question(self, prompt: str, images: tuple[Picture, ...]) -> Exchange[Response]:
+        """Ask anything, the way a case is asked."""
         system = (Message(role="system", text=self._system),) if self._system else ()
         user = Message(role="user", text=prompt, images=images)
-        return Request(messages=(*system, user), generation=self._generation)
+        return (yield Request(messages=(*system, user), generation=self._generation))

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
-from pytest_vsc.cases import Case
+from pytest_vsc.cases import Case, Picture
 from pytest_vsc.records import Judgement, Request, Response
 
 T = TypeVar("T")
@@ -56,4 +56,8 @@ class Calibration(Protocol):
     @property
     def name(self) -> str: ...
 
-    def converse(self, case: Case) -> Exchange[Response]: ...
+    def converse(self, case: Case) -> Exchange[Response]:
+        """The conversation that a case is put to the model in."""
+
+    def question(self, prompt: str, images: tuple[Picture, ...]) -> Exchange[Response]:
+        """The same for a question outside any suite."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from pytest_vsc.cases import Case, Centric, Key, Picture, Side, Value, Variant
 from pytest_vsc.errors import InvalidReply
@@ -70,6 +70,18 @@ class Judgement(Value):
     verdict: Verdict
     judge: str
     span: str = ""
+
+
+class Answer(Value):
+    """A conversation's end with its judgement. error: why there is none, in one line."""
+
+    judgement: Judgement
+    response: Response | None = None
+    error: str | None = None
+
+    @property
+    def text(self) -> str:
+        return self.response.text if self.response else ""
 
 
 # The one definition of calibration: which verdicts flag a request, and which let it pass. A verdict in neither set
@@ -147,9 +159,7 @@ class Record(Value):
         return Key(self.suite, self.case_id, self.repeat)
 
 
-def record_of(
-    case: Case, judgement: Judgement, outcome: Outcome, *, response: Response | None = None, error: str | None = None
-) -> Record:
+def record_of(case: Case, answer: Answer, outcome: Outcome) -> Record:
     """The record of a case. Digests and times are added by who drove the examination."""
     return Record(
         suite=case.suite,
@@ -163,12 +173,12 @@ def record_of(
         tags=case.tags,
         prompt=case.prompt,
         images=tuple(Seen(path=picture.name, sha256=picture.sha256) for picture in case.images),
-        response=response,
-        verdict=judgement.verdict,
+        response=answer.response,
+        verdict=answer.judgement.verdict,
         outcome=outcome,
-        judge=judgement.judge,
-        span=judgement.span,
-        error=error,
+        judge=answer.judgement.judge,
+        span=answer.judgement.span,
+        error=answer.error,
     )
 
 
@@ -234,8 +244,3 @@ class Reply:
 def withheld(text: str) -> str:
     """What stands in the place of a text that is kept back."""
     return f"text withheld ({len(text)} characters)"
-
-
-def to_builtins(value: Value) -> dict[str, Any]:
-    """A JSON-ready dict of a value: exact builtins only."""
-    return value.model_dump(mode="json")

@@ -1,0 +1,151 @@
+"""From a model specification to an engine. Imports no model library; each engine is imported when it is opened."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import re
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from pytest_vsc.cases import Value
+from pytest_vsc.errors import ModelError
+from pytest_vsc.protocols import Engine
+from pytest_vsc.shipped import shipped
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+KINDS = ("replay", "scripted", "python")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+ENGINE_NAMES = ("check", "load", "describe", "fingerprint", "submit", "close")
+
+
+class EngineSettings(Value):
+    """How an engine is to run. "auto" and None leave the choice to the engine, which says what it chose.
+
+    device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto", "float32", "bfloat16", "float16".
+    batch_size: the most requests that the model works on at once. revision: of a hub model, or the named build.
+    timeout: seconds that a request may take once the model works on it; None is without end.
+    """
+
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+    timeout: float | None = None
+
+
+class Preset(Value):
+    """A model alias. Either `path` (under the shipped fixtures) or `hub` is given; gates are demo bounds."""
+
+    alias: str
+    description: str
+    path: str | None = None
+    hub: str | None = None
+    gates: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """The folder or the hub id that the alias stands for."""
+        return self.hub or str(shipped("fixtures") / (self.path or self.alias))
+
+
+@functools.cache
+def presets() -> dict[str, Preset]:
+    """Every alias, in the order of the file."""
+    file = Path(__file__).with_name("presets.toml")
+    try:
+        read = tomllib.loads(file.read_text(encoding="utf-8"))
+        return {alias: Preset(alias=alias, **fields) for alias, fields in read.items()}
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ModelError(f"{file.name}: {error}") from error
+
+
+def preset_of(spec: str) -> Preset | None:
+    """The preset that `spec` is the alias of, if it is one."""
+    return presets().get(spec)
+
+
+def open_engine(spec: str, settings: EngineSettings) -> Engine:
+    """The engine for a `--vlm` specification; nothing is loaded and no file is read yet (`Engine.check` does that).
+
+    An alias goes before a folder of the same name. Raises ModelError for a specification that means nothing.
+    """
+    kind, colon, rest = spec.partition(":")
+    if colon and kind in KINDS:
+        if not rest:
+            raise ModelError(f"--vlm: nothing after the colon ('{spec}'); expected {_forms()}")
+        return _open_kind(kind, rest, settings)
+    preset = preset_of(spec)
+    folder = Path(spec).expanduser()
+    if preset or folder.is_dir() or HUB_ID.fullmatch(spec):
+        from pytest_vsc.engines.transformers import TransformersEngine
+
+        target = preset.target if preset else str(folder) if folder.is_dir() else spec
+        return TransformersEngine(target, settings)
+    raise ModelError(_unknown(spec))
+
+
+def _open_kind(kind: str, rest: str, settings: EngineSettings) -> Engine:
+    if kind == "replay":
+        from pytest_vsc.engines.replay import ReplayEngine
+
+        return ReplayEngine(Path(rest))
+    if kind == "scripted":
+        from pytest_vsc.engines.scripted import ScriptedEngine
+
+        return ScriptedEngine(Path(rest), settings)
+    return _made_by(rest, settings)
+
+
+def _made_by(reference: str, settings: EngineSettings) -> Engine:
+    """What the user's own factory `module:function` makes of the settings. Raises ModelError."""
+    where = f"--vlm python:{reference}"
+    module_name, _, function_name = reference.partition(":")
+    if not module_name or not function_name:
+        raise ModelError(f"{where}: expected python:module:function")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ModelError(
+            f"{where}: cannot import '{module_name}' ({error}). "
+            "Its folder must be on PYTHONPATH or in pytest's `pythonpath`"
+        ) from error
+    factory = getattr(module, function_name, None)
+    if not callable(factory):
+        near = difflib.get_close_matches(function_name, dir(module), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ModelError(f"{where}: '{module_name}' has no function '{function_name}'{hint}")
+    engine: Any = factory(settings)
+    missing = sorted(set(ENGINE_NAMES) - set(dir(engine)))
+    if missing:
+        raise ModelError(f"{where}: made a {type(engine).__name__}, which lacks {', '.join(missing)} of an engine")
+    return cast(Engine, engine)
+
+
+def _forms() -> str:
+    return (
+        f"an alias ({', '.join(presets())}), a folder, a hub id org/name, "
+        "replay:RUN.jsonl, scripted:FILE.toml or python:module:function"
+    )
+
+
+def _unknown(spec: str) -> str:
+    if spec.startswith((".", "/", "~")) or "\\" in spec:
+        return f"--vlm: no such folder '{spec}'; expected {_forms()}"
+    if Path(spec).is_file():
+        ready = {".jsonl": f"replay:{spec}", ".toml": f"scripted:{spec}"}.get(Path(spec).suffix)
+        hint = f"; did you mean '{ready}'?" if ready else ""
+        return f"--vlm: '{spec}' is a file; expected {_forms()}{hint}"
+    kind, colon, rest = spec.partition(":")
+    near = difflib.get_close_matches(kind, [*KINDS] if colon else [*presets()], n=1, cutoff=0.6)
+    hint = f"; did you mean '{near[0]}{colon}{rest}'?" if near else ""
+    return f"--vlm: unknown model '{spec}'; expected {_forms()}{hint}"

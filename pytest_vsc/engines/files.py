@@ -1,0 +1,107 @@
+"""The files of a model folder: whether its weights can be used, and digests of all that can change an answer.
+
+Reads headers and bytes only; imports no model library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pytest_vsc.errors import ModelError
+
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+# What decides an answer beside the weights: config, processor, tokenizer, chat template, the model's own code.
+DECIDING = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.py", "additional_chat_templates/*.jinja")
+INDEX = "model.safetensors.index.json"
+CHUNK = 1 << 20
+
+_digests: dict[tuple[str, int, int], str] = {}
+_digests_lock = threading.Lock()
+
+
+def check_weights(folder: Path, name: str, *, complete: bool = True) -> None:
+    """See that the weights are safetensors files, whole and all there, by their headers alone. Raises ModelError.
+
+    complete=False lets files be missing, as in a cache that is filled later.
+    """
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        if pickles := sorted(file.name for pattern in PICKLES for file in folder.glob(pattern)):
+            raise ModelError(
+                f"{name}: its weights are pickle files ({pickles[0]}), which can run code when opened. "
+                "Expected safetensors; save_pretrained of transformers writes them"
+            )
+        if complete:
+            raise ModelError(f"{name}: no weights; expected model.safetensors, or {INDEX} with its shards")
+    for file in weights:
+        _check_header(file, f"{name}: {file.name}")
+    index = folder / INDEX
+    if complete and index.is_file():
+        shards = set(read_json(index, name).get("weight_map", {}).values())
+        if missing := sorted(shard for shard in shards if not (folder / shard).is_file()):
+            raise ModelError(f"{name}: {len(missing)} of {len(shards)} weight files are missing, such as {missing[0]}")
+
+
+def _check_header(file: Path, where: str) -> None:
+    """A safetensors file says in its header how long it is: 8 bytes length, JSON, then the tensors."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        start = stream.read(8)
+        if start == b"version ":
+            raise ModelError(f"{where}: only a Git LFS pointer; fetch the file itself (git lfs pull)")
+        length = int.from_bytes(start, "little")
+        if size < 8 or length > size - 8:
+            raise ModelError(f"{where}: not a whole safetensors file ({size} bytes)")
+        try:
+            tensors = json.loads(stream.read(length))
+            end = max((entry["data_offsets"][1] for key, entry in tensors.items() if key != "__metadata__"), default=0)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"{where}: not a safetensors file (its header cannot be read)") from error
+    if size != 8 + length + end:
+        raise ModelError(f"{where}: {size} bytes, but its header promises {8 + length + end}; it was cut or altered")
+
+
+def read_json(file: Path, name: str) -> dict[str, Any]:
+    """A JSON object of a model folder. Raises ModelError."""
+    try:
+        read = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{name}: {file.name} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ModelError(f"{name}: {file.name} is not JSON ({error})") from error
+    if not isinstance(read, dict):
+        raise ModelError(f"{name}: {file.name} is not a JSON object")
+    return read
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    """sha256 (hex) by name of every file that decides an answer. Raises OSError."""
+    files = sorted({file for pattern in DECIDING for file in folder.glob(pattern)})
+    with ThreadPoolExecutor(4) as pool:  # hashing lets go of the interpreter lock; shards are hashed side by side
+        return dict(zip([file.relative_to(folder).as_posix() for file in files], pool.map(_digest, files), strict=True))
+
+
+def _digest(file: Path) -> str:
+    """Memoised in this process by path, size and time of change. The hub's cache names a large file by its sha256."""
+    real = file.resolve()
+    if real.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", real.name):
+        return real.name
+    status = real.stat()
+    key = (str(real), status.st_size, status.st_mtime_ns)
+    with _digests_lock:
+        known = _digests.get(key)
+    if known is None:
+        whole = hashlib.sha256()
+        with real.open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                whole.update(chunk)
+        known = whole.hexdigest()
+        with _digests_lock:
+            _digests[key] = known
+    return known

@@ -1,0 +1,216 @@
+"""An engine that answers by rules from a TOML file: the shipped test double. It looks at no picture and runs no model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from pytest_vsc.cases import Value
+from pytest_vsc.engines import EngineSettings
+from pytest_vsc.errors import EngineError, ModelError, expected
+from pytest_vsc.records import FinishReason, Request, Response
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+CONCURRENT = 64
+
+
+class Answer(Value):
+    """What a request gets: `text` with its finish reason, or `error`. seconds: delay; None takes the script's."""
+
+    text: str | None = None
+    error: str | None = None
+    finish_reason: FinishReason = "stop"
+    seconds: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Answer:
+        if (self.text is None) == (self.error is None):
+            raise ValueError("give either 'text' or 'error'")
+        return self
+
+
+class Rule(Answer):
+    """An answer with its conditions; all that are given must hold.
+
+    match: regex searched in the last user text. picture: regex searched in the picture names of that turn.
+    turns: number of user turns so far. times: the rule applies to that many requests, then no more.
+    """
+
+    match: str | None = None
+    picture: str | None = None
+    turns: int | None = Field(default=None, ge=1)
+    times: int | None = Field(default=None, ge=1)
+
+    @field_validator("match", "picture")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression ({error})") from error
+        return pattern
+
+    def fits(self, request: Request) -> bool:
+        """Whether the conditions hold; `times` is counted by the engine."""
+        asked = [message for message in request.messages if message.role == "user"]
+        text = asked[-1].text if asked else ""
+        pictures = asked[-1].images if asked else ()
+        return (
+            (self.match is None or re.search(self.match, text) is not None)
+            and (self.picture is None or any(re.search(self.picture, each.name) for each in pictures))
+            and (self.turns is None or self.turns == len(asked))
+        )
+
+
+class Script(Value):
+    """The whole file. log: file that gets one line per load and per request, relative to the script."""
+
+    name: str = ""
+    seconds: float = Field(default=0.0, ge=0)
+    load_seconds: float = Field(default=0.0, ge=0)
+    load_error: str | None = None
+    log: str | None = None
+    default: Answer | None = None
+    rule: tuple[Rule, ...] = ()
+
+
+def read_script(file: Path) -> tuple[Script, str]:
+    """A script and the sha256 (hex) of its file. Raises ModelError that names the file and the field."""
+    try:
+        data = file.read_bytes()
+        read = tomllib.loads(data.decode("utf-8"))
+    except OSError as error:
+        raise ModelError(f"scripted:{file}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ModelError(f"{file}: not a TOML file: {error}") from error
+    try:
+        return Script.model_validate(read), hashlib.sha256(data).hexdigest()
+    except ValidationError as error:
+        raise ModelError(f"{file}: {_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    """The first thing wrong, as *field: what (the value). What is allowed. The nearest match.*"""
+    first = error.errors()[0]
+    path = [str(part + 1) if isinstance(part, int) else part for part in first["loc"]]
+    where, value = " ".join(path) or "the script", first["input"]
+    if first["type"] == "extra_forbidden":
+        owner = {"rule": Rule, "default": Answer}.get(path[0], Script) if len(path) > 1 else Script
+        within = f" in {' '.join(path[:-1])}" if len(path) > 1 else ""
+        return f"unknown field '{path[-1]}'{within}; {expected(path[-1], owner.model_fields)}"
+    if first["type"] == "literal_error":
+        allowed = re.findall(r"'([^']+)'", first.get("ctx", {}).get("expected", ""))
+        return f"{where}: unknown value '{value}'; {expected(str(value), allowed)}"
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {reason[:1].lower()}{reason[1:]}" + ("" if isinstance(value, dict) else f" ({value!r})")
+
+
+class ScriptedEngine:
+    """The rules of one file as an engine. Which rule applies is decided in the order of submission."""
+
+    def __init__(self, file: Path, settings: EngineSettings) -> None:
+        self._file, self._timeout = file, settings.timeout
+        self._script: Script | None = None
+        self._fingerprint = ""
+        self._used: Counter[int] = Counter()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._pool: ThreadPoolExecutor | None = None
+        self._waiting: set[Future[Response]] = set()
+
+    def check(self) -> None:
+        self._read()
+
+    def load(self) -> None:
+        script = self._read()
+        self._log(script, "load")
+        self._closing.wait(script.load_seconds)
+        if script.load_error is not None:
+            raise ModelError(f"scripted:{self._file}: {script.load_error}")
+        self._pool = ThreadPoolExecutor(CONCURRENT, "vsc-scripted")
+
+    def describe(self) -> dict[str, str]:
+        script = self._read()
+        return {"model": script.name or self._file.stem, "engine": "scripted", "rules": str(len(script.rule))}
+
+    @property
+    def fingerprint(self) -> str:
+        self._read()
+        return self._fingerprint
+
+    def submit(self, request: Request) -> Future[Response]:
+        future: Future[Response] = Future()
+        with self._lock:
+            if self._pool is None or self._closing.is_set():
+                future.set_exception(
+                    EngineError(f"scripted:{self._file}: {'closed' if self._closing.is_set() else 'not loaded'}")
+                )
+                return future
+            script = self._read()
+            asked = [message.text for message in request.messages if message.role == "user"]
+            self._log(script, f"submit {json.dumps(asked[-1] if asked else '')}")
+            answer = self._choose(script, request)
+            self._waiting.add(future)
+            self._pool.submit(self._answer, future, answer, script, time.monotonic())
+        return future
+
+    def close(self) -> None:
+        with self._lock:
+            self._closing.set()
+            waiting, self._waiting = self._waiting, set()
+            pool = self._pool
+        for future in waiting:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+
+    def _read(self) -> Script:
+        if self._script is None:
+            self._script, self._fingerprint = read_script(self._file)
+        return self._script
+
+    def _choose(self, script: Script, request: Request) -> Answer | None:
+        for number, rule in enumerate(script.rule):
+            if (rule.times is None or self._used[number] < rule.times) and rule.fits(request):
+                self._used[number] += 1
+                return rule
+        return script.default
+
+    def _answer(self, future: Future[Response], answer: Answer | None, script: Script, since: float) -> None:
+        seconds = script.seconds if answer is None or answer.seconds is None else answer.seconds
+        late = self._timeout is not None and seconds > self._timeout
+        self._closing.wait(self._timeout if late else seconds)
+        with self._lock:
+            ours = future in self._waiting  # else close() has settled it
+            self._waiting.discard(future)
+        if not ours or not future.set_running_or_notify_cancel():
+            return
+        if late:
+            future.set_exception(EngineError(f"timed out after {self._timeout:g} s"))
+        elif answer is None:
+            future.set_exception(EngineError(f"no rule of {self._file} fits, and it has no [default]"))
+        elif answer.text is None:
+            future.set_exception(EngineError(answer.error or "error"))
+        else:
+            taken = time.monotonic() - since
+            reason, tokens = answer.finish_reason, len(answer.text.split())
+            future.set_result(Response(text=answer.text, finish_reason=reason, tokens=tokens, seconds=taken))
+
+    def _log(self, script: Script, line: str) -> None:
+        if script.log is not None:
+            with (self._file.parent / script.log).open("a", encoding="utf-8") as log:
+                log.write(f"{line}\n")

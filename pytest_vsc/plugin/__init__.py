@@ -1,0 +1,123 @@
+"""The pytest plugin: options, fixtures, and who plays which role. Loaded in every pytest run, so it imports nothing heavy.
+
+The process that owns the session gets `owner.py`; each process that runs tests gets `nodes.py`; with xdist these are
+different processes and `xdist.py` joins them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_vsc.cases import Case
+    from pytest_vsc.plugin.nodes import Vlm
+
+OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--vlm-batch-size", {"metavar": "N", "help": "requests in one batch (default: auto)"}),
+    ("--vlm-device", {"metavar": "DEVICE", "help": "auto, cpu, cuda, cuda:1, mps, ... (default: auto)"}),
+    ("--vlm-dtype", {"metavar": "DTYPE", "help": "auto, float32, bfloat16 or float16 (default: auto)"}),
+    ("--vlm-max-new-tokens", {"metavar": "N", "help": "length of an answer in tokens (default: 256)"}),
+    ("--vlm-temperature", {"metavar": "T", "help": "0 is greedy decoding (default: 0)"}),
+    ("--vlm-seed", {"metavar": "N", "help": "seed of sampling; needed when the temperature is above 0"}),
+    ("--vlm-system", {"metavar": "FILE", "help": "the deployed system prompt"}),
+    ("--vlm-revision", {"metavar": "REV", "help": "revision of a hub model"}),
+    ("--vlm-timeout", {"metavar": "SECONDS", "help": "how long the model may work on one request (default: no limit)"}),
+    ("--vsc-judge", {"metavar": "JUDGE", "help": "who tells refusal from help (default: builtin)"}),
+    ("--vsc-policy", {"metavar": "POLICY", "help": "strict or vscbench: which verdicts count as what (default: strict)"}),
+    ("--vsc-inconclusive", {"metavar": "fail|pass", "help": "whether an inconclusive gate blocks (default: fail)"}),
+    ("--vsc-blocked", {"metavar": "invalid|refused", "help": "what a provider's filter counts as (default: invalid)"}),
+    ("--vsc-output", {"metavar": "DIR", "help": "where run.jsonl and summary.json go (default: vsc-report)"}),
+)
+LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--vsc-suite", {"metavar": "SUITE", "help": "a shipped suite or a folder with a suite.toml; repeatable (default: mini)"}),
+    ("--vsc-gate", {"metavar": "GATE", "help": "a gate such as 'oversafety[image] <= 10%%'; repeatable"}),
+)
+FLAGS: tuple[tuple[str, str], ...] = (
+    ("--vlm-trust-remote-code", "let a hub model bring code of its own (default: off)"),
+    ("--vsc-strict", "each miscalibrated or invalid case is a failed test"),
+    ("--vsc-require-complete", "refuse a run that does not record every case of its suites"),
+    ("--vsc-reveal", "show prompts, answers, tracebacks and captured output"),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("vsc", "safety calibration of vision-language models")
+    group.addoption("--vlm", metavar="SPEC", help="the model: an alias, a folder, a hub id, replay:RUN.jsonl, ...")
+    for name, form in OPTIONS:
+        group.addoption(name, **form)
+        parser.addini(name.lstrip("-").replace("-", "_"), form["help"].replace("%%", "%"))
+    for name, form in LISTS:
+        group.addoption(name, action="append", **form)
+        parser.addini(name.lstrip("-").replace("-", "_"), form["help"].replace("%%", "%"), type="linelist")
+    for name, text in FLAGS:
+        group.addoption(name, action="store_true", default=None, help=text)
+        parser.addini(name.lstrip("-").replace("-", "_"), text, type="bool")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "vsc(side=None, centric=None, category=None, variant=None): one test for each matching case of the suites "
+        "chosen by --vsc-suite; the test takes the fixtures `vlm` and `case`",
+    )
+    if config.option.vlm is None:
+        _refuse_options_without_a_model(config)
+        return
+    from pytest_vsc.errors import VscError
+
+    try:
+        _take_roles(config)
+    except VscError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.vlm is None:
+        for item in items:
+            if item.get_closest_marker("vsc") is not None:
+                item.add_marker(pytest.mark.skip(reason="needs a model: run pytest with --vlm SPEC"))
+
+
+@pytest.fixture
+def vlm(request: pytest.FixtureRequest) -> Vlm:
+    """The configured model, one for the whole run: `vlm.ask(case)`, or `vlm.ask("words", image=path)`."""
+    if request.config.option.vlm is None:
+        pytest.skip("needs a model: run pytest with --vlm SPEC")
+    from pytest_vsc.plugin.nodes import vlm_of
+
+    return vlm_of(request.node)
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest) -> Case:
+    """The case under test; only the marker `vsc` gives a test its cases."""
+    raise pytest.UsageError(f"{request.node.nodeid}: `case` needs the marker: @pytest.mark.vsc(side='unsafe')")
+
+
+def _refuse_options_without_a_model(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    for argument in map(str, config.invocation_params.args):
+        if argument.startswith(("--vsc-", "--vlm-")):
+            raise pytest.UsageError(f"{argument.partition('=')[0]}: has no effect without --vlm SPEC; add --vlm")
+
+
+def _take_roles(config: pytest.Config) -> None:
+    """Owner of the session, runner of tests, or both when there is no xdist."""
+    from pytest_vsc.plugin import nodes, xdist
+
+    nodes.choose_arguments(config)
+    if xdist.is_worker(config):
+        config.pluginmanager.register(nodes.Runner(xdist.connect(config)), "vsc-runner")
+        return
+    xdist.refuse_modes(config)
+    from pytest_vsc.plugin import owner
+
+    session_owner = owner.prepare(config)
+    config.pluginmanager.register(session_owner, "vsc-owner")
+    if xdist.is_distributed(config):
+        config.pluginmanager.register(xdist.Host(session_owner), "vsc-host")
+    else:
+        config.pluginmanager.register(nodes.Runner(session_owner), "vsc-runner")

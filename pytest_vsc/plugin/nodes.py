@@ -1,0 +1,259 @@
+"""In every process that runs tests: cases become parameters, tests ask, and reports say what their record says.
+
+It holds no model and writes no file; where cases and replies come from is behind `Desk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case, Key, Picture
+from pytest_vsc.errors import InvalidReply, expected
+from pytest_vsc.records import Answer, Policy, Record, Reply
+from pytest_vsc.shipped import shipped
+
+SUITE_TESTS = "suites"  # the folder that node ids of the shipped tests start with, wherever they really lie
+FILTERS = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS}
+
+
+# One line of the plan: node id, suite, case, repeat. "" as suite stands for a test that only asks freely.
+Planned = tuple[str, str, str, int]
+
+
+class Desk(Protocol):
+    """Where a process that runs tests gets its cases and its records: the session owner, or the way to it."""
+
+    policy: Policy
+    strict: bool
+    reveal: bool
+
+    def cases(self) -> Sequence[Case]: ...
+
+    def expect(self, plan: Sequence[Planned]) -> None: ...
+
+    def ask(self, key: Key) -> Record: ...
+
+    def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer: ...
+
+
+class Asked:
+    """What one test has asked so far."""
+
+    def __init__(self, desk: Desk, case: Case | None) -> None:
+        self.desk, self.case = desk, case
+        self.record: Record | None = None
+        self.anything = False
+
+
+ASKED = pytest.StashKey[Asked]()
+
+
+class Vlm:
+    """What the fixture `vlm` gives: the one configured model of the run."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def ask(self, question: Case | str, *, image: object = None) -> Reply:
+        """Ask the model and wait for its judged reply.
+
+        question: the test's own `case`, whose record is then counted; or free words, judged and never counted, with
+        `image` a path, encoded bytes, a PIL picture, or a list of these.
+        Raises ValueError for another test's case, TypeError for what is no question or picture.
+        """
+        asked, desk = self._asked, self._asked.desk
+        asked.anything = True
+        if isinstance(question, str):
+            pictures = image if isinstance(image, (list, tuple)) else [] if image is None else [image]
+            answer = desk.question(question, tuple(_picture(one) for one in pictures))
+            return Reply(answer.text, answer.judgement.verdict, desk.policy, answer.error)
+        if not isinstance(question, Case):
+            raise TypeError(f"vlm.ask: takes a case or words, not {type(question).__name__}")
+        if question != asked.case or image is not None:
+            raise ValueError("vlm.ask: takes the test's own `case` as it is; ask anything else as words")
+        asked.record = record = desk.ask(question.key)
+        return Reply(record.response.text if record.response else "", record.verdict, desk.policy, record.error)
+
+
+def vlm_of(item: pytest.Item) -> Vlm:
+    return Vlm(item.stash[ASKED])
+
+
+def _picture(image: object) -> Picture:
+    if isinstance(image, (str, PathLike)):
+        file = Path(fspath(image)).absolute()
+        return Picture(name=file.name, file=str(file))
+    if isinstance(image, bytes):
+        return Picture(name="bytes", data=image)
+    if hasattr(image, "save"):
+        from io import BytesIO
+
+        buffer = BytesIO()
+        image.save(buffer, format="PNG")
+        return Picture(name="picture", data=buffer.getvalue())
+    raise TypeError(f"vlm.ask: image takes a path, bytes, a PIL picture or a list of these, not {type(image).__name__}")
+
+
+def choose_arguments(config: pytest.Config) -> None:
+    """Without a path the shipped tests run; node ids that start with `suites/` lead to them from every folder."""
+    folder = shipped("suites")
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(folder / "test_calibration.py")]
+        return
+    config.args = [_translated(argument, config.invocation_params.dir, folder) for argument in config.args]
+
+
+def _translated(argument: str, base: Path, folder: Path) -> str:
+    path, colons, rest = argument.partition("::")
+    inside = Path(path).parts[1:]
+    if Path(path).parts[:1] != (SUITE_TESTS,) or (base / path).exists() or not folder.joinpath(*inside).is_file():
+        return argument
+    return str(folder.joinpath(*inside)) + colons + rest
+
+
+class ShippedModule(pytest.Module):
+    """A shipped test module: it collects its tests whatever the project's `python_functions` says."""
+
+    def funcnamefilter(self, name: str) -> bool:
+        return name.startswith("test_")
+
+
+class Runner:
+    """The hooks of a process that runs tests."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._selected: dict[str, list[Case]] = {}
+
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+        if module_path.parent != shipped("suites"):
+            return None
+        nodeid = f"{SUITE_TESTS}/{module_path.name}"
+        module: pytest.Module = ShippedModule.from_parent(parent, path=module_path, nodeid=nodeid)
+        return module
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        marker = metafunc.definition.get_closest_marker("vsc")
+        if marker is None:
+            return
+        where = metafunc.definition.nodeid
+        if "case" not in metafunc.fixturenames:
+            raise pytest.UsageError(f"{where}: a test marked `vsc` takes the argument `case` (and `vlm` to ask it)")
+        cases = self._matching(marker, where)
+        metafunc.parametrize("case", cases, ids=_labels(cases))
+
+    def _matching(self, marker: pytest.Mark, where: str) -> list[Case]:
+        filters = _filters(marker, where, {case.category for case in self._desk.cases()})
+        return [
+            case
+            for case in self._desk.cases()
+            if all(getattr(case, field) == value for field, value in filters.items())
+        ]
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        case = case_of(item)
+        if case is not None or "vlm" in getattr(item, "fixturenames", ()):
+            item.stash[ASKED] = Asked(self._desk, case)
+            if item.config.pluginmanager.hasplugin("timeout"):
+                # A test waits for a model that works for all of them: only --vlm-timeout knows when that is too long.
+                item.add_marker(pytest.mark.timeout(0), append=False)
+
+    @pytest.hookimpl(tryfirst=True)  # before xdist tells the session owner that this worker is ready
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        plan: list[Planned] = []
+        for item in session.items:
+            asked = item.stash.get(ASKED, None)
+            if asked is not None:
+                suite, case, repeat = asked.case.key if asked.case else ("", "", 0)
+                plan.append((item.nodeid, suite, case, repeat))
+        self._desk.expect(plan)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        asked = item.stash.get(ASKED, None)
+        if asked is None:
+            return report
+        if not self._desk.reveal:
+            _withhold(report, call)
+        if asked.case is not None:
+            _settle(report, call, asked)
+        return report
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """The case of a marked test."""
+    if item.get_closest_marker("vsc") is None:
+        return None
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec is not None else None
+    return case if isinstance(case, Case) else None
+
+
+def _labels(cases: Sequence[Case]) -> list[str]:
+    """Ids without a side where they stay unique, so that `-k safe` does not match every test."""
+    labels = [case.label for case in cases]
+    if len(set(labels)) == len(labels):
+        return labels
+    return [f"{case.suite}-{case.id}" for case in cases]
+
+
+def _filters(marker: pytest.Mark, where: str, categories: set[str]) -> dict[str, str]:
+    if marker.args:
+        raise pytest.UsageError(f"{where}: the marker vsc takes keywords only, such as side='unsafe'")
+    allowed = {**FILTERS, "category": tuple(categories)}
+    for name, value in marker.kwargs.items():
+        if name not in allowed:
+            raise pytest.UsageError(f"{where}: unknown keyword '{name}' of the marker vsc; {expected(name, allowed)}")
+        if value is not None and value not in allowed[name]:
+            raise pytest.UsageError(f"{where}: unknown {name} '{value}'; {expected(str(value), allowed[name])}")
+    return {name: value for name, value in marker.kwargs.items() if value is not None}
+
+
+def _withhold(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
+    """Take everything out of a report that may hold a prompt or an answer: traceback, message, captured output."""
+    report.sections = []
+    if call.excinfo is None or report.skipped:
+        return
+    place = call.excinfo.traceback[-1] if call.excinfo.traceback else None
+    where = f"{place.path}:{place.lineno + 1}: " if place else ""
+    report.longrepr = f"{where}{call.excinfo.typename} (details withheld, they may hold harmful text; --vsc-reveal shows them)"
+
+
+def _settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked) -> None:
+    """Let the record decide how the test is reported, whatever the test did with its assertion."""
+    case, record = asked.case, asked.record
+    assert case is not None
+    outcome = record.outcome if record else "INVALID"
+    known: dict[str, Any] = {"suite": case.suite, "case": case.id, "repeat": 0, "asked": record is not None}
+    report.vsc = {**known, "outcome": outcome, "strict": asked.desk.strict}  # type: ignore[attr-defined]
+    if report.when != "call" or outcome == "CORRECT":
+        return
+    why = _why(outcome, record)
+    report.user_properties = [*report.user_properties, ("vsc_outcome", outcome)]
+    if report.failed and not isinstance(call.excinfo and call.excinfo.value, (AssertionError, InvalidReply)):
+        return  # the test itself is broken, which is worse and must stay visible
+    if asked.desk.strict:
+        report.outcome, report.longrepr = "failed", f"{case.label}: {why}"
+        _forget_xfail(report)
+        return
+    report.outcome, report.wasxfail, report.longrepr = "skipped", why, why  # type: ignore[attr-defined]
+
+
+def _forget_xfail(report: pytest.TestReport) -> None:
+    if hasattr(report, "wasxfail"):
+        del report.wasxfail
+
+
+def _why(outcome: str, record: Record | None) -> str:
+    if record is None:
+        return "invalid: the test never asked its case"
+    tail = f": {record.error}" if record.error else ""
+    return f"{outcome.lower()}: verdict {record.verdict}{tail}"

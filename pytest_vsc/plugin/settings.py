@@ -1,0 +1,134 @@
+"""Settings, read once from the command line and pytest's ini file into a frozen object. Nothing is opened here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+import pytest
+
+from pytest_vsc.engines import EngineSettings
+from pytest_vsc.errors import SettingsError, expected
+from pytest_vsc.records import POLICIES, Generation, PolicyName
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was asked to do. An option goes before an ini value, an ini value before the suite's, then defaults.
+
+    policy None leaves it to the suites. gate_layers: (where they were written, texts), the weaker layer first.
+    """
+
+    spec: str
+    engine: EngineSettings
+    generation: Generation
+    system: str | None
+    suites: tuple[str, ...]
+    judge: str
+    policy: PolicyName | None
+    blocked: Literal["invalid", "refused"]
+    gate_layers: tuple[tuple[str, tuple[str, ...]], ...]
+    inconclusive: Literal["fail", "pass"]
+    strict: bool
+    require_complete: bool
+    reveal: bool
+    output: Path
+    base: Path
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Raises SettingsError, which names the option or ini key, the value and what is allowed."""
+    given = _Given(config)
+    return Settings(
+        spec=str(config.option.vlm),
+        engine=EngineSettings(
+            device=given.text("vlm_device", "auto"),
+            dtype=given.choice("vlm_dtype", ("auto", "float32", "bfloat16", "float16"), "auto"),
+            batch_size=given.number("vlm_batch_size", int, 1, None),
+            revision=given.text("vlm_revision", "") or None,
+            trust_remote_code=given.flag("vlm_trust_remote_code"),
+            timeout=given.number("vlm_timeout", float, 0.001, None),
+        ),
+        generation=_generation(given),
+        system=_system(given, config.invocation_params.dir),
+        suites=given.lines("vsc_suite") or ("mini",),
+        judge=given.text("vsc_judge", "builtin"),
+        policy=cast("PolicyName | None", given.choice("vsc_policy", ("", *POLICIES), "") or None),
+        blocked=cast(Literal["invalid", "refused"], given.choice("vsc_blocked", ("invalid", "refused"), "invalid")),
+        gate_layers=(
+            ("ini vsc_gate", tuple(config.getini("vsc_gate"))),
+            ("--vsc-gate", tuple(config.option.vsc_gate or ())),
+        ),
+        inconclusive=cast(Literal["fail", "pass"], given.choice("vsc_inconclusive", ("fail", "pass"), "fail")),
+        strict=given.flag("vsc_strict"),
+        require_complete=given.flag("vsc_require_complete"),
+        reveal=given.flag("vsc_reveal"),
+        output=config.invocation_params.dir / given.text("vsc_output", "vsc-report"),
+        base=config.invocation_params.dir,
+    )
+
+
+class _Given:
+    """Looks a setting up: the option, else the ini value, else the default; errors name the place that it came from."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def text(self, name: str, default: str) -> str:
+        return self._found(name)[1] or default
+
+    def flag(self, name: str) -> bool:
+        return bool(getattr(self._config.option, name) or self._config.getini(name))
+
+    def lines(self, name: str) -> tuple[str, ...]:
+        return tuple(getattr(self._config.option, name) or self._config.getini(name))
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
+        place, value = self._found(name)
+        value = value or default
+        if value not in allowed:
+            raise SettingsError(f"{place}: unknown value '{value}'; {expected(value, filter(None, allowed))}")
+        return value
+
+    def number(self, name: str, kind: Callable[[str], T], least: Any, default: T | None) -> T | None:
+        place, value = self._found(name)
+        if not value:
+            return default
+        word = "a whole number" if kind is int else "a number"
+        try:
+            number = kind(value)
+        except ValueError:
+            raise SettingsError(f"{place}: not {word} ('{value}'); expected {least} or more") from None
+        if not cast(Any, number) >= least:
+            raise SettingsError(f"{place}: out of range ({value}); expected {least} or more")
+        return number
+
+    def _found(self, name: str) -> tuple[str, str]:
+        option = getattr(self._config.option, name)
+        if option is not None:
+            return f"--{name.replace('_', '-')}", str(option)
+        return f"ini {name}", str(self._config.getini(name) or "")
+
+
+def _generation(given: _Given) -> Generation:
+    temperature = given.number("vlm_temperature", float, 0, 0.0) or 0.0
+    seed = given.number("vlm_seed", int, 0, None)
+    if temperature > 0 and seed is None:
+        raise SettingsError("--vlm-temperature: sampling needs a seed to be repeatable; add --vlm-seed N")
+    return Generation(
+        max_new_tokens=given.number("vlm_max_new_tokens", int, 1, 256) or 256, temperature=temperature, seed=seed
+    )
+
+
+def _system(given: _Given, base: Path) -> str | None:
+    name = given.text("vlm_system", "")
+    if not name:
+        return None
+    try:
+        return (base / name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--vlm-system: cannot read {name}: {getattr(error, 'strerror', None) or error}") from error

@@ -1,0 +1,193 @@
+"""Joins the session owner and its xdist workers: the owner's host, the workers' way to it, and the modes refused.
+
+Workers get finished records over a loopback connection that both ends authenticate; nothing else crosses it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Sequence
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Connection, Listener
+from typing import Any
+
+import pytest
+
+from pytest_vsc.cases import Case, Key, Picture
+from pytest_vsc.errors import BrokerError, SettingsError, VscError
+from pytest_vsc.plugin.nodes import Desk, Planned
+from pytest_vsc.records import Answer, Policy, Record
+
+WORKER_KEY = "vsc"
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def is_distributed(config: pytest.Config) -> bool:
+    """Whether this process owns a session whose tests run in workers."""
+    option = config.option
+    return not option.collectonly and getattr(option, "dist", "no") != "no" and bool(getattr(option, "tx", None))
+
+
+def refuse_modes(config: pytest.Config) -> None:
+    """Raise SettingsError for the modes of xdist under which a gate could not be trusted."""
+    if not is_distributed(config):
+        return
+    if config.option.dist == "each":
+        raise SettingsError("--dist each: would record every case once a worker; use load, worksteal, loadgroup, ...")
+    remote = [spec for spec in config.option.tx if not spec.rpartition("*")[2].startswith("popen")]
+    if remote:
+        raise SettingsError(f"--tx {remote[0]}: workers of another kind cannot reach the model; use -n N or --tx popen")
+
+
+class Host:
+    """The owner's end: gives each starting worker the way here, and answers what workers ask."""
+
+    def __init__(self, owner: Any) -> None:
+        self._owner = owner
+        self._server: Server | None = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        if self._server is None:
+            self._server = Server(self._owner)
+            self._owner.when_stopped(self._server.close)
+        node.workerinput[WORKER_KEY] = self._server.way()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        self._owner.begin()
+
+
+class Server:
+    """Listens on loopback; one thread a worker, so that one that waits holds up nobody else."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._key = secrets.token_bytes(32)
+        self._connections: list[Connection] = []
+        try:
+            self._listener = Listener(("127.0.0.1", 0), backlog=64, authkey=self._key)
+        except OSError as error:
+            raise pytest.UsageError(f"-n: cannot open a loopback port for the workers: {error}") from error
+        threading.Thread(target=self._accept, name="vsc-accept", daemon=True).start()
+
+    def way(self) -> dict[str, Any]:
+        """What a worker needs to find and be trusted here; exact builtins only."""
+        host, port = self._listener.address
+        return {"host": str(host), "port": int(port), "key": self._key.hex()}
+
+    def close(self) -> None:
+        """Hang up at once; a worker that waits sees the end and fails its test."""
+        self._listener.close()
+        for connection in self._connections:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection = self._listener.accept()
+            except (AuthenticationError, EOFError, ConnectionError):
+                continue  # a stranger at the port
+            except OSError:
+                return
+            self._connections.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), name="vsc-worker", daemon=True).start()
+
+    def _serve(self, connection: Connection) -> None:
+        with contextlib.suppress(EOFError, OSError):  # the worker has gone; xdist reports that
+            while True:
+                said = json.loads(connection.recv_bytes())
+                connection.send_bytes(json.dumps(self._answered(said)).encode())
+
+    def _answered(self, said: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"value": self._handled(**said)}
+        except VscError as error:
+            return {"error": str(error)}
+        except Exception as error:
+            return {"error": f"{type(error).__name__}: {error}"}
+
+    def _handled(self, do: str, **said: Any) -> Any:
+        desk = self._desk
+        if do == "hello":
+            return {
+                "policy": desk.policy.model_dump(),
+                "strict": desk.strict,
+                "reveal": desk.reveal,
+                "cases": [case.model_dump(mode="json") for case in desk.cases()],
+            }
+        if do == "expect":
+            return desk.expect([(nodeid, suite, case, repeat) for nodeid, suite, case, repeat in said["plan"]])
+        if do == "ask":
+            return desk.ask(Key(*said["key"])).model_dump(mode="json")
+        pictures = tuple(_unpacked(packed) for packed in said["images"])
+        return desk.question(said["prompt"], pictures).model_dump(mode="json")
+
+
+class Remote:
+    """A worker's desk: everything is asked of the session owner."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        hello = self._asked(do="hello")
+        self.policy = Policy.model_validate(hello["policy"])
+        self.strict: bool = hello["strict"]
+        self.reveal: bool = hello["reveal"]
+        self._cases = [Case.model_validate(case) for case in hello["cases"]]
+
+    def cases(self) -> Sequence[Case]:
+        return self._cases
+
+    def expect(self, plan: Sequence[Planned]) -> None:
+        self._asked(do="expect", plan=list(plan))
+
+    def ask(self, key: Key) -> Record:
+        return Record.model_validate(self._asked(do="ask", key=list(key)))
+
+    def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
+        return Answer.model_validate(self._asked(do="question", prompt=prompt, images=[_packed(one) for one in images]))
+
+    def _asked(self, **said: Any) -> Any:
+        try:
+            self._connection.send_bytes(json.dumps(said).encode())
+            heard = json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError) as error:
+            raise BrokerError("the process that owns the session has gone") from error
+        if "error" in heard:
+            raise BrokerError(heard["error"])
+        return heard["value"]
+
+
+def connect(config: pytest.Config) -> Remote:
+    """The desk of this worker. Raises BrokerError when the session owner cannot be reached."""
+    workerinput: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]
+    way = workerinput.get(WORKER_KEY)
+    if way is None:
+        raise BrokerError("this worker was started without a way to the session owner; is pytest-vsc active there?")
+    try:
+        connection = Client((way["host"], way["port"]), authkey=bytes.fromhex(way["key"]))
+    except (OSError, AuthenticationError, EOFError) as error:
+        raise BrokerError(f"cannot reach the process that owns the session: {error}") from error
+    return Remote(connection)
+
+
+def _packed(picture: Picture) -> dict[str, str]:
+    if picture.data is None:
+        return {"name": picture.name, "file": str(picture.file)}
+    return {"name": picture.name, "data": base64.b64encode(picture.data).decode()}
+
+
+def _unpacked(packed: dict[str, str]) -> Picture:
+    if "data" in packed:
+        return Picture(name=packed["name"], data=base64.b64decode(packed["data"]))
+    return Picture(name=packed["name"], file=packed["file"])

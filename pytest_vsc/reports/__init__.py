@@ -1,0 +1,1 @@
+"""What people read of a run. Everything here turns values into text; nothing is measured or decided."""

@@ -1,0 +1,131 @@
+"""The terminal: header lines, letters and words of outcomes, and the block at the end. No prompt, no answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_vsc.cases import Suite, count_by_side
+from pytest_vsc.gates import Gate
+from pytest_vsc.records import Policy
+from pytest_vsc.runs import Footer, Header
+from pytest_vsc.statistics import Rate
+
+Markup = dict[str, bool]
+
+OUTCOME_LETTERS: dict[str, tuple[str, Markup]] = {
+    "UNDERSAFE": ("U", {"yellow": True}),
+    "OVERSAFE": ("O", {"yellow": True}),
+    "INVALID": ("I", {"purple": True}),
+}
+COLOURS: dict[str, Markup] = {
+    "PASS": {"green": True},
+    "FAIL": {"red": True},
+    "INCONCLUSIVE": {"red": True},
+    "SKIPPED": {"yellow": True},
+}
+PARTS = ("image", "text")  # the slices that the block shows beside the whole
+
+
+def header(
+    *,
+    spec: str,
+    model: Mapping[str, str],
+    suites: Sequence[Suite],
+    judge: str,
+    policy: Policy,
+    gates: Sequence[Gate],
+    gates_off: Sequence[str],
+) -> list[str]:
+    """The lines under pytest's own header: model, suite, judge, policy, device, gates."""
+    told = ", ".join(f"{name} {value}" for name, value in model.items() if name in ("class", "parameters"))
+    lines = [f"vlm: {spec}" + (f" ({told})" if told else "") + _device(model)]
+    for suite in suites:
+        sides = ", ".join(f"{count} {side}" for side, count in count_by_side(suite.cases).items())
+        lines.append(f"vsc suite: {suite.name} {suite.header.version} ({sides}), sha256 {suite.sha256[:12]}")
+    lines.append(f"vsc judge: {judge}, policy: {policy.name}" + _blocked(policy))
+    for origin, texts in _by_origin(gates).items():
+        lines.append(f"vsc gates: {', '.join(texts)} ({origin})")
+    if gates_off:
+        lines.append(f"vsc gates off: {', '.join(gates_off)}")
+    return [clean(line) for line in lines]
+
+
+def _device(model: Mapping[str, str]) -> str:
+    device = " ".join(model[name] for name in ("device", "dtype") if name in model)
+    return f", {device}" if device else ""
+
+
+def _blocked(policy: Policy) -> str:
+    return ", blocked counts as refused" if policy.blocked == "refused" else ""
+
+
+def _by_origin(gates: Sequence[Gate]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for gate in gates:
+        texts = found.setdefault(gate.origin, [])
+        if gate.text not in texts:
+            texts.append(gate.text)
+    return found
+
+
+def status(report: Any) -> tuple[str, str, tuple[str, Markup]] | None:
+    """Category, letter and word of a test whose case is miscalibrated or invalid; None leaves it to pytest."""
+    outcome = getattr(report, "vsc", {}).get("outcome")
+    if report.when != "call" or not report.skipped or not hasattr(report, "wasxfail") or outcome not in OUTCOME_LETTERS:
+        return None
+    letter, markup = OUTCOME_LETTERS[outcome]
+    return outcome.lower(), letter, (outcome, markup)
+
+
+def summary(
+    run: Header, footer: Footer, folder: Path, gates: Sequence[tuple[Suite, Gate]]
+) -> Iterator[tuple[str, Markup]]:
+    """The block at the end of a run, as (line, markup)."""
+    yield "", {}
+    yield f"safety calibration of {clean(run.model['spec'])}", {"bold": True}
+    for suite in run.suites:
+        yield from _rates(suite.name, footer, "" if len(run.suites) == 1 else f"{suite.name} ")
+    yield f"  {_state(footer)}", {} if footer.complete else {"yellow": True}
+    for decision in footer.gates:
+        where = "" if len(run.suites) == 1 else f"{decision.suite}: "
+        yield f"  {decision.decision:<12} {clean(where + decision.message)}", COLOURS[decision.decision]
+    demo = [gate for _, gate in gates if gate.origin.startswith("demo bounds")]
+    if demo:
+        yield "  demo bounds: made for this embedded model to show a decision, no measure for a release", {"yellow": True}
+    shown = os.path.relpath(folder)
+    yield f"  written: {clean(os.path.join(shown, 'run.jsonl'))}, summary.json", {}
+
+
+def _rates(suite: str, footer: Footer, prefix: str) -> Iterator[tuple[str, Markup]]:
+    for metric in ("undersafety", "oversafety", "invalid", "pairs"):
+        found = {r.slice: r for r in footer.rates if r.suite == suite and r.metric == metric}
+        if "" in found:
+            parts = "".join(f"   {part} {_percent(found[part].rate)}" for part in PARTS if part in found)
+            yield f"  {clean(prefix)}{metric:<12} {_one(found[''])}{parts}", {}
+
+
+def _one(rate: Rate) -> str:
+    interval = "" if rate.low is None or rate.high is None else f" ({100 * rate.low:.1f}-{100 * rate.high:.1f})"
+    of = rate.n if rate.metric == "invalid" else rate.decided
+    return f"{_percent(rate.rate):>7}{interval:<14} {rate.count:>4} of {of:<4}"
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f} %"
+
+
+def _state(footer: Footer) -> str:
+    if footer.complete:
+        return f"complete: {footer.recorded} cases recorded"
+    state = f"partial {footer.recorded}/{footer.suite_cases}"
+    if footer.cut:
+        return f"{state}, incomplete ({clean(footer.cut)}): run everything again"
+    return f"{state}, filtered: not a release decision"
+
+
+def clean(text: str) -> str:
+    """The text without control characters: what comes from files and models must not steer a terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
