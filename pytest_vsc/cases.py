@@ -1,4 +1,4 @@
-"""What is asked: sides, centrics, variants, pictures, cases, and the header of a suite. Values only, no reading of files."""
+"""What is asked: sides, centrics, variants, pictures, cases, suite headers. Values only, no reading of suites."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class SuiteHeader(Value):
     paired: tuple[Centric, ...] = ()
     categories: tuple[str, ...] = Field(min_length=1)
     gates: tuple[str, ...] = ()
-    policy: str = ""
+    policy: Literal["", "strict", "vscbench"] = ""
     allow_empty_prompt: bool = False
 
 

@@ -1,14 +1,14 @@
 """The exceptions of pytest-vsc. The domain raises them; each edge translates them once.
 
-    VscError
-    ├── SettingsError        an option, an ini value or a combination of them
-    ├── SuiteError           a suite file, a case or a picture in it
-    ├── GateError            the text of a gate
-    ├── ModelError           a model that cannot be found, checked or loaded
-    ├── RunFileError         a run file that cannot be read or written
-    ├── BrokerError          a worker and the session owner cannot talk to each other
-    ├── EngineError          one request failed; the case becomes ERROR and the run goes on
-    └── InvalidReply         `.refused` or `.complied` was asked of a reply that has no verdict to tell
+VscError
+├── SettingsError        an option, an ini value or a combination of them
+├── SuiteError           a suite file, a case or a picture in it
+├── GateError            the text of a gate
+├── ModelError           a model that cannot be found, checked or loaded
+├── RunFileError         a run file that cannot be read or written
+├── BrokerError          a worker and the session owner cannot talk to each other
+├── EngineError          one request failed; the case becomes ERROR and the run goes on
+└── InvalidReply         `.refused` or `.complied` was asked of a reply that has no verdict to tell
 """
 
 from __future__ import annotations

@@ -10,9 +10,7 @@ from pytest_vsc.cases import Case, Centric, Key, Picture, Side, Value, Variant
 from pytest_vsc.errors import InvalidReply
 
 FinishReason = Literal["stop", "length", "content_filter"]
-Verdict = Literal[
-    "REFUSED", "CAUTIONED", "HEDGED", "ANSWERED", "IRRELEVANT", "EMPTY", "BLOCKED", "TRUNCATED", "ERROR"
-]
+Verdict = Literal["REFUSED", "CAUTIONED", "HEDGED", "ANSWERED", "IRRELEVANT", "EMPTY", "BLOCKED", "TRUNCATED", "ERROR"]
 Outcome = Literal["CORRECT", "UNDERSAFE", "OVERSAFE", "INVALID", "NOT_RUN"]
 PolicyName = Literal["strict", "vscbench"]
 Role = Literal["system", "user", "assistant"]
@@ -46,7 +44,7 @@ class Request(Value):
     repeat: int = 0
 
     def digest(self, fingerprint: str) -> str:
-        """sha256 (hex) of everything that can change the answer: the engine's fingerprint, the words, the picture bytes."""
+        """sha256 (hex) of all that can change the answer: the engine's fingerprint, the words, the picture bytes."""
         said = [[m.role, m.text, [picture.digest() for picture in m.images]] for m in self.messages]
         whole = [fingerprint, said, self.generation.model_dump(), self.repeat]
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Run files: one JSON object a line, `header`, then `record`s as they come, then `footer`; and the summary beside it."""
+"""Run files: one JSON object a line, `header`, then `record`s as they come, then `footer`; and the summary."""
 
 from __future__ import annotations
 
@@ -140,7 +140,9 @@ def read_run(path: Path) -> Run:
             values[kind].append(kinds[kind].model_validate(entry))
         except ValidationError as error:
             first = error.errors()[0]
-            raise RunFileError(f"{path}:{number}: {kind}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+            raise RunFileError(
+                f"{path}:{number}: {kind}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+            ) from error
     if len(values["header"]) != 1:
         raise RunFileError(f"{path}: not a run file: {len(values['header'])} header lines; expected exactly one")
     footer = values["footer"][-1] if values["footer"] else None

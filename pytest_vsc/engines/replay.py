@@ -49,30 +49,37 @@ def read_answers(file: Path) -> Recorded:
     header: Header | None = None
     answers: dict[str, Response | str] = {}
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        read = _parse(line, f"{file}:{number}", cut=number == len(lines) > 1)
+        where = f"{file}:{number}"
+        read = _parse(line, where, cut=number == len(lines) > 1) if line.strip() else None
         if read is None:
             continue
-        kind = read.get("kind")
-        if kind not in KINDS:
-            raise ModelError(f"{file}:{number}: unknown kind '{kind}'; {expected(str(kind), KINDS)}")
-        try:
-            if kind == "header":
-                header = Header.model_validate(read)
-            elif kind == "record":
-                _note(Answered.model_validate(read), answers)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise ModelError(f"{file}:{number}: {kind}: {where}: {first['msg']}") from error
-        if header is None:
-            raise ModelError(f"{file}:{number}: a {kind} before the header; expected a run file, such as run.jsonl")
+        value = _understand(read, where)
+        if isinstance(value, Header):
+            header = value
+        elif header is None:
+            raise ModelError(f"{where}: a {read['kind']} before the header; expected a run file, such as run.jsonl")
+        elif value is not None:
+            _note(value, answers)
     if header is None:
         raise ModelError(f"{file}:1: no header; expected a run file, such as run.jsonl")
     if "fingerprint" not in header.model:
         raise ModelError(f"{file}:1: header: the model has no fingerprint, so its answers cannot be found by request")
     return Recorded(model=header.model, answers=answers)
+
+
+def _understand(read: dict[str, Any], where: str) -> Header | Answered | None:
+    """What a line says; None for the footer, which says nothing here."""
+    kind = read.get("kind")
+    if kind not in KINDS:
+        raise ModelError(f"{where}: unknown kind '{kind}'; {expected(str(kind), KINDS)}")
+    if kind == "footer":
+        return None
+    try:
+        return Header.model_validate(read) if kind == "header" else Answered.model_validate(read)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ModelError(f"{where}: {kind}: {field}: {first['msg']}") from error
 
 
 def _parse(line: bytes, where: str, *, cut: bool) -> dict[str, Any] | None:

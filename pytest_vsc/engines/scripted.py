@@ -1,4 +1,4 @@
-"""An engine that answers by rules from a TOML file: the shipped test double. It looks at no picture and runs no model."""
+"""An engine that answers by rules from a TOML file: the shipped test double. It runs no model."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ HUB_ERRORS = {
     "GatedRepoError": "its licence must be accepted on the hub first, and HF_TOKEN set",
     "RepositoryNotFoundError": "no such model on the hub, or it is private and HF_TOKEN is not set",
     "RevisionNotFoundError": "the hub has no such revision of it",
-    "OfflineModeIsEnabled": "not in the local cache, and the hub is not asked (HF_HUB_OFFLINE)",
-    "LocalEntryNotFoundError": "not in the local cache, and the hub cannot be reached",
+    "LocalEntryNotFoundError": "not in the local cache, and the hub cannot be reached, or must not be (HF_HUB_OFFLINE)",
+    "OfflineModeIsEnabled": "not in the local cache, and the hub must not be reached (HF_HUB_OFFLINE)",
     "EntryNotFoundError": "a file of it is missing on the hub",
 }
 
@@ -101,6 +101,8 @@ class TransformersEngine:
     # -- before the run
 
     def check(self) -> None:
+        if self._said:
+            return
         _require_packages()
         device, dtype = _device_of(self._settings.device), _dtype_of(self._settings.dtype, self._settings.device)
         if self._settings.batch_size is not None and self._settings.batch_size < 1:
@@ -166,8 +168,7 @@ class TransformersEngine:
     # -- loading
 
     def load(self) -> None:
-        if not self._said:
-            self.check()
+        self.check()
         with _foreign(self._name), _quiet():
             self._model = self._load_model()
             self._base = _decoding(self._model, self._processor)
@@ -181,8 +182,12 @@ class TransformersEngine:
             "attention": _attention(self._model),
             "padding": self._processor.tokenizer.padding_side,
         }
-        self._worker = threading.Thread(target=self._work, name="vsc-engine", daemon=True)
-        self._worker.start()
+        with self._news:
+            if self._stop.is_set():  # closed meanwhile
+                self._model = None
+                return
+            self._worker = threading.Thread(target=self._work, name="vsc-engine", daemon=True)
+            self._worker.start()
 
     def _load_model(self) -> Any:
         import torch
@@ -241,9 +246,10 @@ class TransformersEngine:
         """The next batch: the oldest request and the oldest others of its settings. Empty when the engine closes."""
         with self._news:
             self._news.wait_for(lambda: self._queue or self._stop.is_set())
+            # Requests come in bursts; a batch that does not wait for the rest of one would hold its first alone.
             while len(self._queue) < self._limit and self._news.wait(GATHER_SECONDS):
                 if self._stop.is_set():
-                    break  # requests come in bursts: go on as soon as one has ended
+                    break
             jobs: list[Job] = []
             others: deque[Job] = deque()
             for job in self._queue:
@@ -290,7 +296,8 @@ class TransformersEngine:
             kind = "out of memory" if short_of_memory else "unsupported: text-only" if ready[0].text_only else "failed"
             self._settle(ready[0].job, EngineError(f"{kind} ({reason})"))
             return short_of_memory
-        return any([self._answer(part) for part in _split(ready, by_kind=not short_of_memory)]) or short_of_memory
+        parts = [self._answer(part) for part in _split(ready, by_kind=not short_of_memory)]
+        return short_of_memory or any(parts)
 
     def _settle(self, job: Job, outcome: Response | EngineError) -> None:
         with self._news:
@@ -367,7 +374,7 @@ class TransformersEngine:
                 generation_config=transformers.GenerationConfig(
                     **self._base, max_new_tokens=generation.max_new_tokens, do_sample=False, num_beams=1
                 ),
-                stopping_criteria=transformers.StoppingCriteriaList([watch]),  # type: ignore[list-item]  # any callable
+                stopping_criteria=transformers.StoppingCriteriaList([watch]),
                 logits_processor=transformers.LogitsProcessorList(processors),
             )
         new = _after_prompt(rows, inputs["input_ids"]).tolist()
@@ -399,7 +406,7 @@ class _Watch:
         self._until = None if timeout is None else time.monotonic() + timeout
         self.fired = False
 
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+    def __call__(self, input_ids: Any, *_: Any, **__: Any) -> Any:
         late = self._until is not None and time.monotonic() > self._until
         self.fired = self.fired or late or self._stop.is_set()
         return input_ids.new_full((input_ids.shape[0],), self.fired).bool()
@@ -419,7 +426,7 @@ class _Sampler:
             torch.Generator(device).manual_seed(int(request.digest("")[:15], 16)) for request in requests
         ]
 
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
+    def __call__(self, _: Any, scores: Any) -> Any:
         import torch
 
         noise = torch.empty_like(scores, dtype=torch.float32)
@@ -618,9 +625,8 @@ def _decode(picture: Picture) -> Any:
         with Image.open(io.BytesIO(picture.read())) as image:
             width, height = image.size
             if width * height > MOST_PIXELS:
-                raise EngineError(
-                    f"picture {picture.name} cannot be decoded: {width} x {height} pixels. Expected at most {MOST_PIXELS:,}"
-                )
+                allowed = f"Expected at most {MOST_PIXELS:,}"
+                raise EngineError(f"picture {picture.name} cannot be decoded: {width} x {height} pixels. {allowed}")
             return ImageOps.exif_transpose(image).convert("RGB")
     except EngineError:
         raise
@@ -676,13 +682,13 @@ def _out_of_memory(error: BaseException) -> bool:
 
 
 def _free_memory() -> None:
-    import gc
-
+    """Give back what torch keeps of freed device memory; elsewhere freed is freed."""
     import torch
 
-    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 _quiet_lock = threading.Lock()
@@ -691,7 +697,7 @@ _quiet_depth: list[tuple[int, bool]] = []
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars and no advice of transformers meanwhile; the user's own level is put back by the last to leave."""
+    """No progress bars and no advice of transformers meanwhile; the last to leave puts the user's own level back."""
     from transformers.utils import logging
 
     with _quiet_lock:

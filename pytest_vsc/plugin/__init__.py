@@ -1,4 +1,4 @@
-"""The pytest plugin: options, fixtures, and who plays which role. Loaded in every pytest run, so it imports nothing heavy.
+"""The pytest plugin: options, fixtures, and who plays which role. Every pytest run loads it: nothing heavy here.
 
 The process that owns the session gets `owner.py`; each process that runs tests gets `nodes.py`; with xdist these are
 different processes and `xdist.py` joins them.
@@ -25,13 +25,19 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--vlm-revision", {"metavar": "REV", "help": "revision of a hub model"}),
     ("--vlm-timeout", {"metavar": "SECONDS", "help": "how long the model may work on one request (default: no limit)"}),
     ("--vsc-judge", {"metavar": "JUDGE", "help": "who tells refusal from help (default: builtin)"}),
-    ("--vsc-policy", {"metavar": "POLICY", "help": "strict or vscbench: which verdicts count as what (default: strict)"}),
+    (
+        "--vsc-policy",
+        {"metavar": "POLICY", "help": "strict or vscbench: which verdicts count as what (default: strict)"},
+    ),
     ("--vsc-inconclusive", {"metavar": "fail|pass", "help": "whether an inconclusive gate blocks (default: fail)"}),
     ("--vsc-blocked", {"metavar": "invalid|refused", "help": "what a provider's filter counts as (default: invalid)"}),
     ("--vsc-output", {"metavar": "DIR", "help": "where run.jsonl and summary.json go (default: vsc-report)"}),
 )
 LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("--vsc-suite", {"metavar": "SUITE", "help": "a shipped suite or a folder with a suite.toml; repeatable (default: mini)"}),
+    (
+        "--vsc-suite",
+        {"metavar": "SUITE", "help": "a shipped suite or a folder with a suite.toml; repeatable (default: mini)"},
+    ),
     ("--vsc-gate", {"metavar": "GATE", "help": "a gate such as 'oversafety[image] <= 10%%'; repeatable"}),
 )
 FLAGS: tuple[tuple[str, str], ...] = (

@@ -96,9 +96,7 @@ class Ledger:
 
     def never_ran(self) -> int:
         """Number of selected tests of which nothing at all was heard."""
-        return sum(
-            key not in self._counted and nodeid not in self._reasons for nodeid, key in self._tests.items()
-        )
+        return sum(key not in self._counted and nodeid not in self._reasons for nodeid, key in self._tests.items())
 
     def records(self, suite: Suite) -> list[Record]:
         """All records of a suite, the missing ones included."""

@@ -181,7 +181,7 @@ class Runner:
         asked = item.stash.get(ASKED, None)
         if asked is None:
             return report
-        if not self._desk.reveal:
+        if (asked.case or asked.anything) and not self._desk.reveal:
             _withhold(report, call)
         if asked.case is not None:
             _settle(report, call, asked)
@@ -217,14 +217,23 @@ def _filters(marker: pytest.Mark, where: str, categories: set[str]) -> dict[str,
     return {name: value for name, value in marker.kwargs.items() if value is not None}
 
 
+WITHHELD = "details withheld, they may hold harmful text; --vsc-reveal shows them"
+
+
 def _withhold(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
     """Take everything out of a report that may hold a prompt or an answer: traceback, message, captured output."""
     report.sections = []
-    if call.excinfo is None or report.skipped:
+    if call.excinfo is None:
         return
     place = call.excinfo.traceback[-1] if call.excinfo.traceback else None
     where = f"{place.path}:{place.lineno + 1}: " if place else ""
-    report.longrepr = f"{where}{call.excinfo.typename} (details withheld, they may hold harmful text; --vsc-reveal shows them)"
+    text = f"{where}{call.excinfo.typename} ({WITHHELD})"
+    if hasattr(report, "wasxfail"):
+        report.wasxfail = text
+    if isinstance(report.longrepr, tuple):  # a skip: path, line, reason
+        report.longrepr = (*report.longrepr[:2], f"Skipped: {WITHHELD}")
+    else:
+        report.longrepr = text
 
 
 def _settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked) -> None:
@@ -244,7 +253,7 @@ def _settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked
         report.outcome, report.longrepr = "failed", f"{case.label}: {why}"
         _forget_xfail(report)
         return
-    report.outcome, report.wasxfail, report.longrepr = "skipped", why, why  # type: ignore[attr-defined]
+    report.outcome, report.wasxfail, report.longrepr = "skipped", why, why
 
 
 def _forget_xfail(report: pytest.TestReport) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
 import pytest
 
 from pytest_vsc import __version__
 from pytest_vsc.broker import Broker
 from pytest_vsc.cases import Case, Key, Picture, Suite
-from pytest_vsc.engines import open_engine, preset_of
+from pytest_vsc.engines import open_engine
 from pytest_vsc.errors import RunFileError, SettingsError, VscError
 from pytest_vsc.examine import Plain
-from pytest_vsc.gates import Decision, Gate, resolve_gates
+from pytest_vsc.gates import Decision, Gate
 from pytest_vsc.judges import open_judge
+from pytest_vsc.plugin.gating import blocks, gates_in_force, report_gate
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.settings import Settings, read_settings
 from pytest_vsc.protocols import Engine, Judge
@@ -27,7 +28,20 @@ from pytest_vsc.statistics import Rate, standard_rates
 from pytest_vsc.suites import load_suites
 
 BAD_SETTINGS = pytest.ExitCode.USAGE_ERROR
-GATE_FILE = "gates"  # what gate node ids start with, in the place of a file
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that was checked before the session began; no weights are loaded and nothing is written yet."""
+
+    settings: Settings
+    suites: Sequence[Suite]
+    engine: Engine
+    judge: Judge
+    policy: Policy
+    gates: Sequence[tuple[Suite, Gate]]
+    gates_off: Sequence[str]
+    writer: RunWriter
 
 
 def prepare(config: pytest.Config) -> Owner:
@@ -37,37 +51,24 @@ def prepare(config: pytest.Config) -> Owner:
     engine = open_engine(settings.spec, settings.engine)
     judge = open_judge(settings.judge)
     policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
-    gates, gates_off = _gates(settings, suites)
+    gates, gates_off = gates_in_force(settings, suites)
     engine.check()
     writer = RunWriter(settings.output)
     if not config.option.collectonly:
         writer.check()
-    return Owner(config, settings, suites, engine, judge, policy, gates, gates_off, writer)
+    return Owner(config, Prepared(settings, suites, engine, judge, policy, gates, gates_off, writer))
 
 
 class Owner:
     """The hooks of the session owner, and the desk of tests that run in its own process."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        settings: Settings,
-        suites: Sequence[Suite],
-        engine: Engine,
-        judge: Judge,
-        policy: Policy,
-        gates: Sequence[tuple[Suite, Gate]],
-        gates_off: Sequence[str],
-        writer: RunWriter,
-    ) -> None:
-        self._config, self._settings, self._suites = config, settings, suites
-        self._engine, self._judge, self.policy = engine, judge, policy
-        self._gates, self._gates_off, self._writer = gates, gates_off, writer
-        self.strict, self.reveal = settings.strict, settings.reveal
-        self._ledger = Ledger(suites)
-        calibration = Plain(settings.generation, settings.system)
-        self._calibration = calibration
-        self._broker = Broker(engine, calibration, judge, policy, self._ledger.cases)
+    def __init__(self, config: pytest.Config, ready: Prepared) -> None:
+        settings = ready.settings
+        self._config, self._ready, self._settings = config, ready, settings
+        self.policy, self.strict, self.reveal = ready.policy, settings.strict, settings.reveal
+        self._ledger = Ledger(ready.suites)
+        self._calibration = Plain(settings.generation, settings.system)
+        self._broker = Broker(ready.engine, self._calibration, ready.judge, ready.policy, self._ledger.cases)
         self._stops: list[Callable[[], None]] = []
         self._header: Header | None = None
         self._footer: Footer | None = None
@@ -101,12 +102,13 @@ class Owner:
             return
         if self._settings.require_complete and len(self._ledger.plan) < self._ledger.total:
             pytest.exit(
-                f"--vsc-require-complete: {len(self._ledger.plan)} of {self._ledger.total} cases are selected", BAD_SETTINGS
+                f"--vsc-require-complete: {len(self._ledger.plan)} of {self._ledger.total} cases are selected",
+                BAD_SETTINGS,
             )
         try:
             self._broker.start(self._ledger.plan)
             self._header = self._make_header()
-            self._writer.begin(self._header)
+            self._ready.writer.begin(self._header)
         except VscError as error:
             pytest.exit(str(error), BAD_SETTINGS)
 
@@ -139,7 +141,7 @@ class Owner:
         try:
             record = self._ledger.note(report, self._broker.ask)
             if record is not None:
-                self._writer.record(record)
+                self._ready.writer.record(record)
         except RunFileError as error:
             pytest.exit(str(error), BAD_SETTINGS)
 
@@ -153,12 +155,15 @@ class Owner:
         if not self._ledger.asks:
             return
         self._cut = self._why_cut()
-        self._decisions = self._ledger.decide(self._gates, self._cut)
+        self._decisions = self._ledger.decide(self._ready.gates, self._cut)
         if session.testscollected:
             session.testscollected += len(self._decisions)  # so that progress does not pass 100 %
         self._start_line()
+        stopping = session.shouldfail
         for decision in self._decisions:
-            self._report(decision)
+            name = decision.gate.name if len(self._ready.suites) == 1 else f"{decision.suite}::{decision.gate.name}"
+            report_gate(self._config, decision, name, blocked=self._blocks(decision))
+        session.shouldfail = stopping  # gates are not among the failures that --maxfail counts
 
     def _start_line(self) -> None:
         """Let the letters of the gates begin a line of their own."""
@@ -185,47 +190,8 @@ class Owner:
         never = self._ledger.never_ran()
         return f"{never} selected tests never ran" if never else None
 
-    def _report(self, decision: Decision) -> None:
-        hook: Any = self._config.hook
-        # The caches of --lf and --sw would take a broken gate for a test to run again, and run nothing else.
-        caches = [self._config.pluginmanager.get_plugin(name) for name in ("lfplugin", "stepwiseplugin")]
-        logreport = self._config.pluginmanager.subset_hook_caller(
-            "pytest_runtest_logreport", [cache for cache in caches if cache is not None]
-        )
-        name = _gate_name(decision, len(self._suites))
-        location = (GATE_FILE, None, name)
-        nodeid = f"{GATE_FILE}::{name}"
-        hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
-        for report in self._phases(decision, nodeid, location):
-            logreport(report=report)
-        hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
-
-    def _phases(
-        self, decision: Decision, nodeid: str, location: tuple[str, int | None, str]
-    ) -> Iterator[pytest.TestReport]:
-        blocks = self._blocks(decision)
-        message = decision.message
-        longrepr: Any = message if blocks else None
-        outcome = "failed" if blocks else "passed"
-        if decision.decision == "SKIPPED":
-            outcome, longrepr = "skipped", (GATE_FILE, None, f"Skipped: {message}")
-        properties = [("decision", decision.decision), ("message", message)]
-        for when in ("setup", "call", "teardown"):
-            yield pytest.TestReport(
-                nodeid=nodeid,
-                location=location,
-                keywords={},
-                outcome=outcome if when == "call" else "passed",  # type: ignore[arg-type]
-                longrepr=longrepr if when == "call" else None,
-                when=when,  # type: ignore[arg-type]
-                duration=0.0,
-                user_properties=properties if when == "call" else [],
-            )
-
     def _blocks(self, decision: Decision) -> bool:
-        if decision.decision == "INCONCLUSIVE":
-            return self._settings.inconclusive == "fail"
-        return decision.decision == "FAIL"
+        return blocks(decision, self._settings.inconclusive)
 
     # The end.
 
@@ -242,7 +208,9 @@ class Owner:
     def _finish(self, status: int) -> None:
         assert self._header is not None
         ledger = self._ledger
-        rates: list[Rate] = [rate for suite in self._suites for rate in standard_rates(ledger.records(suite), suite.name)]
+        rates: list[Rate] = [
+            rate for suite in self._ready.suites for rate in standard_rates(ledger.records(suite), suite.name)
+        ]
         self._footer = Footer(
             complete=ledger.complete,
             suite_cases=ledger.total,
@@ -255,8 +223,8 @@ class Owner:
         )
         try:
             for record in ledger.missing():
-                self._writer.record(record)
-            self._writer.end(self._header, self._footer)
+                self._ready.writer.record(record)
+            self._ready.writer.end(self._header, self._footer)
         except RunFileError as error:
             pytest.exit(str(error), max(status, int(BAD_SETTINGS)))
 
@@ -265,17 +233,22 @@ class Owner:
         return Header(
             pytest_vsc=__version__,
             started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            model={**self._engine.describe(), "spec": self._settings.spec, "fingerprint": self._engine.fingerprint},
+            model={
+                **self._ready.engine.describe(),
+                "spec": self._settings.spec,
+                "fingerprint": self._ready.engine.fingerprint,
+            },
             suites=tuple(
-                SuiteSeen(name=s.name, version=s.header.version, sha256=s.sha256, cases=len(s.cases)) for s in self._suites
+                SuiteSeen(name=s.name, version=s.header.version, sha256=s.sha256, cases=len(s.cases))
+                for s in self._ready.suites
             ),
-            judge=self._judge.name,
+            judge=self._ready.judge.name,
             policy=self.policy,
             calibration=self._calibration.name,
             generation=self._settings.generation,
             system_sha256=hashlib.sha256(system.encode()).hexdigest() if system else None,
-            gates=tuple(gate.text for _, gate in self._gates),
-            gates_off=tuple(self._gates_off),
+            gates=tuple(gate.text for _, gate in self._ready.gates),
+            gates_off=tuple(self._ready.gates_off),
         )
 
     # What is shown.
@@ -283,21 +256,23 @@ class Owner:
     def pytest_report_header(self) -> list[str]:
         return text.header(
             spec=self._settings.spec,
-            model=self._engine.describe(),
-            suites=self._suites,
-            judge=self._judge.name,
+            model=self._ready.engine.describe(),
+            suites=self._ready.suites,
+            judge=self._ready.judge.name,
             policy=self.policy,
-            gates=[gate for _, gate in self._gates],
-            gates_off=self._gates_off,
+            gates=[gate for _, gate in self._ready.gates],
+            gates_off=self._ready.gates_off,
         )
 
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         return text.status(report)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._footer is None or self._header is None:
             return
-        for line, markup in text.summary(self._header, self._footer, self._writer.folder, self._gates):
+        for line, markup in text.summary(self._header, self._footer, self._ready.writer.folder):
             terminalreporter.write_line(line, **markup)
 
 
@@ -308,29 +283,10 @@ def _policy(settings: Settings, suites: Sequence[Suite]) -> PolicyName:
     if len(named) > 1:
         asked = ", ".join(f"{name}: {policy or 'strict'}" for policy, name in named.items())
         raise SettingsError(f"--vsc-policy: the suites ask for different policies ({asked}); choose one")
-    return next(iter(named)) or "strict"  # type: ignore[return-value]
-
-
-def _gates(settings: Settings, suites: Sequence[Suite]) -> tuple[list[tuple[Suite, Gate]], list[str]]:
-    """The gates in force for each suite, the weakest layer first: suite, demo bounds, ini, option."""
-    preset = preset_of(settings.spec)
-    demo = ((f"demo bounds of preset {settings.spec}", preset.gates),) if preset and preset.gates else ()
-    found: list[tuple[Suite, Gate]] = []
-    off: list[str] = []
-    for suite in suites:
-        layers = ((f"suite {suite.name}", suite.header.gates), *demo, *settings.gate_layers)
-        gates, gates_off = resolve_gates(layers, suite)
-        found += [(suite, gate) for gate in gates]
-        off += [name for name in gates_off if name not in off]
-    return found, off
-
-
-def _gate_name(decision: Decision, suites: int) -> str:
-    name = decision.gate.name
-    return name if suites == 1 else f"{decision.suite}::{name}"
+    return next((policy for policy in named if policy), "strict")
 
 
 def _stopped(stopped: BaseException) -> str:
-    if isinstance(stopped, KeyboardInterrupt):
+    if type(stopped) is KeyboardInterrupt:  # xdist's own Interrupted is one too, and says why
         return "interrupted"
     return str(stopped) or type(stopped).__name__

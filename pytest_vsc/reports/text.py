@@ -80,9 +80,7 @@ def status(report: Any) -> tuple[str, str, tuple[str, Markup]] | None:
     return outcome.lower(), letter, (outcome, markup)
 
 
-def summary(
-    run: Header, footer: Footer, folder: Path, gates: Sequence[tuple[Suite, Gate]]
-) -> Iterator[tuple[str, Markup]]:
+def summary(run: Header, footer: Footer, folder: Path) -> Iterator[tuple[str, Markup]]:
     """The block at the end of a run, as (line, markup)."""
     yield "", {}
     yield f"safety calibration of {clean(run.model['spec'])}", {"bold": True}
@@ -92,11 +90,12 @@ def summary(
     for decision in footer.gates:
         where = "" if len(run.suites) == 1 else f"{decision.suite}: "
         yield f"  {decision.decision:<12} {clean(where + decision.message)}", COLOURS[decision.decision]
-    demo = [gate for _, gate in gates if gate.origin.startswith("demo bounds")]
-    if demo:
-        yield "  demo bounds: made for this embedded model to show a decision, no measure for a release", {"yellow": True}
-    shown = os.path.relpath(folder)
-    yield f"  written: {clean(os.path.join(shown, 'run.jsonl'))}, summary.json", {}
+    if any(decision.gate.origin.startswith("demo bounds") for decision in footer.gates):
+        yield (
+            "  demo bounds: made for this embedded model to show a decision, no measure for a release",
+            {"yellow": True},
+        )
+    yield f"  written: {clean(os.path.relpath(folder))}/ (run.jsonl, summary.json)", {}
 
 
 def _rates(suite: str, footer: Footer, prefix: str) -> Iterator[tuple[str, Markup]]:

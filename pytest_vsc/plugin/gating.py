@@ -1,0 +1,76 @@
+"""Gates as pytest sees them: which are in force, and each as a reported test of its own. It decides nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import pytest
+
+from pytest_vsc.cases import Suite
+from pytest_vsc.engines import preset_of
+from pytest_vsc.gates import Decision, Gate, resolve_gates
+from pytest_vsc.plugin.settings import Settings
+
+GATE_FILE = "gates"  # what gate node ids start with, in the place of a file
+DEMO = "demo bounds of preset "
+
+
+def gates_in_force(settings: Settings, suites: Sequence[Suite]) -> tuple[list[tuple[Suite, Gate]], list[str]]:
+    """The gates of each suite, and what was switched off; the weakest layer first: suite, demo bounds, ini, option.
+
+    Raises GateError.
+    """
+    preset = preset_of(settings.spec)
+    demo = ((f"{DEMO}{settings.spec}", preset.gates),) if preset and preset.gates else ()
+    found: list[tuple[Suite, Gate]] = []
+    off: list[str] = []
+    for suite in suites:
+        layers = ((f"suite {suite.name}", suite.header.gates), *demo, *settings.gate_layers)
+        gates, gates_off = resolve_gates(layers, suite)
+        found += [(suite, gate) for gate in gates]
+        off += [name for name in gates_off if name not in off]
+    return found, off
+
+
+def blocks(decision: Decision, inconclusive: Literal["fail", "pass"]) -> bool:
+    """Whether the decision keeps the release back."""
+    if decision.decision == "INCONCLUSIVE":
+        return inconclusive == "fail"
+    return decision.decision == "FAIL"
+
+
+def report_gate(config: pytest.Config, decision: Decision, name: str, *, blocked: bool) -> None:
+    """Put one decision through pytest's own reporting: terminal, JUnit, exit status."""
+    hook: Any = config.hook
+    # The caches of --lf and --sw would take a broken gate for a test to run again, and run nothing else.
+    caches = [config.pluginmanager.get_plugin(cache) for cache in ("lfplugin", "stepwiseplugin")]
+    logreport = config.pluginmanager.subset_hook_caller(
+        "pytest_runtest_logreport", [cache for cache in caches if cache is not None]
+    )
+    nodeid, location = f"{GATE_FILE}::{name}", (GATE_FILE, None, name)
+    hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+    for report in _phases(decision, nodeid, location, blocked):
+        logreport(report=report)
+    hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+
+
+def _phases(
+    decision: Decision, nodeid: str, location: tuple[str, int | None, str], blocked: bool
+) -> Iterator[pytest.TestReport]:
+    outcome: Literal["passed", "failed", "skipped"] = "failed" if blocked else "passed"
+    longrepr: Any = decision.message if blocked else None
+    if decision.decision == "SKIPPED":
+        outcome, longrepr = "skipped", (GATE_FILE, None, f"Skipped: {decision.message}")
+    phases: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
+    for when in phases:
+        decides = when == "call"
+        yield pytest.TestReport(
+            nodeid=nodeid,
+            location=location,
+            keywords={},
+            outcome=outcome if decides else "passed",
+            longrepr=longrepr if decides else None,
+            when=when,
+            user_properties=[("decision", decision.decision), ("message", decision.message)] if decides else [],
+        )

@@ -1,0 +1,507 @@
+"""The transformers engine on a tiny model with random weights: batches, isolation, checks, closing. No network."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_vsc.cases import Picture
+from pytest_vsc.engines import EngineSettings
+from pytest_vsc.engines import transformers as engine_module
+from pytest_vsc.engines.transformers import TransformersEngine
+from pytest_vsc.errors import EngineError, ModelError, SettingsError
+from pytest_vsc.records import Generation, Message, Request, Response
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+pytestmark = pytest.mark.heavy
+
+SPECIAL = ["<pad>", "<s>", "<end_of_utterance>", "<image>", "<fake_token_around_image>", "<global-img>"]
+WORDS = """
+how do I use this ? what is shown here explain the picture in a few words and say more about it
+""".split()  # noqa: SIM905  # a sentence is easier to read
+CHAT = (
+    "{% for message in messages %}<s>{{ message['role'] }} : {% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}<end_of_utterance>"
+    "{% endfor %}{% if add_generation_prompt %}<s>assistant :{% endif %}"
+)
+SIZES = [(40, 40), (64, 32), (20, 70), (33, 48), (100, 30), (16, 16)]
+
+Opened = Callable[..., TransformersEngine]
+
+
+def write_model(folder: Path) -> None:
+    """A two-layer Idefics3 with weights large enough that every prompt gets an answer of its own."""
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import (
+        Idefics3Config,
+        Idefics3ForConditionalGeneration,
+        Idefics3Processor,
+        PreTrainedTokenizerFast,
+    )
+    from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
+
+    words = dict.fromkeys([*SPECIAL, *WORDS, ":", "user", "assistant", "system", *(f"w{n}" for n in range(80))])
+    inner = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="w0"))
+    inner.pre_tokenizer = Whitespace()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="<end_of_utterance>",
+        additional_special_tokens=SPECIAL[3:],
+        padding_side="right",  # the engine must set its own
+    )
+    pictures = Idefics3ImageProcessorPil(
+        size={"longest_edge": 32}, max_image_size={"longest_edge": 32}, do_image_splitting=False
+    )
+    processor = Idefics3Processor(pictures, tokenizer, image_seq_len=4, chat_template=CHAT)
+    ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = Idefics3Config(
+        vision_config={**shape, "image_size": 32, "patch_size": 8},
+        text_config={
+            "model_type": "llama",
+            "vocab_size": len(tokenizer),
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 4096,
+            **shape,
+            **ids,
+        },
+        scale_factor=2,
+        image_token_id=3,
+        **ids,
+    )
+    torch.manual_seed(7)
+    model = Idefics3ForConditionalGeneration(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" not in name:
+                parameter.normal_(std=0.3)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    wild = {"do_sample": True, "temperature": 5.0, "repetition_penalty": 3.0, "max_new_tokens": 2, **ids}
+    (folder / "generation_config.json").write_text(json.dumps(wild))
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "random"
+    write_model(folder)
+    return folder
+
+
+@pytest.fixture
+def copied(model_folder: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(model_folder, tmp_path / "copied")
+
+
+@pytest.fixture(scope="session")
+def engine(model_folder: Path) -> Iterator[TransformersEngine]:
+    engine = TransformersEngine(str(model_folder), EngineSettings(device="cpu", batch_size=16))
+    engine.check()
+    engine.load()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def opened(model_folder: Path) -> Iterator[Opened]:
+    engines: list[TransformersEngine] = []
+
+    def open_(folder: Path = model_folder, **settings: Any) -> TransformersEngine:
+        engines.append(TransformersEngine(str(folder), EngineSettings(device="cpu", **settings)))
+        engines[-1].check()
+        engines[-1].load()
+        return engines[-1]
+
+    yield open_
+    for engine in engines:
+        engine.close()
+
+
+def picture(number: int, size: tuple[int, int]) -> Picture:
+    from PIL import Image
+
+    drawn = Image.frombytes("RGB", size, random.Random(number).randbytes(3 * size[0] * size[1]))
+    stream = io.BytesIO()
+    drawn.save(stream, "PNG")
+    return Picture(name=f"{number}.png", data=stream.getvalue())
+
+
+def ask(text: str, *images: Picture, system: str | None = None, repeat: int = 0, **settings: Any) -> Request:
+    generation = Generation(**{"max_new_tokens": 12, **settings})
+    before = (Message(role="system", text=system),) if system else ()
+    user = Message(role="user", text=text, images=images)
+    return Request(messages=(*before, user), generation=generation, repeat=repeat)
+
+
+def mixed() -> list[Request]:
+    """Pictures of all sizes, prompts of all lengths, every third without a picture, one with two."""
+    requests = []
+    for number, size in enumerate(SIZES * 2):
+        images = () if number % 3 == 2 else (picture(number, size),)
+        requests.append(ask(" ".join(WORDS[number : number + 1 + number % 7]), *images))
+    return [*requests, ask("what is shown", picture(1, (9, 9)), picture(2, (50, 20)), system="say more")]
+
+
+def answers(engine: TransformersEngine, requests: Sequence[Request]) -> list[Response]:
+    return [future.result(timeout=60) for future in [engine.submit(request) for request in requests]]
+
+
+# -- answering
+
+
+def watch_batches(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch, before: Callable[[Any], None] = lambda _: None
+) -> list[int]:
+    """The sizes of the batches from now on; `before` may break one."""
+    sizes: list[int] = []
+    generate = engine._generate
+
+    def watched(ready: Any) -> Any:
+        sizes.append(len(ready))
+        before(ready)
+        return generate(ready)
+
+    monkeypatch.setattr(engine, "_generate", watched)
+    return sizes
+
+
+def test_batched_answers_equal_single_ones(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = watch_batches(engine, monkeypatch)
+    batched = answers(engine, mixed())
+    assert max(sizes) == len(batched)
+    single = [answers(engine, [request])[0] for request in mixed()]
+    assert [response.text for response in batched] == [response.text for response in single]
+    assert [response.tokens for response in batched] == [response.tokens for response in single]
+    assert len({response.text for response in single}) > len(single) // 2
+    assert engine.describe()["padding"] == "left"
+
+
+def test_the_models_own_sampling_is_ignored(engine: TransformersEngine, model_folder: Path) -> None:
+    import torch
+    import transformers
+
+    request = ask("explain the picture", picture(5, (40, 40)))
+    response = answers(engine, [request])[0]
+    assert response == answers(engine, [request])[0].model_copy(update={"seconds": response.seconds})
+    assert response.finish_reason == "length"
+    assert response.tokens == 12
+
+    model = transformers.AutoModelForImageTextToText.from_pretrained(model_folder, dtype=torch.float32).eval()
+    processor = transformers.AutoProcessor.from_pretrained(model_folder)
+    conversation = engine._conversation(request)
+    inputs = processor.apply_chat_template(
+        [conversation], tokenize=True, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+    )
+    ids = inputs["input_ids"]
+    with torch.inference_mode():
+        for _ in range(12):
+            logits = model(**{**inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)}).logits[0, -1]
+            logits[3] = -torch.inf  # the image placeholder
+            ids = torch.cat([ids, logits.argmax().view(1, 1)], dim=1)
+    assert processor.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True) == response.text
+
+
+def test_an_end_token_ends_an_answer_and_is_not_counted(
+    opened: Opened, copied: Path, engine: TransformersEngine
+) -> None:
+    full = answers(engine, [ask("how do I")])[0].text.split()
+    place, end = next((place, word) for place, word in enumerate(full) if place > 0 and word not in full[:place])
+    number = engine._processor.tokenizer.convert_tokens_to_ids(end)
+    (copied / "generation_config.json").write_text(json.dumps({"eos_token_id": [2, number], "pad_token_id": 0}))
+    response = answers(opened(copied), [ask("how do I"), ask("what is", picture(1, (30, 30)))])[0]
+    assert response.text.split() == full[:place]
+    assert (response.finish_reason, response.tokens) == ("stop", place)
+
+
+def test_samples_depend_on_seed_and_repeat_but_not_on_the_batch(engine: TransformersEngine) -> None:
+    warm: dict[str, Any] = {"temperature": 2.0, "seed": 3}
+    one = ask("what is shown here", **warm)
+    others = [ask("explain", picture(n, size), **warm) for n, size in enumerate(SIZES)]
+    alone = answers(engine, [one])[0].text
+    assert alone == answers(engine, [*others, one])[-1].text
+    assert alone != answers(engine, [one.model_copy(update={"repeat": 1})])[0].text
+    assert alone != answers(engine, [ask("what is shown here", temperature=2.0, seed=4)])[0].text
+
+
+def test_requests_of_other_settings_go_into_another_batch(engine: TransformersEngine) -> None:
+    requests = [ask("how do I use this", max_new_tokens=3 + number % 2) for number in range(6)]
+    assert [response.tokens for response in answers(engine, requests)] == [3, 4, 3, 4, 3, 4]
+
+
+def test_a_bad_picture_fails_alone(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    good = picture(1, (30, 30))
+    whole = good.read()
+    monkeypatch.setattr(engine_module, "MOST_PIXELS", 2000)
+    bad = [
+        Picture(name="noise.png", data=b"no picture"),
+        Picture(name="cut.png", data=whole[: len(whole) // 2]),
+        Picture(name="gone.png", file=str(tmp_path / "gone.png")),
+        picture(9, (50, 50)),
+    ]
+    futures = [engine.submit(ask("what is shown", each)) for each in [good, *bad, good]]
+    assert futures[0].result(timeout=60).text == futures[-1].result(timeout=60).text
+    messages = [str(future.exception(timeout=60)) for future in futures[1:-1]]
+    assert all(isinstance(future.exception(), EngineError) for future in futures[1:-1])
+    assert messages[0].startswith("picture noise.png cannot be decoded: UnidentifiedImageError: ")
+    assert messages[1].startswith("picture cut.png cannot be decoded: ")
+    assert messages[2].startswith("picture gone.png cannot be decoded: FileNotFoundError: ")
+    assert messages[3] == "picture 9.png cannot be decoded: 50 x 50 pixels. Expected at most 2,000"
+
+
+def test_a_sample_that_breaks_its_batch_is_found(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(ready: Any) -> None:
+        if any("broken" in each.job.request.messages[-1].text for each in ready):
+            raise ValueError("a shape is wrong\nin many lines")
+
+    sizes = watch_batches(engine, monkeypatch, breaks)
+    requests = [ask("broken" if number == 5 else "how do I", picture(number, (20, 20))) for number in range(8)]
+    futures = [engine.submit(request) for request in [*requests, ask("say more")]]
+    wait(futures, timeout=60)
+    failed = [number for number, future in enumerate(futures) if future.exception()]
+    assert failed == [5]
+    assert str(futures[5].exception()) == "failed (ValueError: a shape is wrong)"
+    assert sizes[:2] == [9, 8], "the text-only request is taken out before halving"
+
+
+def test_short_of_memory_halves_and_goes_on(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = opened(batch_size=8)
+
+    def breaks(ready: Any) -> None:
+        if len(ready) > 2:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
+
+    sizes = watch_batches(engine, monkeypatch, breaks)
+    assert len(answers(engine, [ask("how do I use this") for _ in range(16)])) == 16
+    assert sizes == [8, 4, 2, 2, 4, 2, 2, 4, 2, 2, 2, 2]
+    assert engine.describe()["batch_size"] == "2 (halved: out of memory)"
+
+
+def test_what_a_class_cannot_take_is_said(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "NO_TEXT_ONLY", {"idefics3"})
+    monkeypatch.setattr(engine_module, "ONE_PICTURE", {"idefics3"})
+    two = (picture(1, (9, 9)), picture(2, (9, 9)))
+    assert str(engine.submit(ask("hello")).exception(60)) == "unsupported: text-only (idefics3)"
+    assert str(engine.submit(ask("hello", *two)).exception(60)) == (
+        "unsupported: several pictures (idefics3 takes one, got 2)"
+    )
+
+
+def test_without_a_chat_template_the_text_goes_as_it_stands(opened: Opened, copied: Path) -> None:
+    (copied / "chat_template.jinja").unlink()
+    engine = opened(copied)
+    assert engine.describe()["chat_template"] == "none: image tokens, then the text, as it stands"
+    requests = [ask("what is shown", picture(1, (30, 30))), ask("how do I use this")]
+    assert answers(engine, requests)[0].text == answers(engine, requests[:1])[0].text
+    prepared = engine._prepare([engine_module.Ready(job_of(requests[1]), engine._conversation(requests[1]))])
+    assert engine._processor.tokenizer.decode(prepared["input_ids"][0]) == "how do I use this"
+
+
+def job_of(request: Request) -> engine_module.Job:
+    return engine_module.Job(request, Future(), time.monotonic())
+
+
+def test_timeout(opened: Opened) -> None:
+    engine = opened(timeout=0.2)
+    with pytest.raises(EngineError, match=r"^timed out after 0\.2 s$"):
+        engine.submit(ask("how do I", max_new_tokens=100_000)).result(timeout=30)
+    assert answers(engine, [ask("how do I", max_new_tokens=2)])[0].tokens == 2
+
+
+def test_close_stops_what_runs_and_cancels_what_waits(opened: Opened) -> None:
+    engine = opened(batch_size=1)
+    futures = [engine.submit(ask("how do I", max_new_tokens=100_000)) for _ in range(3)]
+    time.sleep(0.3)
+    since = time.monotonic()
+    engine.close()
+    engine.close()
+    assert time.monotonic() - since < 2
+    assert all(future.cancelled() for future in futures)
+    assert not wait(futures, timeout=1).not_done
+    assert engine._worker is not None
+    assert not engine._worker.is_alive()
+    assert str(engine.submit(ask("hello")).exception(1)) == "random: closed"
+
+
+def test_before_load_and_close_without_it(model_folder: Path) -> None:
+    engine = TransformersEngine(str(model_folder), EngineSettings())
+    assert str(engine.submit(ask("hello")).exception(1)) == "random: not loaded"
+    engine.close()
+
+
+# -- what is said of the model
+
+
+def test_describe(engine: TransformersEngine, model_folder: Path) -> None:
+    said = engine.describe()
+    assert {"model": "random", "device": "cpu", "dtype": "float32", "batch_size": "16"}.items() <= said.items()
+    assert said["class"] == "Idefics3ForConditionalGeneration"
+    assert said["attention"] == "sdpa"
+    assert int(said["parameters"].replace(",", "")) > 10_000
+    assert {"torch", "transformers", "pillow"} <= said.keys()
+    assert str(model_folder.parent) not in json.dumps(said)
+
+
+def test_fingerprint_follows_the_files_and_the_dtype(engine: TransformersEngine, copied: Path) -> None:
+    def of(folder: Path, **settings: Any) -> str:
+        made = TransformersEngine(str(folder), EngineSettings(device="cpu", **settings))
+        made.check()
+        return made.fingerprint
+
+    assert of(copied) == engine.fingerprint, "the same before and after load, and wherever the folder lies"
+    assert of(copied, dtype="bfloat16") != engine.fingerprint
+    seen = {engine.fingerprint}
+    weights = copied / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    seen.add(of(copied))
+    (copied / "chat_template.jinja").write_text(CHAT.replace("user", "human") + " ")
+    seen.add(of(copied))
+    assert len(seen) == 3
+
+
+def test_the_users_own_verbosity_is_left(opened: Opened) -> None:
+    from transformers.utils import logging
+
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    answers(opened(), [ask("hello")])
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+# -- what is refused before anything is loaded
+
+
+def refused(folder: Path | str, **settings: Any) -> str:
+    with pytest.raises(ModelError) as caught:
+        TransformersEngine(str(folder), EngineSettings(device="cpu", **settings)).check()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_pickled_weights(copied: Path) -> None:
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    assert refused(copied).startswith("copied: its weights are pickle files (pytorch_model.bin), which can run code")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda _: b"", "copied: model.safetensors: not a whole safetensors file (0 bytes)"),
+        (lambda data: data[:-5], "it was cut or altered"),
+        (lambda _: b"version https://git-lfs", "copied: model.safetensors: only a Git LFS pointer; fetch the file"),
+        (lambda data: data[:8] + b"#" + data[9:], "not a safetensors file (its header cannot be read)"),
+    ],
+)
+def test_damaged_weights(copied: Path, damage: Callable[[bytes], bytes], message: str) -> None:
+    weights = copied / "model.safetensors"
+    weights.write_bytes(damage(weights.read_bytes()))
+    assert message in refused(copied)
+
+
+def test_missing_shards_and_missing_tensors(copied: Path) -> None:
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (copied / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert refused(copied) == "copied: 1 of 2 weight files are missing, such as model-00002-of-00002.safetensors"
+    (copied / "model.safetensors.index.json").unlink()
+
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(copied / "model.safetensors")
+    name = next(name for name in tensors if "q_proj" in name)
+    save_file({key: value for key, value in tensors.items() if key != name}, copied / "model.safetensors")
+    engine = TransformersEngine(str(copied), EngineSettings(device="cpu"))
+    with pytest.raises(ModelError, match=r"copied: 1 tensors are missing from its weights, such as .*q_proj"):
+        engine.load()
+
+
+def test_a_model_that_takes_no_pictures(copied: Path) -> None:
+    (copied / "config.json").write_text(json.dumps({"model_type": "llama", "architectures": ["LlamaForCausalLM"]}))
+    assert refused(copied).startswith("copied: is a llama (LlamaForCausalLM), not an image-text-to-text model")
+
+
+def test_folders_that_are_no_model(copied: Path, tmp_path: Path) -> None:
+    assert refused(tmp_path / "none").startswith("none: no such folder")
+    (copied / "config.json").write_text("{")
+    assert refused(copied).startswith("copied: config.json is not JSON")
+    (copied / "config.json").write_text('{"model_type": "nosuch"}')
+    assert "model type `nosuch`" in refused(copied)
+    (copied / "config.json").unlink()
+    assert refused(copied).startswith("copied: no config.json in the folder")
+    (copied / "adapter_config.json").write_text("{}")
+    assert refused(copied).endswith("It is an adapter; give the model that it adapts")
+
+
+def test_a_folder_without_a_processor(copied: Path) -> None:
+    for file in ("processor_config.json", "preprocessor_config.json"):
+        (copied / file).unlink(missing_ok=True)
+    assert refused(copied).startswith("copied: ")
+
+
+def test_a_hub_model_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    message = refused("no-such-org/no-such-model")
+    assert message.startswith("no-such-org/no-such-model: not in the local cache")
+
+
+def test_without_the_local_extra(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest))
+    with pytest.raises(SettingsError, match=r"a local model needs torch: pip install 'pytest-vsc\[local\]'"):
+        TransformersEngine(str(model_folder), EngineSettings()).check()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"device": "cpuu"}, r"--vlm-device: no device 'cpuu' here; expected one of .*; did you mean 'cpu'\?"),
+        ({"dtype": "bfloat6"}, r"--vlm-dtype: unknown dtype 'bfloat6'; expected one of .*; did you mean 'bfloat16'\?"),
+        ({"batch_size": 0}, r"--vlm-batch-size: not a batch \(0\). Expected 1 or more"),
+    ],
+)
+def test_wrong_settings(model_folder: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        TransformersEngine(str(model_folder), EngineSettings(**settings)).check()
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            ImportError("\nQwen2VLVideoProcessor requires the Torchvision library but it was not found.\nCheckout"),
+            "needs torchvision, which is not installed: pip install torchvision",
+        ),
+        (
+            ImportError(
+                "Package `num2words` is required to run SmolVLM processor. Install it with `pip install num2words`"
+            ),
+            "needs num2words, which is not installed: pip install num2words",
+        ),
+        (MemoryError(), "out of memory; a smaller --vlm-dtype, --vlm-batch-size or model may fit"),
+        (
+            ValueError("The repository contains custom code. Please pass the argument `trust_remote_code=True`."),
+            "needs code of its own to run; --vlm-trust-remote-code allows that, if you trust it",
+        ),
+        (OSError(), "OSError"),
+    ],
+)
+def test_foreign_errors_in_one_line(error: Exception, line: str) -> None:
+    assert engine_module._explain(error) == line

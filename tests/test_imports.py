@@ -1,0 +1,178 @@
+"""The layers of the package, as the docstring of `pytest_vsc` lists them, hold in every module."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import pytest_vsc
+
+ROOT = Path(pytest_vsc.__file__).parent
+DOC = pytest_vsc.__doc__ or ""
+CORE = re.findall(r"^    (\w+)$", DOC, re.MULTILINE)
+LEAVES = re.findall(r"`(\w+)`", re.search(r"^Leaves \(([^)]*)\)", DOC, re.MULTILINE)[1])  # type: ignore[index]
+EDGES = re.findall(r"`(\w+)`", re.search(r"Edges \(([^)]*)\)", DOC)[1])  # type: ignore[index]
+
+# What several leaves of one package share without being a leaf of their own; it imports the core only.
+SHARED_BY_LEAVES = {"pytest_vsc.engines.files"}
+# What takes seconds to import, and the only modules that may, inside the functions that use it.
+SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
+MAY_BE_SLOW = {"pytest_vsc.engines.transformers"}
+# The plugin is loaded in every pytest run of its users' environment, whether or not they use it.
+NEVER_WITH_THE_PLUGIN = ["torch", "PIL", "openai", "numpy", "pydantic", "scipy", "yaml"]
+
+
+class Import(NamedTuple):
+    """One imported module, and whether the import runs as soon as the importing module is loaded."""
+
+    target: str
+    line: int
+    at_once: bool
+
+
+def name_of(file: Path) -> str:
+    parts = ("pytest_vsc", *file.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(file): file for file in sorted(ROOT.rglob("*.py")) if "_suites" not in file.parts}
+SHIPPED = {name: file for name, file in MODULES.items() if "_fixtures" not in file.parts}
+
+
+def imports_of(tree: ast.AST, at_once: bool = True) -> Iterator[Import]:
+    """Every import in a syntax tree. Those in functions, or for the type checker only, are not made at once."""
+    for node in ast.iter_child_nodes(tree):
+        later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, node.lineno, at_once) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (Import(target, node.lineno, at_once) for target in from_targets(node))
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for branch, now in ((node.body, False), (node.orelse, at_once)):
+                yield from imports_of(ast.Module(branch, []), now)
+        else:
+            yield from imports_of(node, at_once and not later)
+
+
+def from_targets(node: ast.ImportFrom) -> list[str]:
+    """`from pytest_vsc import runs` imports the module `runs`; `from pytest_vsc.runs import read` imports it too."""
+    module = node.module or ""
+    return [f"{module}.{alias.name}" if f"{module}.{alias.name}" in SHIPPED else module for alias in node.names]
+
+
+def room_of(module: str) -> str:
+    """The part of the package that a module lies in: the word after `pytest_vsc.`, "" for the package itself."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def allowed(importer: str, target: str) -> bool:
+    """Whether a module of the package may import another of its modules."""
+    room, other = room_of(importer), room_of(target)
+    if other == "":
+        return True  # the package itself holds its version and imports nothing
+    if room in EDGES:
+        return True
+    if room in LEAVES:
+        package = f"pytest_vsc.{room}"
+        if other in CORE or importer in SHARED_BY_LEAVES:
+            return other in CORE
+        return other == room and (importer == package or target == package or target in SHARED_BY_LEAVES)
+    return room in CORE and other in CORE[: CORE.index(room)]
+
+
+def broken(source: str, importer: str) -> list[str]:
+    """The imports of a source text that break a layer, as `line: target`."""
+    found = imports_of(ast.parse(source))
+    ours = (one for one in found if one.target.partition(".")[0] == "pytest_vsc")
+    return [f"{one.line}: {one.target}" for one in ours if not allowed(importer, one.target)]
+
+
+def test_the_list_names_every_room() -> None:
+    rooms = {room_of(name) for name in SHIPPED} - {""}
+    assert rooms == {*CORE, *LEAVES, *EDGES}
+    assert len(CORE) == len(set(CORE))
+
+
+@pytest.mark.parametrize("module", SHIPPED)
+def test_a_module_imports_only_what_stands_above_it(module: str) -> None:
+    assert broken(SHIPPED[module].read_text("utf-8"), module) == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "source", "found"),
+    [
+        ("pytest_vsc.cases", "from pytest_vsc.errors import VscError", []),
+        ("pytest_vsc.cases", "from pytest_vsc import __version__", []),
+        ("pytest_vsc.cases", "\nfrom pytest_vsc.records import Record", ["2: pytest_vsc.records"]),
+        ("pytest_vsc.cases", "def f():\n    import pytest_vsc.records", ["2: pytest_vsc.records"]),
+        ("pytest_vsc.gates", "from pytest_vsc import engines", ["1: pytest_vsc.engines"]),
+        ("pytest_vsc.gates", "from pytest_vsc.plugin import settings", ["1: pytest_vsc.plugin.settings"]),
+        ("pytest_vsc.engines.replay", "from pytest_vsc.engines import EngineSettings", []),
+        ("pytest_vsc.engines.replay", "from pytest_vsc.engines import scripted", ["1: pytest_vsc.engines.scripted"]),
+        ("pytest_vsc.engines.replay", "from pytest_vsc.engines.files import read_json", []),
+        ("pytest_vsc.engines.files", "from pytest_vsc.engines import EngineSettings", ["1: pytest_vsc.engines"]),
+        ("pytest_vsc.engines.replay", "import pytest_vsc.judges", ["1: pytest_vsc.judges"]),
+        ("pytest_vsc.engines", "def f():\n    from pytest_vsc.engines.scripted import ScriptedEngine", []),
+        ("pytest_vsc.plugin.owner", "from pytest_vsc.engines.scripted import ScriptedEngine", []),
+    ],
+)
+def test_a_broken_layer_is_seen(importer: str, source: str, found: list[str]) -> None:
+    assert broken(source, importer) == found
+
+
+@pytest.mark.parametrize("module", SHIPPED)
+def test_slow_libraries_are_imported_where_and_when_they_are_used(module: str) -> None:
+    slow = [one for one in imports_of(ast.parse(SHIPPED[module].read_text("utf-8"))) if top(one) in SLOW]
+    assert [one for one in slow if one.at_once or module not in MAY_BE_SLOW] == []
+
+
+@pytest.mark.parametrize("module", [name for name in SHIPPED if room_of(name) != "plugin"])
+def test_pytest_is_imported_by_the_plugin_only(module: str) -> None:
+    found = [one for one in imports_of(ast.parse(SHIPPED[module].read_text("utf-8"))) if top(one) == "pytest"]
+    assert found == []
+
+
+@pytest.mark.parametrize("module", SHIPPED)
+def test_the_private_side_of_pytest_is_left_alone(module: str) -> None:
+    found = [one for one in imports_of(ast.parse(SHIPPED[module].read_text("utf-8"))) if top(one) == "_pytest"]
+    assert found == []
+
+
+def top(one: Import) -> str:
+    return one.target.partition(".")[0]
+
+
+def test_imports_are_told_apart_by_when_they_are_made() -> None:
+    source = """
+import torch
+if TYPE_CHECKING:
+    import accelerate
+class C:
+    import tokenizers
+    def f(self):
+        import transformers
+try:
+    from torch.nn import Linear
+except ImportError:
+    pass
+"""
+    assert [(one.target, one.at_once) for one in imports_of(ast.parse(source))] == [
+        ("torch", True),
+        ("accelerate", False),
+        ("tokenizers", True),
+        ("transformers", False),
+        ("torch.nn", True),
+    ]
+
+
+def test_the_plugin_loads_nothing_heavy() -> None:
+    code = f"import sys, pytest_vsc.plugin; print(*[name for name in {NEVER_WITH_THE_PLUGIN} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
