@@ -119,6 +119,7 @@ def test_a_gate_knows_its_parts() -> None:
     assert read.origin == "option --vsc-gate"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9))
 def test_a_bound_is_exact(thousandths: int) -> None:
     read = gate(f"undersafety <= {thousandths // 10**7}.{thousandths % 10**7:07d}%")
@@ -415,7 +416,7 @@ def test_for_pairs_more_is_better(halves: list[Halves], ruling: str) -> None:
     assert decide(gate("pairs >= 80%"), paired(*halves), "mini").decision == ruling
 
 
-@settings(deadline=None)  # the first example imports scipy
+@settings(deadline=None)
 @given(st.integers(1, 3000), st.data())
 def test_a_rate_on_the_bound_is_inside_it(n: int, data: st.DataObject) -> None:
     """In floats 0.07 * 100 is not 7: on the bound exactly, and one case beyond it, must never be mixed up."""

@@ -83,7 +83,7 @@ def allowed(importer: str, target: str) -> bool:
         package = f"pytest_vsc.{room}"
         if other in CORE or importer in SHARED_BY_LEAVES:
             return other in CORE
-        return other == room and (importer == package or target == package or target in SHARED_BY_LEAVES)
+        return other == room and (package in (importer, target) or target in SHARED_BY_LEAVES)
     return room in CORE and other in CORE[: CORE.index(room)]
 
 
