@@ -26,10 +26,11 @@ lint: $(READY)
 wheel: $(READY)
 	$(BIN)/python -m build --wheel --no-isolation
 
-# The stamp is written last, so that an install that broke off is taken up again.
+# The stamp is written last, so that an install that broke off is taken up again. Compiling all of torch and
+# transformers ahead would take longer than running the little of them that is used.
 $(READY): pyproject.toml tests/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt -e '.[test,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c tests/constraints.txt -e '.[test,dev]'
 	touch $@
 
 clean:

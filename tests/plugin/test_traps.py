@@ -285,9 +285,9 @@ def test_ways_of_distributing(spread_project: Project, dist: str) -> None:
     assert len(ran.outcomes) == 8
 
 
-@pytest.mark.parametrize("arguments", [("--dist", "each"), ("--tx", "ssh=nobody@localhost", "-d")])
+@pytest.mark.parametrize("arguments", [("-n", "2", "--dist", "each"), ("-d", "--tx", "ssh=nobody@localhost")])
 def test_refused_ways_of_distributing(spread_project: Project, arguments: tuple[str, ...]) -> None:
-    ran = spread_project.gate(*arguments)
+    ran = spread_project.pytest("--vlm", "scripted:model.toml", "--vsc-suite", "small", *arguments, mode=False)
     assert ran.status == 4
     assert ran.out.startswith("ERROR: --") or "\nERROR: --" in ran.out
 
