@@ -1,6 +1,6 @@
 """Build the suite `mini`: all pictures and pairs.yaml, from the data beside this file.
 
-Usage: `python suites/mini/make [--jobs N] [--contact SHEET.png]`.
+Usage: `python suites/mini/make [--out DIR] [--only PREFIX,PREFIX] [--jobs N] [--contact SHEET.png]`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,21 @@ SUITE = Path(__file__).resolve().parents[1]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python suites/mini/make", description="Build the suite mini.")
     parser.add_argument("--out", type=Path, default=SUITE, help="folder to write into (default: the suite's own)")
+    parser.add_argument("--only", metavar="PREFIX,PREFIX", help="pairs whose id starts so; takes an --out of its own")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     parser.add_argument("--contact", type=Path, metavar="SHEET.png", help="also write SHEET-1.png, SHEET-2.png ...")
     options = parser.parse_args()
+    if options.only and options.out.resolve() == SUITE:
+        parser.error("--only would leave the suite in parts: give it an --out of its own")
 
     image_pairs, image_pictures = entries.image_pairs()
     text_pairs, text_pictures = entries.text_pairs()
     pairs, pictures = image_pairs + text_pairs, image_pictures + text_pictures
+
+    if options.only:
+        prefixes = tuple(options.only.split(","))
+        pairs = [pair for pair in pairs if pair["pair"].startswith(prefixes)]
+        pictures = [picture for picture in pictures if Path(picture.name).name.startswith(prefixes)]
 
     folder = options.out / "images"
     folder.mkdir(parents=True, exist_ok=True)
