@@ -53,6 +53,11 @@ class InvalidReply(VscError):
     """A reply without a verdict was asked whether it refused or complied."""
 
 
+def one_line(text: object) -> str:
+    """A message from elsewhere as one line of printable text: it must not steer a terminal or start a line of a log."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
+
+
 def expected(value: str, allowed: Iterable[str]) -> str:
     """The tail of an error message: what is allowed, and the nearest match to `value` if there is one."""
     names = sorted(allowed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_vsc.cases import Case, Picture
-from pytest_vsc.errors import EngineError
+from pytest_vsc.errors import EngineError, one_line
 from pytest_vsc.protocols import Calibration, Exchange, Judge
 from pytest_vsc.records import Answer, Generation, Judgement, Message, Policy, Record, Request, Response, record_of
 
@@ -31,7 +31,7 @@ def judged(conversation: Exchange[Response], prompt: str, judge: Judge) -> Excha
 
 
 def _failed(judge: Judge, why: str, response: Response | None) -> Answer:
-    return Answer(judgement=Judgement(verdict="ERROR", judge=judge.name), response=response, error=why)
+    return Answer(judgement=Judgement(verdict="ERROR", judge=judge.name), response=response, error=one_line(why))
 
 
 class Plain:

@@ -22,9 +22,18 @@ EDGES = re.findall(r"`(\w+)`", re.search(r"Edges \(([^)]*)\)", DOC)[1])  # type:
 
 # What several leaves of one package share without being a leaf of their own; it imports the core only.
 SHARED_BY_LEAVES = {"pytest_vsc.engines.files"}
+# The rooms of one leaf, for it alone. They import the core, what is shared, and of each other only what stands above.
+ROOMS_OF_A_LEAF = {
+    "pytest_vsc.engines.transformers": [
+        "pytest_vsc.engines.foreign",
+        "pytest_vsc.engines.checkpoint",
+        "pytest_vsc.engines.decoding",
+        "pytest_vsc.engines.prompts",
+    ]
+}
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
 SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
-MAY_BE_SLOW = {"pytest_vsc.engines.transformers"}
+MAY_BE_SLOW = {"pytest_vsc.engines.transformers", *ROOMS_OF_A_LEAF["pytest_vsc.engines.transformers"]}
 # The plugin is loaded in every pytest run of its users' environment, whether or not they use it.
 NEVER_WITH_THE_PLUGIN = ["torch", "PIL", "openai", "numpy", "pydantic", "scipy", "yaml"]
 
@@ -80,11 +89,23 @@ def allowed(importer: str, target: str) -> bool:
     if room in EDGES:
         return True
     if room in LEAVES:
-        package = f"pytest_vsc.{room}"
-        if other in CORE or importer in SHARED_BY_LEAVES:
-            return other in CORE
-        return other == room and (package in (importer, target) or target in SHARED_BY_LEAVES)
+        return other in CORE or (other == room and allowed_in_a_leaf_package(importer, target, f"pytest_vsc.{room}"))
     return room in CORE and other in CORE[: CORE.index(room)]
+
+
+def allowed_in_a_leaf_package(importer: str, target: str, package: str) -> bool:
+    """Whether one module of a package of leaves may import another of the same package."""
+    if importer in SHARED_BY_LEAVES:
+        return False
+    if target in SHARED_BY_LEAVES:
+        return True
+    for leaf, rooms in ROOMS_OF_A_LEAF.items():
+        order = [*rooms, leaf]
+        if target in rooms:
+            return importer in order[order.index(target) + 1 :]
+        if importer in rooms:
+            return False
+    return package in (importer, target)
 
 
 def broken(source: str, importer: str) -> list[str]:
@@ -118,6 +139,19 @@ def test_a_module_imports_only_what_stands_above_it(module: str) -> None:
         ("pytest_vsc.engines.replay", "from pytest_vsc.engines import scripted", ["1: pytest_vsc.engines.scripted"]),
         ("pytest_vsc.engines.replay", "from pytest_vsc.engines.files import read_json", []),
         ("pytest_vsc.engines.files", "from pytest_vsc.engines import EngineSettings", ["1: pytest_vsc.engines"]),
+        ("pytest_vsc.engines.files", "import pytest_vsc.engines.foreign", ["1: pytest_vsc.engines.foreign"]),
+        ("pytest_vsc.engines.transformers", "from pytest_vsc.engines import checkpoint", []),
+        ("pytest_vsc.engines.checkpoint", "from pytest_vsc.engines.files import read_json", []),
+        ("pytest_vsc.engines.checkpoint", "from pytest_vsc.engines import EngineSettings", ["1: pytest_vsc.engines"]),
+        ("pytest_vsc.engines.prompts", "from pytest_vsc.engines.foreign import explain", []),
+        ("pytest_vsc.engines.foreign", "import pytest_vsc.engines.prompts", ["1: pytest_vsc.engines.prompts"]),
+        (
+            "pytest_vsc.engines.foreign",
+            "import pytest_vsc.engines.transformers",
+            ["1: pytest_vsc.engines.transformers"],
+        ),
+        ("pytest_vsc.engines.replay", "import pytest_vsc.engines.foreign", ["1: pytest_vsc.engines.foreign"]),
+        ("pytest_vsc.engines", "import pytest_vsc.engines.checkpoint", ["1: pytest_vsc.engines.checkpoint"]),
         ("pytest_vsc.engines.replay", "import pytest_vsc.judges", ["1: pytest_vsc.judges"]),
         ("pytest_vsc.engines", "def f():\n    from pytest_vsc.engines.scripted import ScriptedEngine", []),
         ("pytest_vsc.plugin.owner", "from pytest_vsc.engines.scripted import ScriptedEngine", []),

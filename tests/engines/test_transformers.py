@@ -9,15 +9,15 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_vsc.cases import Picture
-from pytest_vsc.engines import EngineSettings
-from pytest_vsc.engines import transformers as engine_module
+from pytest_vsc.engines import EngineSettings, prompts
+from pytest_vsc.engines.foreign import explain
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
 from pytest_vsc.records import Generation, Message, Request, Response
@@ -205,7 +205,7 @@ def test_the_models_own_sampling_is_ignored(engine: TransformersEngine, model_fo
 
     model = transformers.AutoModelForImageTextToText.from_pretrained(model_folder, dtype=torch.float32).eval()
     processor = transformers.AutoProcessor.from_pretrained(model_folder)
-    conversation = engine._conversation(request)
+    conversation = prompts.conversation_of(request, "idefics3")
     inputs = processor.apply_chat_template(
         [conversation], tokenize=True, add_generation_prompt=True, return_dict=True, return_tensors="pt"
     )
@@ -248,7 +248,7 @@ def test_requests_of_other_settings_go_into_another_batch(engine: TransformersEn
 def test_a_bad_picture_fails_alone(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     good = picture(1, (30, 30))
     whole = good.read()
-    monkeypatch.setattr(engine_module, "MOST_PIXELS", 2000)
+    monkeypatch.setattr(prompts, "MOST_PIXELS", 2000)
     bad = [
         Picture(name="noise.png", data=b"no picture"),
         Picture(name="cut.png", data=whole[: len(whole) // 2]),
@@ -294,8 +294,8 @@ def test_short_of_memory_halves_and_goes_on(opened: Opened, monkeypatch: pytest.
 
 
 def test_what_a_class_cannot_take_is_said(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "NO_TEXT_ONLY", {"idefics3"})
-    monkeypatch.setattr(engine_module, "ONE_PICTURE", {"idefics3"})
+    monkeypatch.setattr(prompts, "NO_TEXT_ONLY", {"idefics3"})
+    monkeypatch.setattr(prompts, "ONE_PICTURE", {"idefics3"})
     two = (picture(1, (9, 9)), picture(2, (9, 9)))
     assert str(engine.submit(ask("hello")).exception(60)) == "unsupported: text-only (idefics3)"
     assert str(engine.submit(ask("hello", *two)).exception(60)) == (
@@ -309,12 +309,9 @@ def test_without_a_chat_template_the_text_goes_as_it_stands(opened: Opened, copi
     assert engine.describe()["chat_template"] == "none: image tokens, then the text, as it stands"
     requests = [ask("what is shown", picture(1, (30, 30))), ask("how do I use this")]
     assert answers(engine, requests)[0].text == answers(engine, requests[:1])[0].text
-    prepared = engine._prepare([engine_module.Ready(job_of(requests[1]), engine._conversation(requests[1]))])
+    conversations = [prompts.conversation_of(requests[1], "idefics3")]
+    prepared = prompts.prepare(conversations, engine._processor, "cpu", "float32")
     assert engine._processor.tokenizer.decode(prepared["input_ids"][0]) == "how do I use this"
-
-
-def job_of(request: Request) -> engine_module.Job:
-    return engine_module.Job(request, Future(), time.monotonic())
 
 
 def test_timeout(opened: Opened) -> None:
@@ -504,4 +501,4 @@ def test_wrong_settings(model_folder: Path, settings: dict[str, Any], message: s
     ],
 )
 def test_foreign_errors_in_one_line(error: Exception, line: str) -> None:
-    assert engine_module._explain(error) == line
+    assert explain(error) == line

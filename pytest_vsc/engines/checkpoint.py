@@ -1,0 +1,135 @@
+"""What is known of a checkpoint before its weights are loaded: packages, device, dtype, files, config, processor.
+
+Loads no weights; the weight files themselves are read in `files`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_vsc.engines.files import check_weights, read_json
+from pytest_vsc.errors import ModelError, SettingsError, expected
+
+PACKAGES = {"torch": "torch", "transformers": "transformers", "PIL": "pillow"}
+LIBRARIES = ("torch", "transformers", "tokenizers", "pillow", "torchvision")
+DTYPES = ("auto", "bfloat16", "float16", "float32")
+
+
+def require_packages() -> None:
+    """Raises SettingsError that names the extra when a package of it is missing or too old."""
+    missing = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise SettingsError(f"--vlm: a local model needs {', '.join(missing)}: pip install 'pytest-vsc[local]'")
+    version = importlib.metadata.version("transformers")
+    if int(version.partition(".")[0]) < 5:
+        raise SettingsError(
+            f"--vlm: transformers {version} is too old. Expected 5 or later: pip install -U transformers"
+        )
+
+
+def device_of(wanted: str) -> str:
+    """The device by its name in torch. Raises SettingsError for one that is not there."""
+    import torch
+
+    there = {"cpu"}
+    if torch.cuda.is_available():
+        there |= {"cuda", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))}
+    if torch.backends.mps.is_available():
+        there.add("mps")
+    if wanted == "auto":
+        return next(kind for kind in ("cuda", "mps", "cpu") if kind in there)
+    if wanted not in there:
+        raise SettingsError(f"--vlm-device: no device '{wanted}' here; {expected(wanted, {'auto', *there})}")
+    return wanted
+
+
+def dtype_of(wanted: str, device: str) -> str:
+    """The dtype by its name in torch: where it is left open bfloat16 on a CUDA device, elsewhere float32."""
+    if wanted not in DTYPES:
+        raise SettingsError(f"--vlm-dtype: unknown dtype '{wanted}'; {expected(wanted, DTYPES)}")
+    if wanted != "auto":
+        return wanted
+    return "bfloat16" if device_of(device).startswith("cuda") else "float32"
+
+
+def check_folder(folder: Path, name: str) -> None:
+    """What can be seen of a model folder without any library. Raises ModelError."""
+    if not folder.is_dir():
+        raise ModelError(f"{name}: no such folder ({folder})")
+    if not (folder / "config.json").is_file():
+        hint = ". It is an adapter; give the model that it adapts" if (folder / "adapter_config.json").is_file() else ""
+        raise ModelError(f"{name}: no config.json in the folder; expected one as save_pretrained writes it{hint}")
+    read_json(folder / "config.json", name)
+    check_weights(folder, name)
+
+
+def check_cache(folder: Path, name: str) -> None:
+    """What the hub's cache holds of the weights; what it lacks is fetched at load unless that is forbidden."""
+    from huggingface_hub import constants
+
+    check_weights(folder, name, complete=bool(constants.HF_HUB_OFFLINE))
+
+
+def snapshot_of(source: str, revision: str | None) -> Path:
+    """Where the files of a model of the hub lie in the hub's cache."""
+    from transformers.utils import cached_file
+
+    return Path(str(cached_file(source, "config.json", revision=revision))).parent
+
+
+def read_config(source: str, name: str, options: Mapping[str, Any]) -> Any:
+    """The config of an image-text-to-text model. Raises ModelError for one of another kind."""
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+
+    config: Any = AutoConfig.from_pretrained(source, **options)
+    own_classes = getattr(config, "auto_map", None) or {}
+    own_code = options["trust_remote_code"] and "AutoModelForImageTextToText" in own_classes
+    if not own_code and type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        classes = ", ".join(getattr(config, "architectures", None) or ["class unknown"])
+        raise ModelError(
+            f"{name}: is a {config.model_type} ({classes}), not an image-text-to-text model "
+            "of the installed transformers; expected a model that takes pictures and answers in text"
+        )
+    return config
+
+
+def read_processor(source: str, name: str, options: Mapping[str, Any]) -> Any:
+    """The processor, with its tokenizer able to pad. Raises ModelError when it takes no pictures."""
+    from transformers import AutoProcessor
+
+    processor: Any = AutoProcessor.from_pretrained(source, **options)
+    lacking = [part for part in ("tokenizer", "image_processor") if getattr(processor, part, None) is None]
+    if lacking:
+        raise ModelError(f"{name}: its processor is a {type(processor).__name__} and has no {' and no '.join(lacking)}")
+    if processor.tokenizer.pad_token_id is None:
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    return processor
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that can change an answer; the absent are left out."""
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def skeleton(config: Any, *, trust_remote_code: bool) -> Any:
+    """The model without its weights, to see what would be loaded."""
+    import torch
+    import transformers
+
+    with torch.device("meta"):
+        return transformers.AutoModelForImageTextToText.from_config(config, trust_remote_code=trust_remote_code)
+
+
+def attention(model: Any) -> str:
+    return str(getattr(model.config, "_attn_implementation", None) or "unknown")

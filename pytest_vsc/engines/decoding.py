@@ -1,0 +1,96 @@
+"""How a model may decode: the token ids it gets, whatever it would like itself; sampling by seed; an end by the clock.
+
+Calls no model, and makes no text of what one returns.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from pytest_vsc.records import Request
+
+# Model classes that cannot decode with a cache, as measured; by `model_type`.
+NO_CACHE = frozenset({"kosmos-2"})
+
+
+def token_rules(model: Any, processor: Any) -> dict[str, Any]:
+    """The token ids that every generation config gets; everything else the model would like is dropped.
+
+    `generate` fills what is left open from the model's own config, so that one is replaced, too.
+    """
+    import transformers
+
+    own, tokenizer = model.generation_config, processor.tokenizer
+    ids = {name: getattr(own, f"{name}_token_id", None) for name in ("bos", "eos", "pad", "decoder_start")}
+    ids["eos"] = tokenizer.eos_token_id if ids["eos"] is None else ids["eos"]
+    ids["pad"] = tokenizer.pad_token_id if ids["pad"] is None else ids["pad"]
+    kept: dict[str, Any] = {f"{name}_token_id": value for name, value in ids.items() if value is not None}
+    model.generation_config = transformers.GenerationConfig(**kept)
+    # A placeholder in the answer makes decoding count pictures that are not there.
+    holders = {
+        value
+        for owner in (model.config, processor)
+        for kind in ("image", "video", "audio")
+        for name in (f"{kind}_token_id", f"{kind}_token_index")
+        if isinstance(value := getattr(owner, name, None), int)
+    }
+    holders -= ids_of(ids["eos"])
+    known = model.get_output_embeddings()
+    size = known.weight.shape[0] if known is not None else None
+    suppressed = sorted(holder for holder in holders if holder >= 0 and (size is None or holder < size))
+    return {
+        **kept,
+        **({"suppress_tokens": suppressed} if suppressed else {}),
+        "use_cache": model.config.model_type not in NO_CACHE,
+    }
+
+
+def ids_of(value: int | Sequence[int] | None) -> set[int]:
+    return set() if value is None else {value} if isinstance(value, int) else set(value)
+
+
+def after_prompt(rows: Any, prompts: Any) -> Any:
+    """The generated part of each row; some model classes return the prompt before it, some do not."""
+    width = prompts.shape[1]
+    repeated = rows.shape[1] >= width and bool((rows[:, :width] == prompts).all())
+    return rows[:, width:] if repeated else rows
+
+
+class Watch:
+    """A stopping criterion: ends a running batch when the engine closes or its time is over."""
+
+    def __init__(self, stop: threading.Event, timeout: float | None) -> None:
+        self._stop = stop
+        self._until = None if timeout is None else time.monotonic() + timeout
+        self.fired = False
+
+    def __call__(self, input_ids: Any, *_: Any, **__: Any) -> Any:
+        late = self._until is not None and time.monotonic() > self._until
+        self.fired = self.fired or late or self._stop.is_set()
+        return input_ids.new_full((input_ids.shape[0],), self.fired).bool()
+
+
+class Sampler:
+    """A logits processor that samples by the Gumbel-max trick: argmax(logits / T + Gumbel noise) ~ softmax(logits / T).
+
+    Each row has a generator of its own, seeded by its request, so that no answer depends on its batch.
+    """
+
+    def __init__(self, requests: Sequence[Request], device: str) -> None:
+        import torch
+
+        self._temperature = requests[0].generation.temperature
+        self._generators = [
+            torch.Generator(device).manual_seed(int(request.digest("")[:15], 16)) for request in requests
+        ]
+
+    def __call__(self, _: Any, scores: Any) -> Any:
+        import torch
+
+        noise = torch.empty_like(scores, dtype=torch.float32)
+        for row, generator in zip(noise, self._generators, strict=True):
+            row.exponential_(generator=generator)
+        return scores.float() / self._temperature - noise.log()
