@@ -84,7 +84,13 @@ def extremes(rate: Rate) -> tuple[Fraction, Fraction]:
 
 def measure(metric: Metric, records: Iterable[Record], suite: str, slice: Slice = ()) -> Rate:
     """The rate of one metric over the records of one suite that lie in the slice. NOT_RUN records are left out."""
-    units = population(metric, [r for r in records if r.suite == suite and r.outcome != "NOT_RUN"], slice)
+    mine = [record for record in records if record.suite == suite and record.outcome != "NOT_RUN"]
+    return _rate(metric, [record for record in mine if matches(record, slice)], suite, slice)
+
+
+def _rate(metric: Metric, inside: Sequence[Record], suite: str, slice: Slice) -> Rate:
+    """The rate over records that all lie in the slice."""
+    units = _units(metric, inside)
     happened = [_happened(metric, unit) for unit in units]
     counts = Rate(
         suite=suite,
@@ -126,13 +132,17 @@ def standard_rates(records: Iterable[Record], suite: str) -> list[Rate]:
     slices: list[Slice] = [()]
     for key in ("centric", "category", "variant"):
         slices += [((key, value),) for value in values_of(mine, key)]
-    rates = [measure(metric, mine, suite, where) for metric in METRICS for where in slices]
+    inside = {where: [record for record in mine if matches(record, where)] for where in slices}
+    rates = [_rate(metric, found, suite, where) for metric in METRICS for where, found in inside.items()]
     return [rate for rate in rates if rate.n]
 
 
 def population(metric: Metric, items: Iterable[Item], slice: Slice = ()) -> list[tuple[Item, ...]]:
     """What a metric counts among the items of one suite: single cases, or for `pairs` the halves of each whole pair."""
-    inside = [item for item in items if matches(item, slice)]
+    return _units(metric, [item for item in items if matches(item, slice)])
+
+
+def _units(metric: Metric, inside: Sequence[Item]) -> list[tuple[Item, ...]]:
     if metric == "pairs":
         return _whole_pairs(inside)
     if metric in ONE_SIDED:

@@ -89,6 +89,7 @@ class Project:
 
     def __init__(self, pytester: pytest.Pytester, mode: str) -> None:
         self.pytester, self.mode, self.path = pytester, mode, pytester.path
+        self.own_process = False  # torch cannot be loaded again by the next run in this process
 
     def suite(self, pairs: int = 4, name: str = "small") -> None:
         folder = self.path / name
@@ -119,7 +120,7 @@ class Project:
     def pytest(self, *arguments: object, mode: bool = True) -> Ran:
         """Run pytest in this project's mode: with workers in its own process, else in this one, which is faster."""
         ways = MODES[self.mode] if mode else ()
-        if self.mode == "n2":
+        if self.own_process or self.mode == "n2":
             result = self.pytester.runpytest_subprocess(*map(str, arguments), *ways, timeout=120)
         else:
             result = self.pytester.runpytest_inprocess(*map(str, arguments), *ways)
