@@ -106,6 +106,7 @@ class TransformersEngine:
             "model": self._name,
             "engine": "transformers",
             "type": str(self._config.model_type),
+            "class": (getattr(self._config, "architectures", None) or ["unknown"])[0],
             "device": device,
             "dtype": dtype,
             "batch_size": str(self._limit),

@@ -40,8 +40,10 @@ def header(
     gates_off: Sequence[str],
 ) -> list[str]:
     """The lines under pytest's own header: model, suite, judge, policy, device, gates."""
-    told = ", ".join(f"{name} {value}" for name, value in model.items() if name in ("class", "parameters"))
-    lines = [f"vlm: {spec}" + (f" ({told})" if told else "") + _device(model)]
+    known = [model["class"]] if "class" in model else []
+    known += [" ".join(model[name] for name in ("device", "dtype") if name in model)] if "device" in model else []
+    known += [f"batches of {model['batch_size']}"] if "batch_size" in model else []
+    lines = [f"vlm: {', '.join([spec, *known])}"]
     for suite in suites:
         sides = ", ".join(f"{count} {side}" for side, count in count_by_side(suite.cases).items())
         lines.append(f"vsc suite: {suite.name} {suite.header.version} ({sides}), sha256 {suite.sha256[:12]}")
@@ -51,11 +53,6 @@ def header(
     if gates_off:
         lines.append(f"vsc gates off: {', '.join(gates_off)}")
     return [clean(line) for line in lines]
-
-
-def _device(model: Mapping[str, str]) -> str:
-    device = " ".join(model[name] for name in ("device", "dtype") if name in model)
-    return f", {device}" if device else ""
 
 
 def _blocked(policy: Policy) -> str:
