@@ -102,7 +102,7 @@ class SuiteHeader(Value):
     paired: tuple[Centric, ...] = ()
     categories: tuple[str, ...] = Field(min_length=1)
     gates: tuple[str, ...] = ()
-    policy: Literal["", "strict", "vscbench"] = ""
+    policy: str = ""
     allow_empty_prompt: bool = False
 
 

@@ -116,3 +116,27 @@ def test_a_picture_that_breaks_later_is_that_case_alone(project: Project) -> Non
     assert ran.status == 0, ran.out
     assert ran.outcomes["text-violence-000.safe"] in ("INVALID", "CORRECT")
     assert list(ran.outcomes.values()).count("INVALID") <= 1
+
+
+def test_a_port_that_cannot_be_opened_is_one_line(spread_project: Project) -> None:
+    spread_project.write(
+        "conftest.py",
+        "import pytest_vsc.plugin.xdist as ours\n"
+        "def refuse(*args, **kwargs): raise OSError(98, 'Address already in use')\n"
+        "ours.Listener = refuse\n",
+    )
+    ran = spread_project.gate()
+    assert ran.status == 4
+    assert "ERROR: -n: cannot open a loopback port for the workers: [Errno 98] Address already in use" in ran.out
+
+
+def test_workers_that_cannot_reach_the_owner_are_never_green(spread_project: Project) -> None:
+    spread_project.write(
+        "conftest.py",
+        "import pytest_vsc.plugin.xdist as ours\n"
+        "def refuse(*args, **kwargs): raise ConnectionRefusedError(111, 'Connection refused')\n"
+        "ours.Client = refuse\n",
+    )
+    ran = spread_project.gate("--max-worker-restart", "1")
+    assert ran.status != 0
+    assert "cannot reach the process that owns the session" in ran.out
