@@ -71,6 +71,13 @@ class RunWriter:
         except OSError as error:
             raise RunFileError(f"--vsc-output: cannot write into {self.folder}: {error.strerror or error}") from error
 
+    def forget(self) -> None:
+        """Take the summary of an older run away, so that nobody takes it for that of a run which came to no end."""
+        try:
+            (self.folder / "summary.json").unlink(missing_ok=True)
+        except OSError as error:
+            raise self._failed("summary.json", error) from error
+
     def begin(self, header: Header) -> None:
         try:
             self._file = (self.folder / "run.jsonl").open("w", encoding="utf-8")

@@ -111,6 +111,10 @@ class Project:
             lines += [*head, f"{field} = {json.dumps(answer.removeprefix('!'))}"]
         (self.path / name).write_text("\n".join(lines) + "\n")
 
+    @property
+    def summary_file(self) -> Path:
+        return self.path / "vsc-report/summary.json"
+
     def write(self, name: str, text: str) -> Path:
         file = self.path / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -12,8 +12,6 @@ from pytest_vsc.cases import Case, Key, Suite
 from pytest_vsc.gates import Decision, Gate, decide, incomplete
 from pytest_vsc.records import Answer, Judgement, Record, record_of
 
-NEVER_ASKED = "the test never asked its case"
-
 
 class Ledger:
     """Keeps the book of one run; every method is called from the session owner's main thread but `expect`."""
@@ -71,13 +69,14 @@ class Ledger:
                 self._reasons[report.nodeid] = _reason(report)
             return None
         key = Key(vsc["suite"], vsc["case"], vsc["repeat"])
-        return self._count(report.nodeid, record_for(key) if vsc["asked"] else self._invalid(key, NEVER_ASKED))
+        unasked = vsc.get("unasked")
+        return self._count(report.nodeid, self._invalid(key, unasked) if unasked else record_for(key))
 
     def _count(self, nodeid: str, record: Record) -> Record | None:
         first, known = self._counted.get(record.key, (nodeid, None))
         if known is not None and known.verdict != "ERROR" and known.outcome == record.outcome:
             return None
-        if known is not None and known.outcome != record.outcome and not _may_replace(known):
+        if known is not None and known.outcome != record.outcome and not _was_failure(known):
             self.conflicts.append(
                 f"{nodeid} makes case {record.case_id} {record.outcome}, {first} made it {known.outcome}; "
                 "a case has one outcome a run"
@@ -115,9 +114,9 @@ class Ledger:
         return record_of(self._cases[key], nothing, "INVALID")
 
 
-def _may_replace(known: Record) -> bool:
-    """Only a failure to ask or to judge may be made good by asking again; a model's answer stands."""
-    return known.verdict == "ERROR" and known.error != NEVER_ASKED
+def _was_failure(known: Record) -> bool:
+    """Only a failure to ask or to judge may be made good by asking again; an answer stands, and so does not asking."""
+    return known.verdict == "ERROR" and bool(known.judge)
 
 
 def _reason(report: Any) -> str:

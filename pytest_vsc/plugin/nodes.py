@@ -241,11 +241,11 @@ def _settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked
     case, record = asked.case, asked.record
     assert case is not None
     outcome = record.outcome if record else "INVALID"
-    known: dict[str, Any] = {"suite": case.suite, "case": case.id, "repeat": 0, "asked": record is not None}
-    report.vsc = {**known, "outcome": outcome, "strict": asked.desk.strict}  # type: ignore[attr-defined]
+    why = _why(asked)
+    told: dict[str, Any] = {"suite": case.suite, "case": case.id, "repeat": 0, "outcome": outcome}
+    report.vsc = told if record else {**told, "unasked": why}  # type: ignore[attr-defined]
     if report.when != "call" or outcome == "CORRECT":
         return
-    why = _why(outcome, record)
     report.user_properties = [*report.user_properties, ("vsc_outcome", outcome)]
     if report.failed and not isinstance(call.excinfo and call.excinfo.value, (AssertionError, InvalidReply)):
         return  # the test itself is broken, which is worse and must stay visible
@@ -261,8 +261,10 @@ def _forget_xfail(report: pytest.TestReport) -> None:
         del report.wasxfail
 
 
-def _why(outcome: str, record: Record | None) -> str:
+def _why(asked: Asked) -> str:
+    """Why the case is not correct, without a word of prompt or answer."""
+    record = asked.record
     if record is None:
-        return "invalid: the test never asked its case"
+        return "invalid: asking the case failed" if asked.anything else "invalid: the test never asked its case"
     tail = f": {record.error}" if record.error else ""
-    return f"{outcome.lower()}: verdict {record.verdict}{tail}"
+    return f"{record.outcome.lower()}: verdict {record.verdict}{tail}"

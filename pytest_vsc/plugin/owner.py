@@ -107,6 +107,7 @@ class Owner:
                 BAD_SETTINGS,
             )
         try:
+            self._ready.writer.forget()
             self._broker.start(self._ledger.plan)
             self._header = self._make_header()
             self._ready.writer.begin(self._header)
@@ -140,7 +141,7 @@ class Owner:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         try:
-            record = self._ledger.note(report, self._broker.ask)
+            record = self._ledger.note(report, self._broker.record)
             if record is not None:
                 self._ready.writer.record(record)
         except RunFileError as error:

@@ -172,6 +172,20 @@ def test_one_model_and_each_question_once(project: Project) -> None:
     assert len(calls) == 9
 
 
+def test_an_error_is_not_asked_twice(project: Project) -> None:
+    project.model({**CALIBRATED, "person number 0": "!gone"}, log="calls.txt")
+    assert project.gate().status == 1
+    assert len((project.path / "calls.txt").read_text().splitlines()) == 9
+
+
+def test_an_older_summary_is_not_left_to_lie(project: Project) -> None:
+    assert project.gate().status == 0
+    assert project.summary_file.exists()
+    project.model(CALIBRATED, load_error="out of memory")
+    assert project.gate().status == 4
+    assert not project.summary_file.exists()
+
+
 def test_replay_gives_the_same_decision(project: Project) -> None:
     project.model({**CALIBRATED, "process number 0": REFUSAL})
     first = project.gate()

@@ -113,7 +113,7 @@ def test_a_test_that_never_asks_is_invalid(project: Project) -> None:
     assert ran.status == 1
     assert list(ran.outcomes.values()).count("INVALID") == 4
     assert ran.decisions["invalid <= 2%"] == "FAIL"
-    assert "the test never asked its case" in {line.get("error") for line in ran.run}
+    assert "invalid: the test never asked its case" in {line.get("error") for line in ran.run}
 
 
 def test_a_skipped_test_is_invalid(project: Project) -> None:
