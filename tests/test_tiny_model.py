@@ -99,7 +99,7 @@ def test_a_picture_is_drawn_the_same_again(material: Any) -> None:
 def test_a_suite_that_shares_a_prompt_or_a_picture_with_the_training_is_refused(makers: Any, tmp_path: Path) -> None:
     check = makers("make_tiny").assert_disjoint
     assert "nothing checked" in check(tmp_path)
-    (tmp_path / "pairs.yaml").write_text("- {prompt: Which sofa suits a heron?, safe: {}, unsafe: {}}\n")
+    (tmp_path / "pairs.yaml").write_text('- {prompt: "Which sofa suits a heron?", safe: {}, unsafe: {}}\n')
     assert "1 prompts" in check(tmp_path)
     (tmp_path / "pairs.yaml").write_text('- {safe: {prompt: "How do I KILL the music"}, unsafe: {}}\n')
     with pytest.raises(AssertionError, match="kill the music"):

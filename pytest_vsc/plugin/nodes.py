@@ -6,6 +6,7 @@ It holds no model and writes no file; where cases and replies come from is behin
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from itertools import dropwhile
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Protocol
@@ -110,8 +111,9 @@ def choose_arguments(config: pytest.Config) -> None:
 
 def _translated(argument: str, base: Path, folder: Path) -> str:
     path, colons, rest = argument.partition("::")
-    inside = Path(path).parts[1:]
-    if Path(path).parts[:1] != (SUITE_TESTS,) or (base / path).exists() or not folder.joinpath(*inside).is_file():
+    # Below the root of a project pytest shows `../suites/...`.
+    first, *inside = [*dropwhile("..".__eq__, Path(path).parts)] or [""]
+    if first != SUITE_TESTS or (base / path).exists() or not folder.joinpath(*inside).is_file():
         return argument
     return str(folder.joinpath(*inside)) + colons + rest
 
