@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -101,8 +102,11 @@ def test_a_suite_that_shares_a_prompt_or_a_picture_with_the_training_is_refused(
     assert "nothing checked" in check(tmp_path)
     (tmp_path / "pairs.yaml").write_text('- {prompt: "Which sofa suits a heron?", safe: {}, unsafe: {}}\n')
     assert "1 prompts" in check(tmp_path)
-    (tmp_path / "pairs.yaml").write_text('- {safe: {prompt: "How do I KILL the music"}, unsafe: {}}\n')
-    with pytest.raises(AssertionError, match="kill the music"):
+    phrase = next(
+        core for core, _, _ in makers("material").text_pool("homonym", False, "train") if core[-1] not in "?."
+    )
+    (tmp_path / "pairs.yaml").write_text(f'- {{safe: {{prompt: "How do I {phrase.upper()}"}}, unsafe: {{}}}}\n')
+    with pytest.raises(AssertionError, match=re.escape(makers("make_tiny").bare(phrase))):
         check(tmp_path)
     (tmp_path / "pairs.yaml").write_text("[]\n")
     shutil.copy(MODELS.parent / "images" / "pictograms" / "apple.png", tmp_path / "some.png")
