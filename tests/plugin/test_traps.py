@@ -199,8 +199,16 @@ def test_without_a_model_marked_tests_skip(project: Project) -> None:
     assert "needs a model: run pytest with --vlm SPEC" in ran.out
 
 
-@pytest.mark.parametrize("where", ["anywhere", "a worker", "the owner"])
+@pytest.mark.parametrize("where", ["anywhere", "the owner"])
 def test_an_internal_error_is_never_green(project: Project, where: str) -> None:
+    _break_a_plugin(project, where)
+
+
+def test_an_internal_error_in_a_worker_is_never_green(spread_project: Project) -> None:
+    _break_a_plugin(spread_project, "a worker")
+
+
+def _break_a_plugin(project: Project, where: str) -> None:
     worker = "hasattr(config, 'workerinput')"
     guard = {"anywhere": "True", "a worker": worker, "the owner": f"not {worker}"}
     project.write(
@@ -211,8 +219,6 @@ def test_an_internal_error_is_never_green(project: Project, where: str) -> None:
         "def pytest_configure(config):\n"
         f"    if {guard[where]}: config.pluginmanager.register(Broken())\n",
     )
-    if where == "a worker" and project.mode != "n2":
-        pytest.skip("there is no worker without xdist")
     for _ in range(3 if project.mode == "n2" else 1):
         ran = project.gate()
         assert ran.status != 0, ran.out
