@@ -20,7 +20,7 @@ pytest.importorskip("torch")
 @pytest.fixture(scope="module")
 def makers() -> Any:
     """The scripts beside the model, importable for the time of this module."""
-    names = ("material", "phrases", "things", "pictures", "network", "make_tiny", "measure_tiny")
+    names = ("material", "phrases", "things", "pictures", "network", "lessons", "samples", "make_tiny", "measure_tiny")
     sys.path.insert(0, str(MODELS))
     modules = {name: __import__(name) for name in names}
     yield lambda name: modules[name]
@@ -147,6 +147,30 @@ def test_batched_answers_equal_single_ones_and_end(tiny: Any, makers: Any) -> No
     answers = tiny.answer(talks)
     assert answers == tiny.answer(talks, size=1)
     assert all(answer.rstrip().endswith((".", "?", "!")) for answer in answers)
+
+
+@pytest.mark.heavy
+def test_the_training_sees_what_the_processor_and_the_model_see(tiny: Any, makers: Any) -> None:
+    import numpy as np
+    import torch
+
+    material, network, samples = makers("material"), makers("network"), makers("samples")
+    rng = random.Random(8)
+    talks = [material.converse(material.image_item(rng, "train"), rng) for _ in range(6)]
+    easel = samples.Easel(makers("lessons").PatchReader())
+    for talk in talks:
+        messages, shown = makers("measure_tiny").as_messages(talk)
+        asked = tiny.processor.apply_chat_template(messages, add_generation_prompt=True)
+        inputs = tiny.processor(text=[asked], images=[shown], return_tensors="pt")
+        sample = samples.sample(talk, easel, tiny.processor.tokenizer)
+        assert inputs["input_ids"][0].tolist() == sample.ids[: sample.start]
+        tiles = network.as_input(np.stack(sample.tiles))
+        seen = inputs["pixel_values"][0]
+        assert (seen - tiles).abs().mean() < 0.02  # of -1..1: the training shrinks pictures a little more cheaply
+        whole = torch.ones(len(tiles), network.GRID, network.GRID, dtype=torch.bool)
+        with torch.no_grad():
+            model = tiny.model.model.vision_model(pixel_values=tiles, patch_attention_mask=whole).last_hidden_state
+            assert torch.allclose(network.look(tiny.model, tiles), model, atol=1e-4)
 
 
 @pytest.mark.heavy
