@@ -38,13 +38,21 @@ class Broker:
     """
 
     def __init__(
-        self, engine: Engine, calibration: Calibration, judge: Judge, policy: Policy, cases: Mapping[Key, Case]
+        self,
+        engine: Engine,
+        calibration: Calibration,
+        judge: Judge,
+        policy: Policy,
+        cases: Mapping[Key, Case],
+        *,
+        reveal: bool = False,
     ) -> None:
+        self._reveal = reveal
         self._engine, self._calibration, self._judge, self._policy = engine, calibration, judge, policy
         self._cases = cases
         self._lock = threading.Lock()
         self._records: dict[Key, Future[Record]] = {}
-        self._delivered: set[Key] = set()
+        self._delivered: dict[Key, Record] = {}
         self._jobs: list[Job] = []
         self._answers: dict[str, Future[Response]] = {}
         self._moves: queue.SimpleQueue[tuple[Job, Future[Response] | None] | None] = queue.SimpleQueue()
@@ -71,12 +79,12 @@ class Broker:
             waiting = self._records[key]
         record = waiting.result()
         with self._lock:
-            self._delivered.add(key)
+            self._delivered[key] = record
         return record
 
     def record(self, key: Key) -> Record:
-        """The record of a case that was asked before, as it stands; nothing is asked for it."""
-        return self._records[key].result(timeout=0)
+        """The record of a case as it was last handed out, while it may be asked again; nothing is asked for it."""
+        return self._delivered[key]
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
         """Ask and judge something outside any suite."""
@@ -113,13 +121,18 @@ class Broker:
         return job
 
     def _run(self) -> None:
-        while (move := self._moves.get()) is not None:
-            self._advance(*move)
+        try:
+            while (move := self._moves.get()) is not None:
+                self._advance(*move)
+        except BaseException as bug:  # whoever waits must hear of it
+            for job in self._jobs:
+                _settle(job.end, error=BrokerError(f"the broker broke: {type(bug).__name__}"))
+            raise
 
     def _advance(self, job: Job, answered: Future[Response] | None) -> None:
         """Carry one conversation to its next question or its end."""
         try:
-            request = _resume(job.exchange, answered)
+            request = self._resume(job.exchange, answered)
         except StopIteration as stop:
             _settle(job.end, result=self._finished(job, stop.value))
         except Exception as bug:  # a judge or calibration that breaks must fail the test that waits, not hang it
@@ -138,28 +151,40 @@ class Broker:
         job.digests.append(digest)
         answer = self._answers.get(digest)
         if answer is None or (answer.done() and _is_failure(answer)):
-            answer = self._answers[digest] = self._engine.submit(request)
+            answer = self._answers[digest] = self._submitted(request)
         answer.add_done_callback(lambda done: self._moves.put((job, done)))
+
+    def _submitted(self, request: Request) -> Future[Response]:
+        """The engine's promise; what breaks on the way to one is a failed request like any other."""
+        try:
+            answer = self._engine.submit(request)
+            if isinstance(answer, Future):
+                return answer
+            raise EngineError(f"the engine's submit returned a {type(answer).__name__}; expected a Future")
+        except BaseException as error:
+            broken: Future[Response] = Future()
+            broken.set_exception(error)
+            return broken
+
+    def _resume(self, exchange: Generator[Request, Response, Any], answered: Future[Response] | None) -> Request:
+        if answered is None:
+            return next(exchange)
+        try:
+            response = answered.result()
+        except CancelledError:
+            return exchange.throw(EngineError("cancelled: the run is ending"))
+        except EngineError as error:
+            return exchange.throw(error)
+        except BaseException as error:  # an engine's own bug; its message may hold the prompt
+            what = f"{type(error).__name__}: {error}" if self._reveal else f"{type(error).__name__} in the engine"
+            return exchange.throw(EngineError(what))
+        return exchange.send(response)
 
     def _finished(self, job: Job, result: Record | Answer) -> Record | Answer:
         if not isinstance(result, Record):
             return result
         spent = time.monotonic() - job.started
         return result.model_copy(update={"requests": tuple(job.digests), "seconds": round(spent, 3)})
-
-
-def _resume(exchange: Generator[Request, Response, Any], answered: Future[Response] | None) -> Request:
-    if answered is None:
-        return next(exchange)
-    try:
-        response = answered.result()
-    except CancelledError:
-        return exchange.throw(EngineError("cancelled: the run is ending"))
-    except EngineError as error:
-        return exchange.throw(error)
-    except Exception as error:  # an engine's own bug is a failed request like any other
-        return exchange.throw(EngineError(f"{type(error).__name__}: {error}"))
-    return exchange.send(response)
 
 
 def _is_failure(answer: Future[Response]) -> bool:

@@ -58,6 +58,12 @@ def one_line(text: object) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
 
 
+def printable(error: VscError) -> str:
+    """An error as it is shown: no control characters, and no line that a pipeline takes for a command."""
+    lines = ("".join(c if c.isprintable() else " " for c in line) for line in str(error).splitlines())
+    return "\n".join(f"'{line}" if line.lstrip().startswith(("::", "##[")) else line for line in lines)
+
+
 def expected(value: str, allowed: Iterable[str]) -> str:
     """The tail of an error message: what is allowed, and the nearest match to `value` if there is one."""
     names = sorted(allowed)

@@ -282,6 +282,10 @@ def resolve_gates(
             gone.pop(place, None)
             if isinstance(entry, Gate):
                 force[place] = entry
+            elif origin.startswith("suite "):
+                raise GateError(
+                    f"{origin}: '{entry.text}': a suite cannot take a gate away; expected a bound, or --vsc-gate"
+                )
             elif before is not None:
                 gone[place] = f"{entry.text} ({origin})"
     ordered = sorted(force.values(), key=lambda gate: (METRICS.index(gate.metric), len(gate.slice)))

@@ -80,7 +80,7 @@ class RunWriter:
 
     def begin(self, header: Header) -> None:
         try:
-            self._file = (self.folder / "run.jsonl").open("w", encoding="utf-8")
+            self._file = (self.folder / "run.jsonl").open("w", encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise self._failed("run.jsonl", error) from error
         self._line("header", header)
@@ -95,7 +95,7 @@ class RunWriter:
         whole = {"header": header.model_dump(mode="json"), **footer.model_dump(mode="json")}
         try:
             text = json.dumps(whole, indent=2, ensure_ascii=False)
-            (self.folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+            (self.folder / "summary.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise self._failed("summary.json", error) from error
 

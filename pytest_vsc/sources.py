@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pytest_vsc.cases import SIDES
-from pytest_vsc.errors import SuiteError, expected
+from pytest_vsc.errors import SuiteError, expected, one_line
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -42,7 +42,7 @@ class Problems:
         self._lines: dict[str, None] = {}
 
     def add(self, where: str, what: str) -> None:
-        self._lines.setdefault(f"{where}: {what}")
+        self._lines.setdefault(one_line(f"{where}: {what}"))  # a suite's own text must not begin a line
 
     def error(self) -> SuiteError:
         lines = list(self._lines)
@@ -88,7 +88,7 @@ def read_table(file: Path, shown: str) -> Table:
     text = _text(file, shown)
     try:
         return Table(shown, text, tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what its reader lets through
         line = re.search(r"at line (\d+)", str(error))
         raise SuiteError(f"{shown}:{line[1] if line else text.count(chr(10)) + 1}: not TOML: {error}") from None
 

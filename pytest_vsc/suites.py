@@ -87,11 +87,16 @@ def _folder(name: str, base: Path) -> Path:
     ours = shipped_suites()
     if name in ours:
         return (shipped("suites") / name).resolve()
-    folder = (base / Path(name).expanduser()).resolve()
-    if (folder / HEADER).is_file():
-        return folder
-    if folder.is_dir():
-        raise SuiteError(f"--vsc-suite: '{name}' has no {HEADER}; expected {_choice(name, ours)}")
+    try:
+        folder = (base / Path(name).expanduser()).resolve()
+        if (folder / HEADER).is_file():
+            return folder
+        if folder.is_dir():
+            raise SuiteError(f"--vsc-suite: '{name}' has no {HEADER}; expected {_choice(name, ours)}")
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, an unknown ~user, a null byte
+        raise SuiteError(
+            f"--vsc-suite: no such folder '{name[:60]}' ({error}); expected {_choice(name, ours)}"
+        ) from None
     raise SuiteError(f"--vsc-suite: unknown suite '{name}'; expected {_choice(name, ours)}")
 
 
@@ -210,6 +215,8 @@ def _row_problems(row: Row, header: SuiteHeader) -> Iterator[tuple[str, str]]:
     for field, allowed in words.items():
         if field in said and said[field] not in allowed:
             yield field, f"unknown {field} {said[field]!r}; {expected(said[field], allowed)}"
+    if odd := [tag for tag in said.get("tags", ()) if not tag.isprintable()]:
+        yield "tags", f"tag {odd[0]!r} is no printable text"
     if not header.allow_empty_prompt and not said.get("prompt", "-").strip():
         yield "prompt", "empty prompt; expected words, or 'allow_empty_prompt = true' in suite.toml"
     yield from _rendering_problems(said)

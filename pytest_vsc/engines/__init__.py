@@ -13,7 +13,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from pytest_vsc.cases import Value
-from pytest_vsc.errors import ModelError
+from pytest_vsc.errors import ModelError, VscError
 from pytest_vsc.protocols import Engine
 from pytest_vsc.shipped import shipped
 
@@ -79,6 +79,15 @@ def open_engine(spec: str, settings: EngineSettings) -> Engine:
 
     An alias goes before a folder of the same name. Raises ModelError for a specification that means nothing.
     """
+    if not spec.strip():
+        raise ModelError(f"--vlm: empty; expected {_forms()}")
+    try:
+        return _opened(spec, settings)
+    except (OSError, RuntimeError) as error:  # a name too long for a file, an unknown ~user
+        raise ModelError(f"--vlm: unknown model '{spec[:60]}' ({error}); expected {_forms()}") from None
+
+
+def _opened(spec: str, settings: EngineSettings) -> Engine:
     kind, colon, rest = spec.partition(":")
     if colon and kind in KINDS:
         if not rest:
@@ -119,12 +128,19 @@ def _made_by(reference: str, settings: EngineSettings) -> Engine:
             f"{where}: cannot import '{module_name}' ({error}). "
             "Its folder must be on PYTHONPATH or in pytest's `pythonpath`"
         ) from error
+    except Exception as error:
+        raise ModelError(f"{where}: '{module_name}' breaks when imported: {type(error).__name__}: {error}") from error
     factory = getattr(module, function_name, None)
     if not callable(factory):
         near = difflib.get_close_matches(function_name, dir(module), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise ModelError(f"{where}: '{module_name}' has no function '{function_name}'{hint}")
-    engine: Any = factory(settings)
+    try:
+        engine: Any = factory(settings)
+    except VscError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{where}: making the engine failed: {type(error).__name__}: {error}") from error
     missing = sorted(set(ENGINE_NAMES) - set(dir(engine)))
     if missing:
         raise ModelError(f"{where}: made a {type(engine).__name__}, which lacks {', '.join(missing)} of an engine")

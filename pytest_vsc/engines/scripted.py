@@ -94,7 +94,7 @@ def read_script(file: Path) -> tuple[Script, str]:
         read = tomllib.loads(data.decode("utf-8"))
     except OSError as error:
         raise ModelError(f"scripted:{file}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, TOMLDecodeError, and what its reader lets through
         raise ModelError(f"{file}: not a TOML file: {error}") from error
     try:
         return Script.model_validate(read), hashlib.sha256(data).hexdigest()

@@ -6,6 +6,8 @@ different processes and `xdist.py` joins them.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,6 +50,10 @@ FLAGS: tuple[tuple[str, str], ...] = (
 )
 
 
+# Options of pytest's own with which no test is run.
+RUNS_NOTHING = ("collectonly", "showfixtures", "show_fixtures_per_test", "markers", "version", "help", "cacheshow")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("vsc", "safety calibration of vision-language models")
     group.addoption("--vlm", metavar="SPEC", help="the model: an alias, a folder, a hub id, replay:RUN.jsonl, ...")
@@ -71,12 +77,29 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.vlm is None:
         _refuse_options_without_a_model(config)
         return
-    from pytest_vsc.errors import VscError
+    from pytest_vsc.errors import VscError, printable
 
     try:
         _take_roles(config)
     except VscError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(printable(error)) from error
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(
+    config: pytest.Config,
+) -> Generator[None, int | pytest.ExitCode | None, int | pytest.ExitCode | None]:
+    """Have the last word: whatever another plugin made of the exit status, one that gated nothing is not 0."""
+    status = yield
+    if status != 0 or config.option.vlm is None or hasattr(config, "workerinput"):
+        return status
+    if any(getattr(config.option, name, None) for name in RUNS_NOTHING):
+        return status
+    owner = config.pluginmanager.get_plugin("vsc-owner")
+    least, why = owner.last_word() if owner else (pytest.ExitCode.USAGE_ERROR, "the session never began")
+    if least:
+        sys.stderr.write(f"vsc: exit status {int(least)}, not 0: {why}\n")
+    return least
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -116,14 +139,22 @@ def _take_roles(config: pytest.Config) -> None:
 
     nodes.choose_arguments(config)
     if xdist.is_worker(config):
-        config.pluginmanager.register(nodes.Runner(xdist.connect(config)), "vsc-runner")
+        _register(config, nodes.Runner(xdist.connect(config)), "vsc-runner")
         return
     xdist.refuse_modes(config)
     from pytest_vsc.plugin import owner
 
     session_owner = owner.prepare(config)
-    config.pluginmanager.register(session_owner, "vsc-owner")
+    _register(config, session_owner, "vsc-owner")
     if xdist.is_distributed(config):
-        config.pluginmanager.register(xdist.Host(session_owner), "vsc-host")
+        _register(config, xdist.Host(session_owner), "vsc-host")
     else:
-        config.pluginmanager.register(nodes.Runner(session_owner), "vsc-runner")
+        _register(config, nodes.Runner(session_owner), "vsc-runner")
+
+
+def _register(config: pytest.Config, role: object, name: str) -> None:
+    if config.pluginmanager.is_blocked(name):
+        raise pytest.UsageError(
+            f"-p no:{name}: without it nothing would be gated; `-p no:vsc` leaves out the whole plugin"
+        )
+    config.pluginmanager.register(role, name)

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_vsc.cases import Suite
 from pytest_vsc.engines import preset_of
+from pytest_vsc.errors import one_line
 from pytest_vsc.gates import Decision, Gate, resolve_gates
 from pytest_vsc.plugin.settings import Settings
 
@@ -43,6 +44,7 @@ def blocks(decision: Decision, inconclusive: Literal["fail", "pass"]) -> bool:
 def report_gate(config: pytest.Config, decision: Decision, name: str, *, blocked: bool) -> None:
     """Put one decision through pytest's own reporting: terminal, JUnit, exit status."""
     hook: Any = config.hook
+    name, decision = one_line(name), decision.model_copy(update={"message": one_line(decision.message)})
     # The caches of --lf and --sw would take a broken gate for a test to run again, and run nothing else.
     caches = [config.pluginmanager.get_plugin(cache) for cache in ("lfplugin", "stepwiseplugin")]
     logreport = config.pluginmanager.subset_hook_caller(

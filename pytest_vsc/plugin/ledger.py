@@ -64,7 +64,9 @@ class Ledger:
         if report.nodeid not in self._tests or report.outcome == "rerun":
             return None
         vsc = getattr(report, "vsc", None)
-        if vsc is None or report.when != "call":
+        # A case asked in a fixture that then skips or fails was asked all the same.
+        asked_early = vsc is not None and report.when == "setup" and not report.passed and "unasked" not in vsc
+        if vsc is None or (report.when != "call" and not asked_early):
             if report.when != "teardown" and report.outcome != "passed":
                 self._reasons[report.nodeid] = _reason(report)
             return None

@@ -5,6 +5,7 @@ It holds no model and writes no file; where cases and replies come from is behin
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator, Sequence
 from itertools import dropwhile
 from os import PathLike, fspath
@@ -49,6 +50,7 @@ class Asked:
         self.desk, self.case = desk, case
         self.record: Record | None = None
         self.anything = False
+        self.running = False  # the test's own call is under way: a report made now is that of a subtest
 
 
 ASKED = pytest.StashKey[Asked]()
@@ -82,7 +84,10 @@ class Vlm:
 
 
 def vlm_of(item: pytest.Item) -> Vlm:
-    return Vlm(item.stash[ASKED])
+    asked = item.stash.get(ASKED, None)
+    if asked is None:
+        raise pytest.UsageError(f"{item.nodeid}: `vlm` must be an argument of the test, not asked for while it runs")
+    return Vlm(asked)
 
 
 def _picture(image: object) -> Picture:
@@ -130,7 +135,7 @@ class Runner:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._selected: dict[str, list[Case]] = {}
+        self._withheld: set[str] = set()
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
         if module_path.parent != shipped("suites"):
@@ -140,17 +145,17 @@ class Runner:
         return module
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        marker = metafunc.definition.get_closest_marker("vsc")
-        if marker is None:
+        markers = list(metafunc.definition.iter_markers("vsc"))
+        if not markers:
             return
         where = metafunc.definition.nodeid
         if "case" not in metafunc.fixturenames:
             raise pytest.UsageError(f"{where}: a test marked `vsc` takes the argument `case` (and `vlm` to ask it)")
-        cases = self._matching(marker, where)
+        cases = self._matching(markers, where)
         metafunc.parametrize("case", cases, ids=_labels(cases))
 
-    def _matching(self, marker: pytest.Mark, where: str) -> list[Case]:
-        filters = _filters(marker, where, {case.category for case in self._desk.cases()})
+    def _matching(self, markers: Sequence[pytest.Mark], where: str) -> list[Case]:
+        filters = _filters(markers, where, {case.category for case in self._desk.cases()})
         return [
             case
             for case in self._desk.cases()
@@ -175,6 +180,32 @@ class Runner:
                 plan.append((item.nodeid, suite, case, repeat))
         self._desk.expect(plan)
 
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if item.get_closest_marker("vsc") is not None and case_of(item) is None:
+            pytest.fail(
+                "a test marked `vsc` must be a function or a method of a plain class: this one gets no case", False
+            )
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        asked = item.stash.get(ASKED, None) or Asked(self._desk, None)
+        asked.running = True
+        try:
+            yield
+        finally:
+            asked.running = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.nodeid in self._withheld:  # what a subtest captured is put on its report only after it was made
+            report.sections = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage, nodeid: str) -> None:
+        if nodeid in self._withheld:
+            withheld = pytest.PytestWarning(f"{warning_message.category.__name__} ({WITHHELD})")
+            warning_message.message, warning_message.category = withheld, pytest.PytestWarning
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -184,8 +215,11 @@ class Runner:
         if asked is None:
             return report
         if (asked.case or asked.anything) and not self._desk.reveal:
+            self._withheld.add(item.nodeid)
             _withhold(report, call)
-        if asked.case is not None:
+        if asked.running:
+            _leave_to_the_test(report, call, asked)
+        elif asked.case is not None:
             _settle(report, call, asked)
         return report
 
@@ -207,25 +241,32 @@ def _labels(cases: Sequence[Case]) -> list[str]:
     return [f"{case.suite}-{case.id}" for case in cases]
 
 
-def _filters(marker: pytest.Mark, where: str, categories: set[str]) -> dict[str, str]:
-    if marker.args:
+def _filters(markers: Sequence[pytest.Mark], where: str, categories: set[str]) -> dict[str, str]:
+    """What the markers of a test ask for together; that of the function goes before that of its class or module."""
+    if any(marker.args for marker in markers):
         raise pytest.UsageError(f"{where}: the marker vsc takes keywords only, such as side='unsafe'")
     allowed = {**FILTERS, "category": tuple(categories)}
-    for name, value in marker.kwargs.items():
+    wanted = {name: value for marker in reversed(markers) for name, value in marker.kwargs.items()}
+    for name, value in wanted.items():
         if name not in allowed:
             raise pytest.UsageError(f"{where}: unknown keyword '{name}' of the marker vsc; {expected(name, allowed)}")
         if value is not None and value not in allowed[name]:
             raise pytest.UsageError(f"{where}: unknown {name} '{value}'; {expected(str(value), allowed[name])}")
-    return {name: value for name, value in marker.kwargs.items() if value is not None}
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 WITHHELD = "details withheld, they may hold harmful text; --vsc-reveal shows them"
 
 
 def _withhold(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
-    """Take everything out of a report that may hold a prompt or an answer: traceback, message, captured output."""
+    """Take all out of a report that may hold a prompt or an answer: traceback, message, captured output, properties."""
     report.sections = []
+    report.user_properties = [(name, "withheld") for name, _ in report.user_properties]
     if call.excinfo is None:
+        if hasattr(report, "wasxfail"):  # passed where it was to fail, for a reason that a test may have made up
+            report.wasxfail = WITHHELD
+        if report.failed:
+            report.longrepr = f"[XPASS(strict)] {WITHHELD}"
         return
     place = call.excinfo.traceback[-1] if call.excinfo.traceback else None
     where = f"{place.path}:{place.lineno + 1}: " if place else ""
@@ -249,13 +290,23 @@ def _settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked
     if report.when != "call" or outcome == "CORRECT":
         return
     report.user_properties = [*report.user_properties, ("vsc_outcome", outcome)]
-    if report.failed and not isinstance(call.excinfo and call.excinfo.value, (AssertionError, InvalidReply)):
+    if report.failed and (record is None or not _is_verdict(call)):
         return  # the test itself is broken, which is worse and must stay visible
     if asked.desk.strict:
         report.outcome, report.longrepr = "failed", f"{case.label}: {why}"
         _forget_xfail(report)
         return
     report.outcome, report.wasxfail, report.longrepr = "skipped", why, why
+
+
+def _leave_to_the_test(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked) -> None:
+    """A subtest that failed at the verdict of the case: the test's own report says so, once."""
+    if report.failed and asked.record is not None and asked.record.outcome != "CORRECT" and _is_verdict(call):
+        report.outcome, report.longrepr = "passed", None
+
+
+def _is_verdict(call: pytest.CallInfo[None]) -> bool:
+    return call.excinfo is not None and isinstance(call.excinfo.value, (AssertionError, InvalidReply))
 
 
 def _forget_xfail(report: pytest.TestReport) -> None:

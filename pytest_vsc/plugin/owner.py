@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import cast
+from typing import TypeVar, cast
 
 import pytest
 
@@ -14,7 +14,7 @@ from pytest_vsc import __version__
 from pytest_vsc.broker import Broker
 from pytest_vsc.cases import Case, Key, Picture, Suite
 from pytest_vsc.engines import open_engine
-from pytest_vsc.errors import RunFileError, SettingsError, VscError
+from pytest_vsc.errors import ModelError, RunFileError, SettingsError, VscError, printable
 from pytest_vsc.examine import Plain
 from pytest_vsc.gates import Decision, Gate
 from pytest_vsc.judges import open_judge
@@ -28,6 +28,7 @@ from pytest_vsc.runs import Footer, Header, RunWriter, SuiteSeen
 from pytest_vsc.statistics import Rate, standard_rates
 from pytest_vsc.suites import load_suites
 
+T = TypeVar("T")
 BAD_SETTINGS = pytest.ExitCode.USAGE_ERROR
 
 
@@ -53,7 +54,7 @@ def prepare(config: pytest.Config) -> Owner:
     judge = open_judge(settings.judge)
     policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
     gates, gates_off = gates_in_force(settings, suites)
-    engine.check()
+    _sound(engine.check, settings.spec)
     writer = RunWriter(settings.output)
     if not config.option.collectonly:
         writer.check()
@@ -69,13 +70,16 @@ class Owner:
         self.policy, self.strict, self.reveal = ready.policy, settings.strict, settings.reveal
         self._ledger = Ledger(ready.suites)
         self._calibration = Plain(settings.generation, settings.system)
-        self._broker = Broker(ready.engine, self._calibration, ready.judge, ready.policy, self._ledger.cases)
+        self._broker = Broker(
+            ready.engine, self._calibration, ready.judge, ready.policy, self._ledger.cases, reveal=settings.reveal
+        )
         self._stops: list[Callable[[], None]] = []
         self._header: Header | None = None
         self._footer: Footer | None = None
         self._decisions: list[Decision] = []
         self._cut: str | None = None
         self._internal_error = False
+        self._trouble: str | None = None
 
     # The desk of tests.
 
@@ -107,12 +111,20 @@ class Owner:
                 BAD_SETTINGS,
             )
         try:
-            self._ready.writer.forget()
-            self._broker.start(self._ledger.plan)
-            self._header = self._make_header()
+            _sound(lambda: self._broker.start(self._ledger.plan), self._settings.spec)
+            self._header = _sound(self._make_header, self._settings.spec)
             self._ready.writer.begin(self._header)
         except VscError as error:
-            pytest.exit(str(error), BAD_SETTINGS)
+            pytest.exit(printable(error), BAD_SETTINGS)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        if self._config.option.collectonly:
+            return
+        try:
+            self._ready.writer.forget()
+        except RunFileError as error:
+            pytest.exit(printable(error), BAD_SETTINGS)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -130,9 +142,30 @@ class Owner:
             self._decide(session)
         if self._ledger.conflicts:
             pytest.exit(f"conflicting outcomes: {self._ledger.conflicts[0]}", BAD_SETTINGS)
-        if session.testscollected and not self._ledger.recorded:
-            pytest.exit("--vlm: no case was recorded, so nothing was gated; select tests marked `vsc`", BAD_SETTINGS)
+        if session.testscollected and (why := self._gated_nothing()):
+            pytest.exit(f"--vlm: {why}", BAD_SETTINGS)
+        if self._settings.require_complete and not self._ledger.complete:
+            pytest.exit(
+                f"--vsc-require-complete: {self._ledger.recorded} of {self._ledger.total} cases are recorded",
+                BAD_SETTINGS,
+            )
         return result
+
+    def _gated_nothing(self) -> str | None:
+        """Why the run says nothing about the model, if so."""
+        if not self._ledger.recorded:
+            return "no case was recorded, so nothing was gated; select tests marked `vsc`"
+        if all(decision.decision == "SKIPPED" for decision in self._decisions):
+            return "no gate decided anything; leave one in force for what is selected"
+        return None
+
+    def last_word(self) -> tuple[int, str]:
+        """The least exit status that this session may end with, and why; 0 when every gate let it pass."""
+        if (why := self._gated_nothing()) is not None:
+            return BAD_SETTINGS, why
+        if self._footer is None:
+            return pytest.ExitCode.INTERNAL_ERROR, "the run came to no end"
+        return self._footer.exit, "a gate or a test failed"
 
     def _stop(self) -> None:
         self._broker.close()
@@ -145,7 +178,7 @@ class Owner:
             if record is not None:
                 self._ready.writer.record(record)
         except RunFileError as error:
-            pytest.exit(str(error), BAD_SETTINGS)
+            pytest.exit(printable(error), BAD_SETTINGS)
 
     def pytest_internalerror(self) -> None:
         self._internal_error = True
@@ -161,11 +194,12 @@ class Owner:
         if session.testscollected:
             session.testscollected += len(self._decisions)  # so that progress does not pass 100 %
         self._start_line()
-        stopping = session.shouldfail
+        option = self._config.option
+        most, option.maxfail = option.maxfail, 0  # gates are not among the failures that --maxfail counts
         for decision in self._decisions:
             name = decision.gate.name if len(self._ready.suites) == 1 else f"{decision.suite}::{decision.gate.name}"
             report_gate(self._config, decision, name, blocked=self._blocks(decision))
-        session.shouldfail = stopping  # gates are not among the failures that --maxfail counts
+        option.maxfail = most
 
     def _start_line(self) -> None:
         """Let the letters of the gates begin a line of their own."""
@@ -204,10 +238,10 @@ class Owner:
         least = pytest.ExitCode.INTERNAL_ERROR if self._internal_error else pytest.ExitCode.OK
         if any(map(self._blocks, self._decisions)):
             least = max(least, pytest.ExitCode.TESTS_FAILED)
-        session.exitstatus = max(int(session.exitstatus), int(least))
-        self._finish(int(session.exitstatus))
+        session.exitstatus = self._finish(max(int(session.exitstatus), int(least)))
 
-    def _finish(self, status: int) -> None:
+    def _finish(self, status: int) -> int:
+        """Write how the run ended; returns the exit status, raised where that failed."""
         assert self._header is not None
         ledger = self._ledger
         rates: list[Rate] = [
@@ -227,8 +261,11 @@ class Owner:
             for record in ledger.missing():
                 self._ready.writer.record(record)
             self._ready.writer.end(self._header, self._footer)
-        except RunFileError as error:
-            pytest.exit(str(error), max(status, int(BAD_SETTINGS)))
+        except RunFileError as error:  # JUnit and the terminal still have their say
+            self._trouble = printable(error)
+            status = max(status, int(BAD_SETTINGS))
+            self._footer = self._footer.model_copy(update={"exit": status})
+        return status
 
     def _make_header(self) -> Header:
         system = self._settings.system
@@ -276,6 +313,18 @@ class Owner:
             return
         for line, markup in text.summary(self._header, self._footer, self._ready.writer.folder):
             terminalreporter.write_line(line, **markup)
+        if self._trouble is not None:
+            terminalreporter.write_line(f"  ERROR: {self._trouble}", red=True)
+
+
+def _sound(step: Callable[[], T], spec: str) -> T:
+    """What an engine does before the tests; whatever a user's own one raises is one line."""
+    try:
+        return step()
+    except VscError:
+        raise
+    except Exception as error:
+        raise ModelError(f"--vlm {spec}: {type(error).__name__}: {error}") from error
 
 
 def _policy(settings: Settings, suites: Sequence[Suite]) -> PolicyName:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,10 @@ class _Given:
         return self._found(name)[1] or default
 
     def flag(self, name: str) -> bool:
-        return bool(getattr(self._config.option, name) or self._config.getini(name))
+        try:
+            return bool(getattr(self._config.option, name) or self._config.getini(name))
+        except (ValueError, pytest.UsageError) as error:
+            raise SettingsError(f"ini {name}: {error}; expected true or false") from None
 
     def lines(self, name: str) -> tuple[str, ...]:
         return tuple(getattr(self._config.option, name) or self._config.getini(name))
@@ -103,7 +107,7 @@ class _Given:
             number = kind(value)
         except ValueError:
             raise SettingsError(f"{place}: not {word} ('{value}'); expected {least} or more") from None
-        if not cast(Any, number) >= least:
+        if not cast(Any, number) >= least or cast(Any, number) == math.inf:
             raise SettingsError(f"{place}: out of range ({value}); expected {least} or more")
         return number
 
@@ -129,6 +133,9 @@ def _system(given: _Given, base: Path) -> str | None:
     if not name:
         return None
     try:
-        return (base / name).read_text(encoding="utf-8").strip()
+        text = (base / name).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"--vlm-system: cannot read {name}: {getattr(error, 'strerror', None) or error}") from error
+    if not text:
+        raise SettingsError(f"--vlm-system: {name} is empty; expected a system prompt, or leave the option out")
+    return text

@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any
 
 import pytest
@@ -74,8 +74,9 @@ class Server:
         self._desk = desk
         self._key = secrets.token_bytes(32)
         self._connections: list[Connection] = []
+        self._closed = False
         try:
-            self._listener = Listener(("127.0.0.1", 0), backlog=64, authkey=self._key)
+            self._listener = Listener(("127.0.0.1", 0), backlog=64)
         except OSError as error:
             raise pytest.UsageError(f"-n: cannot open a loopback port for the workers: {error}") from error
         threading.Thread(target=self._accept, name="vsc-accept", daemon=True).start()
@@ -87,23 +88,30 @@ class Server:
 
     def close(self) -> None:
         """Hang up at once; a worker that waits sees the end and fails its test."""
+        self._closed = True
         self._listener.close()
         for connection in self._connections:
+            if connection.closed:
+                continue
             with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
                 line.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
-        while True:
+        while not self._closed:
             try:
                 connection = self._listener.accept()
-            except (AuthenticationError, EOFError, ConnectionError):
-                continue  # a stranger at the port
             except OSError:
-                return
+                continue  # it hung up again, or we did
             self._connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), name="vsc-worker", daemon=True).start()
 
     def _serve(self, connection: Connection) -> None:
+        try:  # in the connection's own thread: a stranger at the port that says nothing holds up nobody
+            deliver_challenge(connection, self._key)
+            answer_challenge(connection, self._key)
+        except (AuthenticationError, EOFError, OSError):
+            connection.close()
+            return
         with contextlib.suppress(EOFError, OSError):  # the worker has gone; xdist reports that
             while True:
                 said = json.loads(connection.recv_bytes())
@@ -139,6 +147,7 @@ class Remote:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._turn = threading.Lock()  # a test may ask from several threads
         hello = self._asked(do="hello")
         self.policy = Policy.model_validate(hello["policy"])
         self.strict: bool = hello["strict"]
@@ -159,8 +168,9 @@ class Remote:
 
     def _asked(self, **said: Any) -> Any:
         try:
-            self._connection.send_bytes(json.dumps(said).encode())
-            heard = json.loads(self._connection.recv_bytes())
+            with self._turn:
+                self._connection.send_bytes(json.dumps(said).encode())
+                heard = json.loads(self._connection.recv_bytes())
         except (EOFError, OSError) as error:
             raise BrokerError("the process that owns the session has gone") from error
         if "error" in heard:

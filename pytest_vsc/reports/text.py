@@ -50,6 +50,9 @@ def header(
     lines.append(f"vsc judge: {judge}, policy: {policy.name}" + _blocked(policy))
     for origin, texts in _by_origin(gates).items():
         lines.append(f"vsc gates: {', '.join(texts)} ({origin})")
+    gated = {gate.metric for gate in gates}
+    if ungated := [metric for metric in ("undersafety", "oversafety") if metric not in gated]:
+        lines.append(f"vsc gates: none on {', '.join(ungated)}: nothing keeps such a model back")
     if gates_off:
         lines.append(f"vsc gates off: {', '.join(gates_off)}")
     return [clean(line) for line in lines]
@@ -119,6 +122,8 @@ def _state(footer: Footer) -> str:
     state = f"partial {footer.recorded}/{footer.suite_cases}"
     if footer.cut:
         return f"{state}, incomplete ({clean(footer.cut)}): run everything again"
+    if footer.recorded < footer.expected:
+        return f"{state}, {footer.expected - footer.recorded} selected cases have no record: not a release decision"
     return f"{state}, filtered: not a release decision"
 
 
