@@ -130,7 +130,8 @@ def test_a_failure_is_an_error_and_is_tried_again_when_asked_again() -> None:
 def test_an_engine_that_breaks_its_promise_is_an_error_too() -> None:
     broker, engine = started(case("a"))
     engine.wait(0).set_exception(ValueError("a bug"))
-    assert broker.ask(Key("s", "a")).error == "engine: ValueError: a bug"
+    # Its message may hold the prompt.
+    assert broker.ask(Key("s", "a")).error == "engine: ValueError in the engine"
     broker.close()
 
 
