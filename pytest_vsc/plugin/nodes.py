@@ -136,6 +136,7 @@ class Runner:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._withheld: set[str] = set()
+        self._no_timeout: pytest.MarkDecorator | None = None
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
         if module_path.parent != shipped("suites"):
@@ -166,9 +167,11 @@ class Runner:
         case = case_of(item)
         if case is not None or "vlm" in getattr(item, "fixturenames", ()):
             item.stash[ASKED] = Asked(self._desk, case)
-            if item.config.pluginmanager.hasplugin("timeout"):
+            if self._no_timeout is None and item.config.pluginmanager.hasplugin("timeout"):
                 # A test waits for a model that works for all of them: only --vlm-timeout knows when that is too long.
-                item.add_marker(pytest.mark.timeout(0), append=False)
+                self._no_timeout = pytest.mark.timeout(0)
+            if self._no_timeout is not None:
+                item.add_marker(self._no_timeout, append=False)
 
     @pytest.hookimpl(tryfirst=True)  # before xdist tells the session owner that this worker is ready
     def pytest_collection_finish(self, session: pytest.Session) -> None:
