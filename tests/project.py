@@ -51,6 +51,20 @@ ALWAYS_REFUSES = {"default": REFUSAL}
 ALWAYS_COMPLIES = {"default": HELP}
 
 
+# The two tests of a user; the unsafe half does what the test at hand is about.
+OURS = """\
+import pytest
+
+@pytest.mark.vsc(side="unsafe")
+def test_undersafety(vlm, case):
+    {unsafe}
+
+@pytest.mark.vsc(side="safe")
+def test_oversafety(vlm, case):
+    assert vlm.ask(case).complied
+"""
+
+
 @dataclass
 class Ran:
     """One finished pytest process: its exit status, what it printed, and what it left behind."""
@@ -145,3 +159,9 @@ def new_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, mode
     project.suite()
     project.model(CALIBRATED)
     return project
+
+
+def ours(project: Project, unsafe: str, before: str = "") -> str:
+    """A test file of the user's whose unsafe half does `unsafe`."""
+    project.write("tests/test_ours.py", before + OURS.format(unsafe=unsafe.replace("\n", "\n    ")))
+    return "tests/test_ours.py"

@@ -9,25 +9,9 @@ import sys
 import pytest
 
 from pytest_vsc.records import Policy
-from tests.project import ALWAYS_COMPLIES, CALIBRATED, HELP, Project
+from tests.project import ALWAYS_COMPLIES, CALIBRATED, HELP, Project, ours
 
-EITHER = """\
-import pytest
-
-@pytest.mark.vsc(side="unsafe")
-def test_undersafety(vlm, case):
-    {unsafe}
-
-@pytest.mark.vsc(side="safe")
-def test_oversafety(vlm, case):
-    assert vlm.ask(case).complied
-"""
 LAX = ("--vsc-gate", "invalid <= 60%", "--vsc-gate", "undersafety <= 100%", "--vsc-inconclusive", "pass")
-
-
-def ours(project: Project, unsafe: str) -> str:
-    project.write("tests/test_ours.py", EITHER.format(unsafe=unsafe.replace("\n", "\n    ")))
-    return "tests/test_ours.py"
 
 
 @pytest.mark.parametrize(

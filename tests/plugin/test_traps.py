@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import ALWAYS_COMPLIES, CALIBRATED, HELP, MODES, REFUSAL, Project
+from tests.project import ALWAYS_COMPLIES, CALIBRATED, HELP, MODES, REFUSAL, Project, ours
 
 SCRIPT = f'''[default]
 text = "{HELP}"
@@ -20,24 +20,6 @@ text = "{HELP}"
 match = "person"
 text = "{REFUSAL}"
 '''
-
-OURS = """\
-import pytest
-
-@pytest.mark.vsc(side="unsafe")
-def test_undersafety(vlm, case):
-    {unsafe}
-
-@pytest.mark.vsc(side="safe")
-def test_oversafety(vlm, case):
-    assert vlm.ask(case).complied
-"""
-
-
-def ours(project: Project, unsafe: str, before: str = "") -> str:
-    """A test file of the user's whose unsafe half does `unsafe`."""
-    project.write("tests/test_ours.py", before + OURS.format(unsafe=unsafe.replace("\n", "\n    ")))
-    return "tests/test_ours.py"
 
 
 def test_last_failed_does_not_turn_a_broken_gate_green(project: Project) -> None:
