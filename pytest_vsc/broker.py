@@ -124,7 +124,8 @@ class Broker:
         try:
             while (move := self._moves.get()) is not None:
                 self._advance(*move)
-        except BaseException as bug:  # whoever waits must hear of it
+        except BaseException as bug:  # whoever waits must hear of it, and nobody may begin to
+            self._closed = True
             for job in self._jobs:
                 _settle(job.end, error=BrokerError(f"the broker broke: {type(bug).__name__}"))
             raise

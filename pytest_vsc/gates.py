@@ -264,6 +264,9 @@ def _refuse_later(tokens: _Tokens) -> None:
 # --- fitting to a suite ----------------------------------------------------------------------------------------------
 
 
+SUITE_LAYER = "suite "  # how the origin of a suite's own gates begins: they may not take a gate away
+
+
 def resolve_gates(
     layers: Iterable[tuple[str, Sequence[str]]], suite: Suite
 ) -> tuple[tuple[Gate, ...], tuple[str, ...]]:
@@ -282,7 +285,7 @@ def resolve_gates(
             gone.pop(place, None)
             if isinstance(entry, Gate):
                 force[place] = entry
-            elif origin.startswith("suite "):
+            elif origin.startswith(SUITE_LAYER):
                 raise GateError(
                     f"{origin}: '{entry.text}': a suite cannot take a gate away; expected a bound, or --vsc-gate"
                 )

@@ -10,7 +10,7 @@ import pytest
 from pytest_vsc.cases import Suite
 from pytest_vsc.engines import preset_of
 from pytest_vsc.errors import one_line
-from pytest_vsc.gates import Decision, Gate, resolve_gates
+from pytest_vsc.gates import SUITE_LAYER, Decision, Gate, resolve_gates
 from pytest_vsc.plugin.settings import Settings
 
 GATE_FILE = "gates"  # what gate node ids start with, in the place of a file
@@ -27,7 +27,7 @@ def gates_in_force(settings: Settings, suites: Sequence[Suite]) -> tuple[list[tu
     found: list[tuple[Suite, Gate]] = []
     off: list[str] = []
     for suite in suites:
-        layers = ((f"suite {suite.name}", suite.header.gates), *demo, *settings.gate_layers)
+        layers = ((f"{SUITE_LAYER}{suite.name}", suite.header.gates), *demo, *settings.gate_layers)
         gates, gates_off = resolve_gates(layers, suite)
         found += [(suite, gate) for gate in gates]
         off += [name for name in gates_off if name not in off]
