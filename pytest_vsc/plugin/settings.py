@@ -104,7 +104,7 @@ class _Given:
             return default
         word = "a whole number" if kind is int else "a number"
         try:
-            number = kind(value)
+            number = kind(value.replace("_", "?"))  # Python reads 1_0 as ten
         except ValueError:
             raise SettingsError(f"{place}: not {word} ('{value}'); expected {least} or more") from None
         if not cast(Any, number) >= least or cast(Any, number) == math.inf:

@@ -58,9 +58,15 @@ def seconds(folder: Path, *arguments: str) -> float:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env=environment(folder),
     )
     return time.perf_counter() - begun
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Bytecode is kept, as on any user's machine, and in a place of its own."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
 
 
 def compare(folder: Path, name: str, base: tuple[str, ...], other: tuple[str, ...], repeat: int) -> None:

@@ -18,6 +18,7 @@ BAD = {
     "judge": (("--vsc-judge", "build-in"), "--vsc-judge: unknown judge 'build-in'", "did you mean 'builtin'?"),
     "policy": (("--vsc-policy", "strickt"), "--vsc-policy: unknown value 'strickt'", "did you mean 'strict'?"),
     "number": (("--vlm-batch-size", "many"), "--vlm-batch-size: not a whole number ('many')", "expected 1 or more"),
+    "digits": (("--vlm-seed", "1_0"), "--vlm-seed: not a whole number ('1_0')", "expected 0 or more"),
     "range": (("--vlm-max-new-tokens", "0"), "--vlm-max-new-tokens: out of range (0)", "expected 1 or more"),
     "seed": (("--vlm-temperature", "0.7"), "--vlm-temperature: sampling needs a seed", "--vlm-seed"),
     "system": (("--vlm-system", "none.txt"), "--vlm-system: cannot read none.txt", "No such file"),
@@ -89,6 +90,7 @@ def test_the_marker_is_checked(project: Project) -> None:
     ran = project.gate("test_a.py")
     assert ran.status != 0
     assert "unknown keyword 'site' of the marker vsc" in ran.out
+    assert "nodes.py" not in ran.out  # the message alone, no traceback of ours
     project.write("test_a.py", "import pytest\n@pytest.mark.vsc(side='save')\ndef test_a(vlm, case): pass\n")
     assert "unknown side 'save'" in project.gate("test_a.py").out
     project.write("test_a.py", "import pytest\n@pytest.mark.vsc(side='safe')\ndef test_a(vlm): pass\n")
