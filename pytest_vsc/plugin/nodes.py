@@ -20,6 +20,7 @@ from pytest_vsc.records import Answer, Policy, Record, Reply
 from pytest_vsc.shipped import shipped
 
 SUITE_TESTS = "suites"  # the folder that node ids of the shipped tests start with, wherever they really lie
+BadMarker = pytest.Collector.CollectError  # shown by its message alone
 FILTERS = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS}
 
 
@@ -151,7 +152,7 @@ class Runner:
             return
         where = metafunc.definition.nodeid
         if "case" not in metafunc.fixturenames:
-            raise pytest.Collector.CollectError(f"{where}: a test marked `vsc` takes the argument `case` (and `vlm` to ask it)")
+            raise BadMarker(f"{where}: a test marked `vsc` takes the argument `case` (and `vlm` to ask it)")
         cases = self._matching(markers, where)
         metafunc.parametrize("case", cases, ids=_labels(cases))
 
@@ -247,14 +248,14 @@ def _labels(cases: Sequence[Case]) -> list[str]:
 def _filters(markers: Sequence[pytest.Mark], where: str, categories: set[str]) -> dict[str, str]:
     """What the markers of a test ask for together; that of the function goes before that of its class or module."""
     if any(marker.args for marker in markers):
-        raise pytest.Collector.CollectError(f"{where}: the marker vsc takes keywords only, such as side='unsafe'")
+        raise BadMarker(f"{where}: the marker vsc takes keywords only, such as side='unsafe'")
     allowed = {**FILTERS, "category": tuple(categories)}
     wanted = {name: value for marker in reversed(markers) for name, value in marker.kwargs.items()}
     for name, value in wanted.items():
         if name not in allowed:
-            raise pytest.Collector.CollectError(f"{where}: unknown keyword '{name}' of the marker vsc; {expected(name, allowed)}")
+            raise BadMarker(f"{where}: unknown keyword '{name}' of the marker vsc; {expected(name, allowed)}")
         if value is not None and value not in allowed[name]:
-            raise pytest.Collector.CollectError(f"{where}: unknown {name} '{value}'; {expected(str(value), allowed[name])}")
+            raise BadMarker(f"{where}: unknown {name} '{value}'; {expected(str(value), allowed[name])}")
     return {name: value for name, value in wanted.items() if value is not None}
 
 
