@@ -286,7 +286,15 @@ def test_an_interrupted_run_fails_at_once_and_keeps_what_it_has(plain_project: P
     quick = f'[[rule]]\nmatch = "number 0"\ntext = "{HELP}"\nseconds = 0\n'
     project.write("model.toml", f'[default]\ntext = "{HELP}"\nseconds = 60\n{quick}')
     command = [sys.executable, "-m", "pytest", "--vlm", "scripted:model.toml", "--vsc-suite", "small", *MODES[mode]]
-    process = subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=project.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # What a shell starts in the background ignores the signal, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     run = project.path / "vsc-report/run.jsonl"
     _wait_for(lambda: run.exists() and '"record"' in run.read_text())
     process.send_signal(signal.SIGINT)
