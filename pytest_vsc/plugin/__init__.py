@@ -157,12 +157,10 @@ def _take_roles(config: pytest.Config) -> None:
 def _spare_the_garbage_collector() -> None:
     """What is loaded by now stays for the whole run: pytest's garbage collections need not walk through it each time.
 
-    What an earlier run in this process left there is let go first.
+    Only the first run in a process does so, since by the next one some of it is garbage.
     """
-    if gc.get_freeze_count():
-        gc.unfreeze()
-        gc.collect()
-    gc.freeze()
+    if not gc.get_freeze_count():
+        gc.freeze()
 
 
 def _register(config: pytest.Config, role: object, name: str) -> None:

@@ -216,3 +216,29 @@ def test_collect_only_loads_and_writes_nothing(project: Project) -> None:
     assert "suites/test_calibration.py::test_undersafety[small-text-violence-000]" in ran.lines
     assert not (project.path / "calls.txt").exists()
     assert not (project.path / "vsc-report").exists()
+
+
+RUN_AFTER_RUN = """\
+import gc
+import weakref
+
+import pytest
+
+configs = []
+
+class Spy:
+    def pytest_configure(self, config):
+        configs.append(weakref.ref(config))
+
+for _ in range(3):
+    assert pytest.main(["--vlm", "scripted:model.toml", "--vsc-suite", "small", "-p", "no:xdist"], plugins=[Spy()]) == 0
+gc.collect()
+print("kept:", [config() is not None for config in configs])
+"""
+
+
+def test_runs_in_one_process_keep_what_the_first_one_loaded_and_no_more(plain_project: Project) -> None:
+    script = plain_project.write("again.py", RUN_AFTER_RUN)
+    ran = plain_project.pytester.runpython(script)
+    assert ran.ret == 0
+    assert ran.outlines[-1] == "kept: [True, False, False]"
