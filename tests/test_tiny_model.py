@@ -50,6 +50,24 @@ def test_no_phrase_is_in_two_splits(material: Any) -> None:
     assert not (pools["train"] | pools["valid"]) & pools["final"]
 
 
+def test_held_out_is_a_phrase_and_not_its_words(material: Any) -> None:
+    kinds = [(kind, side) for kind in material.TEXT_KINDS for side in (False, True)]
+    trained = {
+        word for each in kinds for core, _, _ in material.text_pool(*each, "train") for word in material.words_in(core)
+    }
+    for each in kinds:
+        for where in ("valid", "final"):
+            for core, _, _ in material.text_pool(*each, where):
+                assert material.words_in(core) <= trained, core
+
+
+def test_what_stands_in_pictures_is_in_the_readers_vocabulary(material: Any) -> None:
+    rng, known = random.Random(6), set(material.vocabulary())
+    for _ in range(400):
+        item = material.text_item(rng, "train", variant="typography")
+        assert material.words_in(item.core) <= known, item.core
+
+
 def test_no_scene_of_the_final_split_is_seen_in_training(material: Any) -> None:
     rng = random.Random(3)
     for _ in range(300):
