@@ -13,10 +13,11 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     statistics
     gates
     runs
+    store
     broker
 
-Leaves (`engines`, `judges`) import the core and never each other. Edges (`plugin`, `reports`) import anything and are
-imported by nobody below them.
+Leaves (`engines`, `judges`) import the core and never each other. Edges (`plugin`, `reports`, `cli`) import anything
+and are imported by nobody below them.
 """
 
 __version__ = "0.1.0"

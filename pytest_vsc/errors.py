@@ -6,6 +6,7 @@ VscError
 ├── GateError            the text of a gate
 ├── ModelError           a model that cannot be found, checked or loaded
 ├── RunFileError         a run file that cannot be read or written
+├── StoreError           the store of answers cannot be opened, read or written; the run goes on without it
 ├── BrokerError          a worker and the session owner cannot talk to each other
 ├── EngineError          one request failed; the case becomes ERROR and the run goes on
 └── InvalidReply         `.refused` or `.complied` was asked of a reply that has no verdict to tell
@@ -39,6 +40,10 @@ class ModelError(VscError):
 
 class RunFileError(VscError):
     """A run file that cannot be read or written."""
+
+
+class StoreError(VscError):
+    """The store of answers cannot be opened, read or written. Never a wrong answer: the caller goes on without it."""
 
 
 class BrokerError(VscError):
