@@ -10,6 +10,7 @@ import contextlib
 import datetime
 import io
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -86,7 +87,7 @@ def cache_show(given: argparse.Namespace) -> int:
     with contextlib.closing(Store(folder)) as opened:
         held = opened.contents()
     print(f"{_shown(folder / store.FILE)}: {_size(store.size(folder))}")
-    rows = [(one_line(share.model), _short(share.fingerprint), *_figures(share)) for share in held.answers]
+    rows = [(_name(share.model), _short(share.fingerprint), *_figures(share)) for share in held.answers]
     if held.judgements.entries:
         rows.append(("(judgements)", "", *_figures(held.judgements)))
     if not rows:
@@ -137,7 +138,8 @@ def cache_verify(given: argparse.Namespace) -> int:
     if len(damage) > DAMAGE_SHOWN:
         print(f"  and {len(damage) - DAMAGE_SHOWN} more")
     if not given.repair:
-        print("No run takes a damaged row for an answer. `vsc cache verify --repair` drops them and keeps the rest.")
+        remedy = f"`vsc cache verify --repair --cache {shlex.quote(str(folder))}`"
+        print(one_line(f"No run takes a damaged row for an answer. {remedy} drops what is damaged and keeps the rest."))
         return 1
     saved = store.repair(folder)
     print(f"repaired: {_count(saved.answers, 'answer')} and {_count(saved.judgements, 'judgement')} kept")
@@ -185,6 +187,11 @@ def _date(days: int) -> str:
         return (datetime.date(1970, 1, 1) + datetime.timedelta(days)).isoformat()
     except OverflowError:
         return "?"
+
+
+def _name(model: str) -> str:
+    """A model's name at the start of a line, where a pipeline must not take it for a command."""
+    return printable(VscError(one_line(model)))
 
 
 def _short(fingerprint: str) -> str:

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import shlex
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -27,6 +28,7 @@ FILE = "answers.sqlite"
 # "VSCa". Written into the file's header, so that no other program's database is taken for a store.
 APPLICATION = 0x56534361
 VERSION = 1
+MAGIC = b"SQLite format 3\0"
 # How long a locked file is waited for, in seconds.
 PATIENCE = 5.0
 # Digests to a query; SQLite before 3.32 takes 999 parameters.
@@ -39,10 +41,12 @@ UNKNOWN = ("?", "?")
 DAMAGE = ("malformed", "not a database", "no such table", "no such column")
 TROUBLES = (
     ("full", "cannot grow", "Free some space, or choose another folder"),
+    ("no space", "cannot grow", "Free some space, or choose another folder"),
+    ("quota", "cannot grow", "Free some space, or choose another folder"),
     ("locked", "is locked by another process", "Find out who holds it; on a network drive, choose a local folder"),
     ("readonly", "cannot be written", "Let this user write there, or choose another folder"),
     ("read-only", "cannot be written", "Let this user write there, or choose another folder"),
-    ("cannot be written by", "cannot be written", "Let this user write there, or choose another folder"),
+    ("permission", "cannot be written", "Let this user write there, or choose another folder"),
     ("i/o error", "cannot be read or written", "Look at the disk, or choose another folder"),
 )
 
@@ -299,7 +303,7 @@ def find_damage(folder: Path) -> list[str]:
     except StoreError as error:
         if not _is_damage(error.__cause__):
             raise
-        return [str(error)]
+        return [one_line(error.__cause__)]
 
 
 def repair(folder: Path) -> Counts:
@@ -310,12 +314,16 @@ def repair(folder: Path) -> Counts:
     path = folder / FILE
     try:
         with tempfile.TemporaryDirectory(prefix="repair-", dir=folder) as scratch:
-            saved = _salvage(path, Path(scratch))
+            saved = _salvage(_in_full_length(path, Path(scratch)), Path(scratch))
             for leftover in _companions(path):
                 leftover.unlink(missing_ok=True)
             (Path(scratch) / FILE).replace(path)
     except (OSError, sqlite3.Error) as error:
-        raise _trouble(path, error) from error
+        if not _is_damage(error):
+            raise _trouble(path, error) from error
+        raise StoreError(
+            f"{path}: nothing of it can be read ({one_line(error)}). `vsc cache clear {_option(path)}` begins anew"
+        ) from error
     return saved
 
 
@@ -350,6 +358,21 @@ def _discard(path: Path) -> None:
             leftover.unlink(missing_ok=True)
     except OSError as error:
         raise _trouble(path, error) from error
+
+
+def _in_full_length(path: Path, scratch: Path) -> Path:
+    """The file itself; if its end is missing, a copy with zeros there, since SQLite does not even open one without."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    length = int.from_bytes(header[16:18], "big") * int.from_bytes(header[28:32], "big")
+    if not header.startswith(MAGIC) or path.stat().st_size >= length:
+        return path
+    whole = scratch / "whole.sqlite"
+    for original, copy in zip((path, *_companions(path)), (whole, *_companions(whole)), strict=True):
+        if original.exists():
+            shutil.copyfile(original, copy)
+    os.truncate(whole, length)
+    return whole
 
 
 def _salvage(path: Path, scratch: Path) -> Counts:
@@ -401,7 +424,7 @@ def _create(path: Path) -> None:
         if not path.is_file():
             raise StoreError(f"{path}: is not a file. Move it away, or choose another folder") from None
         if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
-            raise PermissionError(errno.EACCES, "cannot be written by this user") from None
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
 
 
 def _connect(path: Path, patience: float, *, alone: bool = False) -> sqlite3.Connection:
@@ -566,14 +589,15 @@ def _is_damage(error: BaseException | None) -> bool:
 def _trouble(path: Path, error: OSError | sqlite3.Error) -> StoreError:
     """What went wrong with a store, and what to do about it, in one line."""
     said = one_line(error.strerror if isinstance(error, OSError) and error.strerror else error)
-    where = f"--cache {shlex.quote(str(path.parent))}"
     if "not a database" in said:
-        what, remedy = "is damaged, or never was a store", f"`vsc cache clear {where}` begins anew"
+        what, remedy = "is damaged, or never was a store", f"`vsc cache clear {_option(path)}` begins anew"
     elif _is_damage(error):
-        what, remedy = "is damaged", f"`vsc cache verify --repair {where}` saves what is readable"
+        what, remedy = "is damaged", f"`vsc cache verify --repair {_option(path)}` saves what is readable"
     else:
-        what, remedy = next(
-            (known for sign, *known in TROUBLES if sign in said.lower()),
-            ("cannot be opened", "Choose another folder"),
-        )
+        meant = (known for sign, *known in TROUBLES if sign in said.lower())
+        what, remedy = next(meant, ("cannot be used", "Choose another folder"))
     return StoreError(f"{path}: {what} ({said}). {remedy}")
+
+
+def _option(path: Path) -> str:
+    return f"--cache {shlex.quote(str(path.parent))}"
