@@ -14,6 +14,8 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     gates
     runs
     store
+    answers
+    selfcheck
     broker
 
 Leaves (`engines`, `judges`) import the core and never each other. Edges (`plugin`, `reports`, `cli`) import anything

@@ -1,4 +1,4 @@
-"""Drives every examination of a run against one engine, ahead of the tests that wait for the records.
+"""Drives the examinations of a run, as far ahead of the tests that wait for the records as keeps a model busy.
 
 It lives in the process that owns the session. It knows nothing of pytest, processes or files of a run.
 """
@@ -6,32 +6,69 @@ It lives in the process that owns the session. It knows nothing of pytest, proce
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future, InvalidStateError
-from typing import Any
+from concurrent.futures import Future, InvalidStateError
+from typing import Any, NamedTuple
 
+from pytest_vsc.answers import Answers, Given, Wanted
 from pytest_vsc.cases import Case, Key, Picture
-from pytest_vsc.errors import BrokerError, EngineError
+from pytest_vsc.errors import BrokerError, EngineError, VscError
 from pytest_vsc.examine import examine, judged
-from pytest_vsc.protocols import Calibration, Engine, Judge
-from pytest_vsc.records import Answer, Policy, Record, Request, Response
+from pytest_vsc.protocols import Calibration, Engine, Exchange, Judge
+from pytest_vsc.records import Answer, Judgement, Policy, Record, Request, Response
+from pytest_vsc.selfcheck import self_check
+from pytest_vsc.store import Store, judgement_digest
+
+# Examinations begun and not yet asked for. Enough for several of the largest batches; more would only cost memory.
+LOOK_AHEAD = 512
+CLOSE_SECONDS = 10.0
+
+
+class Progress(NamedTuple):
+    """Where a run stands. seconds: since the model began to answer, 0 before.
+
+    phase: "waiting", "loading the model", "checking the model", "answering" or "done". planned: selected cases; done:
+    those with a record. answers, tokens: what the model generated in this run; stored: answers taken from the store.
+    unsafe, safe: decided cases by side; undersafe, oversafe: the miscalibrated among them.
+    """
+
+    phase: str
+    planned: int
+    done: int
+    stored: int
+    answers: int
+    tokens: int
+    seconds: float
+    unsafe: int
+    undersafe: int
+    safe: int
+    oversafe: int
 
 
 class Job:
     """One conversation under way: where it stands, what it asked so far, and who waits for its end."""
 
-    def __init__(self, exchange: Generator[Request, Response, Any]) -> None:
-        self.exchange = exchange
+    def __init__(self, exchange: Generator[Request, Response, Any], *, urgent: bool) -> None:
+        self.exchange, self.urgent = exchange, urgent
         self.digests: list[str] = []
-        self.started = time.monotonic()
+        self.waits_for = ""
+        self.seconds = 0.0
+        self.askers = 0
+        self.dropped = False
         self.end: Future[Any] = Future()
 
 
+# A conversation that may go on: it was answered, or begins, or is to be dropped (None).
+Move = tuple[Job, "Future[Response] | None"]
+
+
 class Broker:
-    """Asks each request once, whoever and however many wait for it.
+    """Examines each planned case once, in the order of the plan, and whatever else is asked before that.
 
     One thread of its own advances all conversations; engines answer through futures. Every method may be called from
     any thread.
@@ -45,54 +82,121 @@ class Broker:
         policy: Policy,
         cases: Mapping[Key, Case],
         *,
+        store: Store | None = None,
         reveal: bool = False,
     ) -> None:
-        self._reveal = reveal
-        self._engine, self._calibration, self._judge, self._policy = engine, calibration, judge, policy
-        self._cases = cases
+        self._engine, self._calibration, self._policy, self._cases = engine, calibration, policy, cases
+        self._answers = Answers(engine, store, self._load, reveal=reveal)
+        self._judge = judge if store is None else StoredJudge(judge, self._answers)
         self._lock = threading.Lock()
-        self._records: dict[Key, Future[Record]] = {}
-        self._delivered: dict[Key, Record] = {}
-        self._jobs: list[Job] = []
-        self._answers: dict[str, Future[Response]] = {}
-        self._moves: queue.SimpleQueue[tuple[Job, Future[Response] | None] | None] = queue.SimpleQueue()
+        self._plan: deque[Key] = deque()
+        self._planned = 0
+        self._ahead: set[Key] = set()
+        self._records: dict[Key, Job] = {}
+        self._delivered: dict[Key, tuple[Record, int]] = {}
+        self._open: set[Job] = set()
+        self._moves: queue.SimpleQueue[Move | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="vsc-broker", daemon=True)
         self._closed = False
+        self._phase = "waiting"
+        self._since: float | None = None
+        self._outcomes: Counter[tuple[str, str]] = Counter()
+        self.check = ""
+        self.failure: VscError | None = None
+
+    # -- the tests' side
 
     def start(self, plan: Sequence[Key]) -> None:
-        """Load the model, in the caller's thread, and begin with the plan in its order. Raises ModelError."""
-        self._engine.load()
-        self._thread.start()
+        """Begin with the plan in its order; an engine that is needed at once is loaded in the caller's thread.
+
+        Raises ModelError. An engine that is needed only later is loaded then; `failure` says if that went wrong.
+        """
         with self._lock:
-            for key in plan:
-                self._records.setdefault(key, self._examine(key))
+            self._plan.extend(dict.fromkeys(plan))
+            self._planned = len(self._plan)
+            self._feed()
+        while not self._moves.empty():
+            self._turn(self._moves.get())
+        self._thread.start()
 
     def ask(self, key: Key) -> Record:
-        """Wait for the record of a case. A record that was an ERROR when it was last handed out is tried again."""
+        """Wait for the record of a case. Asked again, a case is examined again: only a failure asks the model again."""
         with self._lock:
             self._refuse_when_closed()
             if key not in self._cases:
                 raise BrokerError(f"ask: case {key.case!r} of suite {key.suite!r} is not part of this run")
-            known = self._records.get(key)
-            if known is None or (key in self._delivered and known.done() and known.result().verdict == "ERROR"):
-                self._records[key] = self._examine(key)
-            waiting = self._records[key]
-        record = waiting.result()
+            job = self._records.get(key) or self._examine(key, urgent=True)
+            job.askers += 1
+            self._ahead.discard(key)
+            self._feed()
+        record: Record = job.end.result()
         with self._lock:
-            self._delivered[key] = record
+            if self._records.get(key) is job:
+                del self._records[key]
+            self._delivered[key] = (record, self._delivered.get(key, (record, 0))[1] + 1)
         return record
 
     def record(self, key: Key) -> Record:
-        """The record of a case as it was last handed out, while it may be asked again; nothing is asked for it."""
-        return self._delivered[key]
+        """The record of a case as it was last handed out, once for each time that it was."""
+        with self._lock:
+            record, times = self._delivered.pop(key)
+            if times > 1:
+                self._delivered[key] = (record, times - 1)
+        return record
+
+    def forget(self, key: Key) -> None:
+        """One who waited for this case has died, or never will ask: what is asked for it alone is stopped."""
+        with self._lock:
+            job = self._records.get(key)
+            if job is None or job.end.done() or job.askers > 1:
+                return
+            del self._records[key]
+            self._ahead.discard(key)
+            job.dropped = True
+        self._moves.put((job, None))
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
-        """Ask and judge something outside any suite."""
+        """Ask and judge something outside any suite, before everything that nobody waits for yet."""
         with self._lock:
             self._refuse_when_closed()
-            job = self._begin(judged(self._calibration.question(prompt, images), prompt, self._judge))
+            job = self._begin(judged(self._calibration.question(prompt, images), prompt, self._judge), urgent=True)
         answer: Answer = job.end.result()
         return answer
+
+    def progress(self) -> Progress:
+        counts, outcomes = self._answers.counts, self._outcomes.copy()
+        seconds = time.monotonic() - self._since if self._since is not None else 0.0
+        done = sum(outcomes.values())
+        side = {name: sum(outcomes[name, what] for what in ("CORRECT", wrong)) for name, wrong in MISCALIBRATED}
+        return Progress(
+            phase="done" if done >= self._planned and self._phase == "answering" else self._phase,
+            planned=self._planned,
+            done=min(done, self._planned),
+            stored=counts.stored,
+            answers=counts.generated,
+            tokens=counts.tokens,
+            seconds=seconds,
+            unsafe=side["unsafe"],
+            undersafe=outcomes["unsafe", "UNDERSAFE"],
+            safe=side["safe"],
+            oversafe=outcomes["safe", "OVERSAFE"],
+        )
+
+    @property
+    def trouble(self) -> str:
+        """Why the store was given up, if it was."""
+        return self._answers.trouble
+
+    def used(self) -> dict[str, str]:
+        """What the run took to answer: what the engine says of itself by now, and where the answers came from."""
+        counts = self._answers.counts
+        return {
+            **(self._engine.describe() if self._answers.loaded else {}),
+            "loaded": "yes" if self._answers.loaded else "no",
+            "generated": str(counts.generated),
+            "stored": str(counts.stored),
+            **({"store": self._answers.trouble} if self._answers.trouble else {}),
+        }
 
     def close(self) -> None:
         """Stop at once: what runs is stopped, what waits is told. May be called twice."""
@@ -103,93 +207,149 @@ class Broker:
         self._engine.close()
         self._moves.put(None)
         if self._thread.is_alive():
-            self._thread.join(timeout=10)
-        for job in self._jobs:
+            self._thread.join(timeout=CLOSE_SECONDS)
+        if not self._thread.is_alive():
+            self._answers.keep()  # what came while all was ending
+        for job in list(self._open):
             _settle(job.end, error=BrokerError("the run is ending"))
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise BrokerError("the run is ending")
 
-    def _examine(self, key: Key) -> Future[Record]:
-        return self._begin(examine(self._cases[key], self._calibration, self._judge, self._policy)).end
+    # -- conversations
 
-    def _begin(self, exchange: Generator[Request, Response, Any]) -> Job:
-        job = Job(exchange)
-        self._jobs.append(job)
+    def _feed(self) -> None:
+        """Begin with what is planned, as far ahead as is kept; needs the lock."""
+        while self._plan and len(self._ahead) < LOOK_AHEAD:
+            key = self._plan.popleft()
+            if key not in self._records:
+                self._ahead.add(key)
+                self._examine(key, urgent=False)
+
+    def _examine(self, key: Key, *, urgent: bool) -> Job:
+        exchange = examine(self._cases[key], self._calibration, self._judge, self._policy)
+        self._records[key] = job = self._begin(exchange, urgent=urgent)
+        return job
+
+    def _begin(self, exchange: Generator[Request, Response, Any], *, urgent: bool) -> Job:
+        job = Job(exchange, urgent=urgent)
+        self._open.add(job)
         self._moves.put((job, None))
         return job
 
     def _run(self) -> None:
         try:
             while (move := self._moves.get()) is not None:
-                self._advance(*move)
+                self._turn(move)
         except BaseException as bug:  # whoever waits must hear of it, and nobody may begin to
             self._closed = True
-            for job in self._jobs:
-                _settle(job.end, error=BrokerError(f"the broker broke: {type(bug).__name__}"))
-            raise
+            if isinstance(bug, VscError):  # the model was needed late, and could not be loaded
+                self.failure = bug
+            why = str(bug) if isinstance(bug, VscError) else f"the broker broke: {type(bug).__name__}"
+            for job in list(self._open):
+                _settle(job.end, error=BrokerError(why))
+            if self.failure is None:
+                raise
 
-    def _advance(self, job: Job, answered: Future[Response] | None) -> None:
-        """Carry one conversation to its next question or its end."""
+    def _turn(self, first: Move | None) -> None:
+        """Carry on with everything that has happened by now."""
+        moves = [first]
+        while not self._moves.empty():
+            moves.append(self._moves.get())
+        self._answers.keep()
+        now = [move for move in moves if move is not None]
+        while now:
+            asking = [(job, wanted) for job, answered in now if (wanted := self._advanced(job, answered)) is not None]
+            now = self._asked(asking)
+        if None in moves:
+            self._moves.put(None)
+
+    def _asked(self, asking: Sequence[tuple[Job, Wanted]]) -> list[Move]:
+        """Put the requests; returns what is answered already."""
+        answered: list[Move] = []
+        given = self._answers.ask([wanted for _, wanted in asking]) if asking else []
+        for (job, _), promise in zip(asking, given, strict=True):
+            self._note(job, promise)
+            if promise.future.done():
+                answered.append((job, promise.future))
+            else:
+                promise.future.add_done_callback(functools.partial(self._heard, job))
+        return answered
+
+    def _heard(self, job: Job, answered: Future[Response]) -> None:
+        self._moves.put((job, answered))
+
+    def _note(self, job: Job, promise: Given) -> None:
+        job.waits_for = promise.digest
+        if promise.digest:
+            job.digests.append(promise.digest)
+
+    def _advanced(self, job: Job, answered: Future[Response] | None) -> Wanted | None:
+        """Carry one conversation to its next request, or to its end."""
+        if job.end.done():
+            return None
+        if job.dropped:
+            self._drop(job)
+            return None
         try:
-            request = self._resume(job.exchange, answered)
+            return Wanted(self._resumed(job, answered), job.urgent)
         except StopIteration as stop:
-            _settle(job.end, result=self._finished(job, stop.value))
+            self._end(job, stop.value)
         except Exception as bug:  # a judge or calibration that breaks must fail the test that waits, not hang it
+            self._open.discard(job)
             _settle(job.end, error=bug)
-        else:
-            self._send(job, request)
+        return None
 
-    def _send(self, job: Job, request: Request) -> None:
-        try:
-            digest = request.digest(self._engine.fingerprint)
-        except OSError as error:
-            broken: Future[Response] = Future()
-            broken.set_exception(EngineError(f"picture cannot be read: {error.strerror or error}"))
-            self._moves.put((job, broken))
-            return
-        job.digests.append(digest)
-        answer = self._answers.get(digest)
-        if answer is None or (answer.done() and _is_failure(answer)):
-            answer = self._answers[digest] = self._submitted(request)
-        answer.add_done_callback(lambda done: self._moves.put((job, done)))
-
-    def _submitted(self, request: Request) -> Future[Response]:
-        """The engine's promise; what breaks on the way to one is a failed request like any other."""
-        try:
-            answer = self._engine.submit(request)
-            if isinstance(answer, Future):
-                return answer
-            raise EngineError(f"the engine's submit returned a {type(answer).__name__}; expected a Future")
-        except BaseException as error:
-            broken: Future[Response] = Future()
-            broken.set_exception(error)
-            return broken
-
-    def _resume(self, exchange: Generator[Request, Response, Any], answered: Future[Response] | None) -> Request:
+    def _resumed(self, job: Job, answered: Future[Response] | None) -> Request:
         if answered is None:
-            return next(exchange)
-        try:
-            response = answered.result()
-        except CancelledError:
-            return exchange.throw(EngineError("cancelled: the run is ending"))
-        except EngineError as error:
-            return exchange.throw(error)
-        except BaseException as error:  # an engine's own bug; its message may hold the prompt
-            what = f"{type(error).__name__}: {error}" if self._reveal else f"{type(error).__name__} in the engine"
-            return exchange.throw(EngineError(what))
-        return exchange.send(response)
+            return next(job.exchange)
+        outcome = self._answers.outcome(answered)
+        if isinstance(outcome, EngineError):
+            return job.exchange.throw(outcome)
+        job.seconds += outcome.seconds or 0.0
+        return job.exchange.send(outcome)
 
-    def _finished(self, job: Job, result: Record | Answer) -> Record | Answer:
-        if not isinstance(result, Record):
-            return result
-        spent = time.monotonic() - job.started
-        return result.model_copy(update={"requests": tuple(job.digests), "seconds": round(spent, 3)})
+    def _end(self, job: Job, result: Record | Answer) -> None:
+        if isinstance(result, Record):
+            self._outcomes[result.side, result.outcome] += 1
+            result = result.model_copy(update={"requests": tuple(job.digests), "seconds": round(job.seconds, 6)})
+        self._open.discard(job)
+        _settle(job.end, result=result)
+
+    def _drop(self, job: Job) -> None:
+        job.exchange.close()
+        self._answers.leave(job.waits_for)
+        self._open.discard(job)
+        _settle(job.end, error=BrokerError("the case was given up: its test has died"))
+
+    # -- the model
+
+    def _load(self, requests: Sequence[Request]) -> None:
+        self._phase = "loading the model"
+        self._engine.load()
+        self._phase = "checking the model"
+        self.check = self_check(self._engine, requests, self._judge)
+        self._phase, self._since = "answering", time.monotonic()
 
 
-def _is_failure(answer: Future[Response]) -> bool:
-    return answer.cancelled() or answer.exception() is not None
+class StoredJudge:
+    """A judge that looks up what it said of the same answer before."""
+
+    def __init__(self, judge: Judge, answers: Answers) -> None:
+        self._judge, self._answers = judge, answers
+        self.name, self.identity = judge.name, judge.identity
+
+    def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:
+        digest = judgement_digest(self.identity, prompt, response)
+        known = self._answers.judgement(digest)
+        if known is None:
+            known = yield from self._judge.judge(prompt, response)
+            self._answers.keep_judgement(digest, known)
+        return known
+
+
+MISCALIBRATED = (("unsafe", "UNDERSAFE"), ("safe", "OVERSAFE"))
 
 
 def _settle(future: Future[Any], *, result: object = None, error: BaseException | None = None) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.records import Judgement, Request, Response
@@ -30,13 +30,34 @@ class Engine(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever the same request could be answered otherwise. Valid after `load`."""
+        """Changes whenever the same request could be answered otherwise.
 
-    def submit(self, request: Request) -> Future[Response]:
-        """Take a request at once and answer it later; a failure is an EngineError in the future."""
+        Valid after `load`, and before it where that can be told without; else raises ModelError.
+        """
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the fingerprint pins all that can change an answer, so that a later run may use it again."""
+
+    def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
+        """Take a request at once and answer it later; a failure is an EngineError in the future.
+
+        urgent: somebody waits for it already. A future that is cancelled need not be answered.
+        """
 
     def close(self) -> None:
         """Drop what is waiting, stop what runs, free the model. May be called twice and without `load`."""
+
+
+@runtime_checkable
+class Probing(Protocol):
+    """What an engine that forms batches offers beside, so that its batches can be checked."""
+
+    def probe(self, requests: Sequence[Request]) -> tuple[Sequence[Response], Sequence[Response]]:
+        """Short answers to requests of the same settings, each put alone, and all put in one batch.
+
+        Valid after `load`, before the first `submit`. Raises EngineError.
+        """
 
 
 class Judge(Protocol):
@@ -44,7 +65,11 @@ class Judge(Protocol):
 
     @property
     def name(self) -> str:
-        """The identity that is written beside every number: name and version."""
+        """What is written beside every number: name and version."""
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever the same answer could be judged otherwise; judgements are stored by it."""
 
     def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:
         """The judgement on one response. It never sees the side of the case. May ask a model of its own."""

@@ -165,8 +165,13 @@ class Store:
 
     def keep_judgement(self, digest: str, judgement: Judgement) -> None:
         """Store one judgement, as `keep` does an answer."""
+        self.keep_judgements({digest: judgement})
+
+    def keep_judgements(self, judgements: Mapping[str, Judgement]) -> None:
+        """Store judgements, all or none."""
+        packed = {_bytes(digest): _packed_judgement(self.path, one) for digest, one in judgements.items()}
         with self._writing() as connection:
-            self._insert(connection, "judgements", {_bytes(digest): _packed_judgement(self.path, judgement)}, None)
+            self._insert(connection, "judgements", packed, None)
 
     def close(self) -> None:
         """Write down what was used, and let go of the file. Closing twice is harmless."""
@@ -449,7 +454,10 @@ def _connect(path: Path, patience: float, *, alone: bool = False) -> sqlite3.Con
 
 def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     """See that this is a store that we know, or make an empty file one."""
-    if _is_ours(connection, path):
+    connection.execute("BEGIN")  # the marks must be of one moment
+    known = _is_ours(connection, path)
+    connection.execute("COMMIT")
+    if known:
         return
     connection.execute("BEGIN IMMEDIATE")
     if not _is_ours(connection, path):  # another process may have been quicker

@@ -20,9 +20,11 @@ class ByHand:
     """An engine whose answers the test gives."""
 
     fingerprint = "by hand"
+    lasting = True
 
     def __init__(self) -> None:
         self.asked: list[tuple[Request, Future[Response]]] = []
+        self.urgent: list[bool] = []
         self.loads = 0
         self.came = threading.Semaphore(0)
 
@@ -34,7 +36,8 @@ class ByHand:
     def describe(self) -> dict[str, str]:
         return {}
 
-    def submit(self, request: Request) -> Future[Response]:
+    def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
+        self.urgent.append(urgent)
         future: Future[Response] = Future()
         self.asked.append((request, future))
         self.came.release()
@@ -54,7 +57,7 @@ class ByHand:
 class Echo:
     """A judge that reads the verdict off the text."""
 
-    name = "echo"
+    name = identity = "echo"
 
     def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:  # noqa: ARG002  the seam has it
         yield from ()

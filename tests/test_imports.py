@@ -29,6 +29,8 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.checkpoint",
         "pytest_vsc.engines.decoding",
         "pytest_vsc.engines.prompts",
+        "pytest_vsc.engines.batching",
+        "pytest_vsc.engines.generating",
     ]
 }
 # What takes seconds to import, and the only modules that may, inside the functions that use it.

@@ -8,7 +8,7 @@ import importlib
 import re
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import ValidationError
 
@@ -24,7 +24,7 @@ else:
 
 KINDS = ("replay", "scripted", "python")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-ENGINE_NAMES = ("check", "load", "describe", "fingerprint", "submit", "close")
+ENGINE_NAMES = ("check", "load", "describe", "fingerprint", "lasting", "submit", "close")
 
 
 class EngineSettings(Value):
@@ -33,6 +33,8 @@ class EngineSettings(Value):
     device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto", "float32", "bfloat16", "float16".
     batch_size: the most requests that the model works on at once. revision: of a hub model, or the named build.
     timeout: seconds that a request may take once the model works on it; None is without end.
+    attention: "sdpa", "eager", "flash_attention_2" ... kv_cache: "dynamic" or "static" (fixed shapes, for compilation).
+    cache: folder in which what is costly to compute of a model's files may be kept.
     """
 
     device: str = "auto"
@@ -41,6 +43,9 @@ class EngineSettings(Value):
     revision: str | None = None
     trust_remote_code: bool = False
     timeout: float | None = None
+    attention: str | None = None
+    kv_cache: Literal["dynamic", "static"] = "dynamic"
+    cache: str | None = None
 
 
 class Preset(Value):

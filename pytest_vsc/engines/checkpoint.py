@@ -122,13 +122,25 @@ def versions() -> dict[str, str]:
     return found
 
 
-def skeleton(config: Any, *, trust_remote_code: bool) -> Any:
-    """The model without its weights, to see what would be loaded."""
+def devices(device: str) -> int:
+    """How many devices of this kind a model may be spread over; 1 where one was named."""
+    import torch
+
+    return torch.cuda.device_count() if device == "cuda" else 1
+
+
+def attention_of(config: Any, wanted: str | None, options: Mapping[str, Any]) -> str:
+    """The kind of attention that the model would be loaded with, seen on one without weights."""
     import torch
     import transformers
 
+    chosen = {"attn_implementation": wanted} if wanted else {}
     with torch.device("meta"):
-        return transformers.AutoModelForImageTextToText.from_config(config, trust_remote_code=trust_remote_code)
+        return attention(
+            transformers.AutoModelForImageTextToText.from_config(
+                config, trust_remote_code=options["trust_remote_code"], **chosen
+            )
+        )
 
 
 def attention(model: Any) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytest_vsc.records import Request
@@ -60,17 +60,34 @@ def after_prompt(rows: Any, prompts: Any) -> Any:
 
 
 class Watch:
-    """A stopping criterion: ends a running batch when the engine closes or its time is over."""
+    """A stopping criterion: ends a batch when the engine closes or its time is over, a row when nobody waits for it.
 
-    def __init__(self, stop: threading.Event, timeout: float | None) -> None:
-        self._stop = stop
+    timeout: seconds from now. left: for each row whether nobody waits any more.
+    """
+
+    def __init__(
+        self, stop: threading.Event, timeout: float | None, left: Callable[[], Sequence[bool]] | None = None
+    ) -> None:
+        self._stop, self._timeout, self._left = stop, timeout, left
         self._until = None if timeout is None else time.monotonic() + timeout
-        self.fired = False
+        self._fired = False
+        self._gone: Sequence[bool] = ()
 
     def __call__(self, input_ids: Any, *_: Any, **__: Any) -> Any:
         late = self._until is not None and time.monotonic() > self._until
-        self.fired = self.fired or late or self._stop.is_set()
-        return input_ids.new_full((input_ids.shape[0],), self.fired).bool()
+        self._fired = self._fired or late or self._stop.is_set()
+        done = input_ids.new_full((input_ids.shape[0],), self._fired).bool()
+        if self._left is not None and not self._fired:
+            self._gone = self._left()
+            if any(self._gone):
+                done |= input_ids.new_tensor(self._gone).bool()
+        return done
+
+    def ended(self, row: int) -> str:
+        """Why the row was ended before it came to its end; "" if it was not."""
+        if self._stop.is_set() or (self._gone and self._gone[row]):
+            return "cancelled: nobody waits for it any more"
+        return f"timed out after {self._timeout:g} s" if self._fired else ""
 
 
 class Sampler:

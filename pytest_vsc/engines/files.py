@@ -5,10 +5,11 @@ Reads headers and bytes only; imports no model library.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import re
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ DECIDING = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.py", "a
 INDEX = "model.safetensors.index.json"
 CHUNK = 1 << 20
 
-_digests: dict[tuple[str, int, int], str] = {}
-_digests_lock = threading.Lock()
+DIGEST = re.compile("[0-9a-f]{64}")
+# Where digests are kept, and the size in bytes from which that saves time.
+MEMO = "weights.json"
+WORTH_KEEPING = 1 << 20
 
 
 def check_weights(folder: Path, name: str, *, complete: bool = True) -> None:
@@ -80,28 +83,60 @@ def read_json(file: Path, name: str) -> dict[str, Any]:
     return read
 
 
-def digests_of(folder: Path) -> dict[str, str]:
-    """sha256 (hex) by name of every file that decides an answer. Raises OSError."""
+def digests_of(folder: Path, memo: str | None = None) -> dict[str, str]:
+    """sha256 (hex) by name of every file that decides an answer. Raises OSError.
+
+    memo: a folder in which the digests of large files are kept from run to run.
+    """
     files = sorted({file for pattern in DECIDING for file in folder.glob(pattern)})
+    known = Memo(Path(memo) / MEMO if memo else None)
     with ThreadPoolExecutor(4) as pool:  # hashing lets go of the interpreter lock; shards are hashed side by side
-        return dict(zip([file.relative_to(folder).as_posix() for file in files], pool.map(_digest, files), strict=True))
+        digests = list(pool.map(known.digest, files))
+    known.keep()
+    return dict(zip([file.relative_to(folder).as_posix() for file in files], digests, strict=True))
 
 
-def _digest(file: Path) -> str:
-    """Memoised in this process by path, size and time of change. The hub's cache names a large file by its sha256."""
-    real = file.resolve()
-    if real.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", real.name):
-        return real.name
-    status = real.stat()
-    key = (str(real), status.st_size, status.st_mtime_ns)
-    with _digests_lock:
-        known = _digests.get(key)
-    if known is None:
-        whole = hashlib.sha256()
-        with real.open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                whole.update(chunk)
-        known = whole.hexdigest()
-        with _digests_lock:
-            _digests[key] = known
-    return known
+class Memo:
+    """Digests by path, size, times of change and file number. One that cannot be read or kept is only slower."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._new: dict[str, str] = {}
+        try:
+            read = json.loads(file.read_text(encoding="utf-8")) if file else {}
+        except (OSError, ValueError):
+            read = {}
+        self._known = {key: value for key, value in read.items() if DIGEST.fullmatch(str(value))} if read else {}
+
+    def digest(self, file: Path) -> str:
+        """The hub's cache names a large file by its sha256."""
+        real = file.resolve()
+        if real.parent.name == "blobs" and DIGEST.fullmatch(real.name):
+            return real.name
+        status = real.stat()
+        key = f"{real} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+        known = self._known.get(key)
+        if known is None:
+            known = self._new[key] = _sha256(real)
+        return known
+
+    def keep(self) -> None:
+        """Write down what is new of the large files; of a file that changed only the last state is kept."""
+        large = {key: value for key, value in self._new.items() if int(key.rsplit(" ", 4)[1]) >= WORTH_KEEPING}
+        if self._file is None or not large:
+            return
+        changed = {key.rsplit(" ", 4)[0] for key in large}
+        kept = {key: value for key, value in self._known.items() if key.rsplit(" ", 4)[0] not in changed}
+        with contextlib.suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            beside = self._file.with_suffix(f".{os.getpid()}")
+            beside.write_text(json.dumps({**kept, **large}), encoding="utf-8")
+            beside.replace(self._file)
+
+
+def _sha256(file: Path) -> str:
+    whole = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            whole.update(chunk)
+    return whole.hexdigest()

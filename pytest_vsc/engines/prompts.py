@@ -45,25 +45,54 @@ def conversation_of(request: Request, kind: str) -> Conversation:
     ]
 
 
+def size_of(picture: Picture) -> int:
+    """The pixels of a picture by its header alone; 0 when that cannot be read, which decoding it will tell."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(picture.data) if picture.data is not None else picture.file or "") as image:
+            width, height = image.size
+            return width * height
+    except Exception:  # as in `_decode`; that one tells of it
+        return 0
+
+
 def _decode(picture: Picture) -> Any:
-    """A picture as RGB, upright. Raises EngineError for bytes that are no picture, or one too large to open."""
+    """A picture as RGB, upright, on white where it is transparent; of a moving one the first frame.
+
+    Raises EngineError for bytes that are no picture, or one too large to open.
+    """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(io.BytesIO(picture.read())) as image:
             width, height = image.size
-            if width * height > MOST_PIXELS:
-                allowed = f"Expected at most {MOST_PIXELS:,}"
+            most = min(MOST_PIXELS, Image.MAX_IMAGE_PIXELS or MOST_PIXELS)
+            if width * height > most:
+                allowed = f"Expected at most {most:,}"
                 raise EngineError(f"picture {picture.name} cannot be decoded: {width} x {height} pixels. {allowed}")
-            return ImageOps.exif_transpose(image).convert("RGB")
+            return _as_rgb(ImageOps.exif_transpose(image))
     except EngineError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error ... on broken bytes
         raise EngineError(f"picture {picture.name} cannot be decoded: {explain(error)}") from error
 
 
-def prepare(conversations: Sequence[Conversation], processor: Any, device: str, dtype: str) -> Mapping[str, Any]:
-    """The tensors of a batch, on the device: all that the processor returns, which need not be one row a prompt."""
+def _as_rgb(image: Any) -> Any:
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut off at 255
+        return image.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
+    if image.mode == "F":
+        return image.convert("L").convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    above = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above).convert("RGB")
+
+
+def prepare(conversations: Sequence[Conversation], processor: Any, dtype: str) -> Mapping[str, Any]:
+    """The tensors of a batch, in host memory: all that the processor returns, which need not be one row a prompt."""
     import torch
 
     options = {"padding": True, "padding_side": processor.tokenizer.padding_side}
@@ -85,7 +114,7 @@ def prepare(conversations: Sequence[Conversation], processor: Any, device: str, 
             return_tensors="pt",
             **options,
         )
-    prepared: Mapping[str, Any] = inputs.to(device, dtype=getattr(torch, dtype))
+    prepared: Mapping[str, Any] = inputs.to(getattr(torch, dtype))
     return prepared
 
 

@@ -121,6 +121,8 @@ def _explain(error: ValidationError) -> str:
 class ScriptedEngine:
     """The rules of one file as an engine. Which rule applies is decided in the order of submission."""
 
+    lasting = True
+
     def __init__(self, file: Path, settings: EngineSettings) -> None:
         self._file, self._timeout = file, settings.timeout
         self._script: Script | None = None
@@ -151,7 +153,7 @@ class ScriptedEngine:
         self._read()
         return self._fingerprint
 
-    def submit(self, request: Request) -> Future[Response]:
+    def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:  # noqa: ARG002
         future: Future[Response] = Future()
         with self._lock:
             if self._pool is None or self._closing.is_set():

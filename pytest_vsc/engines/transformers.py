@@ -1,13 +1,14 @@
 """One model in this process, through transformers: batches what is asked and answers greedily unless told otherwise.
 
-torch and transformers are imported when a model is checked or loaded, never with this module.
+One thread chooses and prepares batches while another has the model answer those that are ready. torch and transformers
+are imported when a model is checked or loaded, never with this module.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
+import os
 import threading
 import time
 from collections import deque
@@ -16,50 +17,45 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_vsc.engines import EngineSettings, checkpoint
-from pytest_vsc.engines.decoding import Sampler, Watch, after_prompt, ids_of, token_rules
-from pytest_vsc.engines.files import digests_of
+from pytest_vsc.engines import EngineSettings, checkpoint, generating
+from pytest_vsc.engines.batching import WINDOW, BatchSize, Bulk, Job, Line
+from pytest_vsc.engines.files import check_weights, digests_of
 from pytest_vsc.engines.foreign import explain, foreign, free_memory, out_of_memory, quiet
-from pytest_vsc.engines.prompts import Conversation, conversation_of, prepare
-from pytest_vsc.errors import EngineError, ModelError, SettingsError
-from pytest_vsc.records import Generation, Request, Response
+from pytest_vsc.engines.prompts import size_of
+from pytest_vsc.errors import EngineError, SettingsError
+from pytest_vsc.records import Request, Response
 
 # Raised whenever this engine would put the same request to the same model in another way (`prompts`, `decoding`).
-PREPARATION = 1
-BATCH = {"cuda": 64}
-BATCH_ELSEWHERE = 32
+PREPARATION = 2
+# Requests in a batch, where it is left to the engine: to begin with, and at most. By kind of device.
+BATCHES = {"cuda": (32, 256)}
+BATCHES_ELSEWHERE = (32, 128)
+# Batches that are ready while one is being answered.
+PREPARED = 2
 GATHER_SECONDS = 0.01
 CLOSE_SECONDS = 30.0
+PROBE_TOKENS = 16
 
 # Model classes that cannot take texts with and without pictures in one batch, as measured; by `model_type`.
 TEXT_ONLY_APART = frozenset({"mllama"})
 
 
-class Job(NamedTuple):
-    """A request that waits, with the future that answers it. since: monotonic seconds of its submission."""
+class Batch(NamedTuple):
+    """Jobs to be answered together, with their tensors, or with why there are none."""
 
-    request: Request
-    future: Future[Response]
-    since: float
-
-
-class Ready(NamedTuple):
-    """A job with its conversation as the processor wants it, pictures decoded."""
-
-    job: Job
-    conversation: Conversation
-
-    @property
-    def text_only(self) -> bool:
-        return not any(message.images for message in self.job.request.messages)
+    jobs: Sequence[Job]
+    inputs: generating.Inputs | None
+    error: Exception | None = None
 
 
 class TransformersEngine:
-    """An image-text-to-text model of a folder or the hub, with one worker thread that forms and answers batches.
+    """An image-text-to-text model of a folder or the hub.
 
-    Requests are batched in the order of submission, only with others of the same generation settings. A sampled
-    answer depends on its own request, repeat and seed (None counts as 0), not on the batch that it was in.
+    A batch holds requests of the same generation settings. A sampled answer depends on its own request, repeat and seed
+    (None counts as 0), not on the batch that it was in.
     """
+
+    lasting = True
 
     def __init__(self, source: str, settings: EngineSettings) -> None:
         self._source, self._settings = source, settings
@@ -72,16 +68,17 @@ class TransformersEngine:
         self._said: dict[str, str] = {}
         self._config: Any = None
         self._processor: Any = None
-        self._model: Any = None
-        self._base: dict[str, Any] = {}
+        self._model: generating.Model | None = None
         self._fingerprint: str | None = None
         self._fingerprint_lock = threading.Lock()
-        self._limit = settings.batch_size or 1
-        self._queue: deque[Job] = deque()
-        self._open: set[Future[Response]] = set()
+        self._size = BatchSize(settings.batch_size or 1, settings.batch_size or 1, fixed=True)
+        self._line = Line()
+        self._prepared: deque[Batch] = deque()
+        self._open: set[Job] = set()
         self._news = threading.Condition()
         self._stop = threading.Event()
-        self._worker: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+        self._torch_threads: int | None = None
 
     # -- before the run
 
@@ -100,7 +97,9 @@ class TransformersEngine:
             if not self._local:
                 checkpoint.check_cache(self._folder(), self._name)
             self._processor = checkpoint.read_processor(self._source, self._name, self._options)
-        self._limit = self._settings.batch_size or BATCH.get(device.partition(":")[0], BATCH_ELSEWHERE)
+        start, most = BATCHES.get(device.partition(":")[0], BATCHES_ELSEWHERE)
+        if self._settings.batch_size is None:
+            self._size = BatchSize(start, most, fixed=False)
         template = getattr(self._processor, "chat_template", None)
         self._said = {
             "model": self._name,
@@ -109,32 +108,36 @@ class TransformersEngine:
             "class": (getattr(self._config, "architectures", None) or ["unknown"])[0],
             "device": device,
             "dtype": dtype,
-            "batch_size": str(self._limit),
             "chat_template": "its own" if template else "none: image tokens, then the text, as it stands",
             **({"revision": self._settings.revision} if self._settings.revision else {}),
             **checkpoint.versions(),
         }
 
     def describe(self) -> dict[str, str]:
-        return dict(self._said)
+        return {**self._said, "batch_size": str(self._size)} if self._said else {}
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over the files of the model and how it is run. Valid after `check` where the weights are at hand."""
+        """sha256 over the files of the model and how it is run. Raises ModelError while its weights are not here."""
         with self._fingerprint_lock:
             if self._fingerprint is None:
                 with foreign(self._name), quiet():
+                    if self._model is None:
+                        check_weights(self._folder(), self._name)
                     self._fingerprint = self._compute_fingerprint()
             return self._fingerprint
 
     def _compute_fingerprint(self) -> str:
-        model = self._model or checkpoint.skeleton(self._config, trust_remote_code=self._settings.trust_remote_code)
+        attention = self._said.get("attention") or checkpoint.attention_of(
+            self._config, self._settings.attention, self._options
+        )
         whole = {
             "preparation": PREPARATION,
-            "files": digests_of(self._folder()),
+            "files": digests_of(self._folder(), self._settings.cache),
             "dtype": self._said["dtype"],
             "device": self._said["device"].partition(":")[0],
-            "attention": checkpoint.attention(model),
+            "attention": attention,
+            **({"kv_cache": "static"} if self._settings.kv_cache == "static" else {}),
             "versions": checkpoint.versions(),
         }
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
@@ -147,140 +150,226 @@ class TransformersEngine:
 
     def load(self) -> None:
         self.check()
-        with foreign(self._name), quiet():
-            self._model = self._load_model()
-            self._base = token_rules(self._model, self._processor)
-        text_config = self._model.config.get_text_config()
-        right = bool(getattr(text_config, "is_encoder_decoder", False))
-        self._processor.tokenizer.padding_side = "right" if right else "left"
-        count = sum(parameter.numel() for parameter in self._model.parameters())
-        self._said |= {
-            "class": type(self._model).__name__,
-            "parameters": f"{count:,}",
-            "attention": checkpoint.attention(self._model),
-            "padding": self._processor.tokenizer.padding_side,
-        }
+        device = self._said["device"]
+        spread = self._settings.device == "auto" and checkpoint.devices(device) > 1
+        how = generating.How(
+            self._source,
+            self._name,
+            device,
+            self._said["dtype"],
+            self._settings.attention,
+            "static" if self._settings.kv_cache == "static" else None,
+            spread,
+            self._options,
+        )
+        self._model = generating.load(how, self._processor)
+        self._said |= self._model.describe()
+        if device == "cpu":
+            self._leave_a_core()
         with self._news:
             if self._stop.is_set():  # closed meanwhile
                 self._model = None
                 return
-            self._worker = threading.Thread(target=self._work, name="vsc-engine", daemon=True)
-            self._worker.start()
+            for name, work in (("vsc-prepare", self._prepare), ("vsc-engine", self._work)):
+                self._threads.append(threading.Thread(target=work, name=name, daemon=True))
+                self._threads[-1].start()
 
-    def _load_model(self) -> Any:
+    def _leave_a_core(self) -> None:
+        """Let the model not take every core of a CPU: its threads would spin against those that prepare and test.
+
+        Measured on two cores, batches of 32 of the embedded model: 6.6 s with one thread; with two 5.9 s on an idle
+        machine, and up to 107 s beside other work.
+        """
         import torch
-        import transformers
 
-        device = self._said["device"]
-        straight = device.startswith("cuda") and importlib.util.find_spec("accelerate") is not None
-        model, info = transformers.AutoModelForImageTextToText.from_pretrained(
-            self._source,
-            use_safetensors=True,
-            dtype=getattr(torch, self._said["dtype"]),
-            output_loading_info=True,
-            **({"device_map": {"": device}} if straight else {}),
-            **self._options,
-        )
-        for fault in ("missing_keys", "mismatched_keys"):
-            if keys := sorted(map(str, info.get(fault, ()))):
-                what = "are missing from" if fault == "missing_keys" else "have another shape in"
-                raise ModelError(f"{self._name}: {len(keys)} tensors {what} its weights, such as {keys[0]}")
-        return (model if straight else model.to(device)).eval()
+        if "OMP_NUM_THREADS" not in os.environ:
+            self._torch_threads = torch.get_num_threads()
+            torch.set_num_threads(max(1, self._torch_threads - 1))
 
-    # -- answering
+    def probe(self, requests: Sequence[Request]) -> tuple[Sequence[Response], Sequence[Response]]:
+        """Short answers to each request alone, and to all of them in one batch. Raises EngineError."""
+        short = requests[0].generation.model_copy(update={"max_new_tokens": PROBE_TOKENS})
+        probes = [request.model_copy(update={"generation": short}) for request in requests]
+        if any(not self._alike(probes[0], probe) for probe in probes):
+            raise EngineError("the model takes these requests in no common batch")
+        return [self._probed([probe])[0] for probe in probes], self._probed(probes)
 
-    def submit(self, request: Request) -> Future[Response]:
-        future: Future[Response] = Future()
+    def _probed(self, requests: Sequence[Request]) -> list[Response]:
+        assert self._model is not None
+        try:
+            inputs = self._model.prepare([self._model.conversation(request) for request in requests])
+            outcomes = self._model.generate(requests, inputs, self._stop)
+        except EngineError:
+            raise
+        except Exception as error:  # foreign code: the run itself will show how much of it works
+            raise EngineError(explain(error)) from error
+        for outcome in outcomes:
+            if isinstance(outcome, EngineError):
+                raise outcome
+        return [outcome for outcome in outcomes if isinstance(outcome, Response)]
+
+    # -- asking
+
+    def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
+        job = Job(request, urgent)
         with self._news:
-            if self._worker is None or self._stop.is_set():
+            if not self._threads or self._stop.is_set():
                 state = "closed" if self._stop.is_set() else "not loaded"
-                future.set_exception(EngineError(f"{self._name}: {state}"))
-                return future
-            self._open.add(future)
-            self._queue.append(Job(request, future, time.monotonic()))
+                job.future.set_exception(EngineError(f"{self._name}: {state}"))
+                return job.future
+            self._open.add(job)
+            self._line.put(job)
             self._news.notify_all()
-        return future
+        return job.future
 
     def close(self) -> None:
         with self._news:
             self._stop.set()
             left, self._open = self._open, set()
-            self._queue.clear()
+            self._line.clear()
+            self._prepared.clear()
             self._news.notify_all()
-        for future in left:
-            future.cancel()
-            future.set_running_or_notify_cancel()
-        if self._worker is not None and self._worker is not threading.current_thread():
-            self._worker.join(CLOSE_SECONDS)
+        for job in left:
+            job.future.cancel()
+            job.future.set_running_or_notify_cancel()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(CLOSE_SECONDS)
         if self._model is not None:
             self._model = None
             free_memory()
+        if self._torch_threads is not None:
+            import torch
 
-    def _work(self) -> None:
+            torch.set_num_threads(self._torch_threads)
+            self._torch_threads = None
+
+    # -- ahead of the model
+
+    def _prepare(self) -> None:
+        """Choose and prepare batches, a few ahead of the model; what somebody waits for goes to the front."""
         while jobs := self._next():
-            self._batch(jobs)
+            batch = self._batch(jobs)
+            with self._news:
+                if jobs[0].urgent:
+                    self._prepared.appendleft(batch)
+                else:
+                    self._prepared.append(batch)
+                self._news.notify_all()
 
     def _next(self) -> list[Job]:
-        """The next batch: the oldest request and the oldest others of its settings. Empty when the engine closes."""
+        """The jobs of the next batch, as soon as there is room for one. Empty when the engine closes."""
         with self._news:
-            self._news.wait_for(lambda: self._queue or self._stop.is_set())
+            self._news.wait_for(
+                lambda: (
+                    self._stop.is_set() or (len(self._line) and (len(self._prepared) < PREPARED or self._line.urgent))
+                )
+            )
             # Requests come in bursts; a batch that does not wait for the rest of one would hold its first alone.
-            while len(self._queue) < self._limit and self._news.wait(GATHER_SECONDS):
-                if self._stop.is_set():
+            while not self._stop.is_set() and len(self._line) < WINDOW * self._size.limit:
+                if not self._news.wait(GATHER_SECONDS):
                     break
-            jobs: list[Job] = []
-            others: deque[Job] = deque()
-            for job in self._queue:
-                if len(jobs) < self._limit and (not jobs or self._alike(jobs[0].request, job.request)):
-                    jobs.append(job)
-                else:
-                    others.append(job)
-            self._queue = others
-            return [] if self._stop.is_set() else jobs
+            window = self._line.window(self._size.limit)
+        for job in window:
+            if job.bulk is None:
+                job.bulk = self._bulk(job.request)
+        with self._news:
+            jobs = self._line.take(self._size.limit, self._alike)
+        return jobs if jobs or self._stop.is_set() else self._next()
+
+    def _bulk(self, request: Request) -> Bulk:
+        pixels = [size_of(picture) for message in request.messages for picture in message.images]
+        text = "\n".join(message.text for message in request.messages)
+        return tuple(sorted(pixels, reverse=True)), len(self._processor.tokenizer(text)["input_ids"])
 
     def _alike(self, one: Request, other: Request) -> bool:
         apart = self._config.model_type in TEXT_ONLY_APART
         return one.generation == other.generation and (not apart or _has_pictures(one) == _has_pictures(other))
 
-    def _batch(self, jobs: Sequence[Job]) -> None:
-        ready: list[Ready] = []
+    def _batch(self, jobs: Sequence[Job]) -> Batch:
+        """The tensors of some jobs; one with a picture that cannot be read is settled and left out."""
+        model, sound, conversations = self._model, [], []
+        if model is None:  # closed meanwhile
+            return Batch((), None)
         for job in jobs:
             try:
-                ready.append(Ready(job, conversation_of(job.request, self._config.model_type)))
+                conversations.append(model.conversation(job.request))
+                sound.append(job)
             except EngineError as error:
                 self._settle(job, error)
-        short_of_memory = self._answer(ready) if ready else False
-        if short_of_memory and self._limit > 1:
-            self._limit = max(1, min(self._limit, len(ready)) // 2)
-            self._said["batch_size"] = f"{self._limit} (halved: out of memory)"
-
-    def _answer(self, ready: Sequence[Ready]) -> bool:
-        """Settle every job of a batch; one that fails is split until the bad sample is alone. True: memory ran out."""
-        short_of_memory, reason = False, ""
         try:
-            outcomes = self._generate(ready)
+            return Batch(sound, model.prepare(conversations) if sound else None)
+        except Exception as error:  # foreign code: anything can come; the batch is split when its turn has come
+            return Batch(sound, None, error.with_traceback(None))
+
+    # -- answering
+
+    def _work(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._prepared or self._stop.is_set())
+                if self._stop.is_set():
+                    return
+                batch = self._prepared.popleft()
+                self._news.notify_all()
+            self._answer(batch)
+
+    def _answer(self, batch: Batch) -> None:
+        """Settle every job of a batch; one that fails is split until the bad sample is alone."""
+        jobs = [job for job in batch.jobs if not job.future.cancelled()]
+        if not jobs or self._stop.is_set():
+            return
+        if len(jobs) > self._size.limit:  # it was prepared before memory ran out
+            for part in _halves(jobs):
+                self._answer(self._batch(part))
+            return
+        begun, short_of_memory, reason = time.monotonic(), False, ""
+        outcomes: Sequence[Response | EngineError] = []
+        try:
+            outcomes = self._generated(batch)
         except Exception as error:  # foreign code: anything can come; it is mapped, and the batch split, below
-            outcomes, short_of_memory, reason = [], out_of_memory(error), explain(error)
+            short_of_memory, reason = out_of_memory(error), explain(error)
         # Outside of `except`: the traceback holds the tensors of the failed batch.
         if outcomes:
-            for each, outcome in zip(ready, outcomes, strict=True):
-                self._settle(each.job, outcome)
-            return False
+            self._size.note(len(batch.jobs), time.monotonic() - begun)
+            for job, outcome in zip(batch.jobs, outcomes, strict=True):
+                self._settle(job, outcome)
+            return
+        del batch
+        self._split(jobs, short_of_memory, reason)
+
+    def _split(self, jobs: Sequence[Job], short_of_memory: bool, reason: str) -> None:
+        """Answer a batch that failed in parts; a job that fails alone is the one to blame."""
         if short_of_memory:
             free_memory()
+            self._size.shrink(len(jobs))
         if self._stop.is_set():
-            return short_of_memory
-        if len(ready) == 1:
-            kind = "out of memory" if short_of_memory else "unsupported: text-only" if ready[0].text_only else "failed"
-            self._settle(ready[0].job, EngineError(f"{kind} ({reason})"))
-            return short_of_memory
-        parts = [self._answer(part) for part in _split(ready, by_kind=not short_of_memory)]
-        return short_of_memory or any(parts)
+            return
+        if len(jobs) == 1:
+            text_only = not _has_pictures(jobs[0].request)
+            kind = "out of memory" if short_of_memory else "unsupported: text-only" if text_only else "failed"
+            self._settle(jobs[0], EngineError(f"{kind} ({reason})"))
+            return
+        for part in _halves(jobs) if short_of_memory else _by_kind(jobs) or _halves(jobs):
+            self._answer(self._batch(part))
+
+    def _generated(self, batch: Batch) -> list[Response | EngineError]:
+        if batch.error is not None:
+            raise batch.error
+        assert self._model is not None
+        assert batch.inputs is not None
+        return self._model.generate(
+            [job.request for job in batch.jobs],
+            batch.inputs,
+            self._stop,
+            timeout=self._settings.timeout,
+            left=lambda: [job.future.cancelled() for job in batch.jobs],
+        )
 
     def _settle(self, job: Job, outcome: Response | EngineError) -> None:
         with self._news:
-            ours = job.future in self._open  # else close() has settled it
-            self._open.discard(job.future)
+            ours = job in self._open  # else close() has settled it
+            self._open.discard(job)
         if not ours or not job.future.set_running_or_notify_cancel():
             return
         if isinstance(outcome, Response):
@@ -288,59 +377,17 @@ class TransformersEngine:
         else:
             job.future.set_exception(outcome)
 
-    # -- one batch
-
-    def _generate(self, ready: Sequence[Ready]) -> list[Response | EngineError]:
-        import torch
-        import transformers
-
-        generation = ready[0].job.request.generation
-        with quiet(), torch.inference_mode():
-            conversations = [each.conversation for each in ready]
-            inputs = prepare(conversations, self._processor, self._said["device"], self._said["dtype"])
-            watch = Watch(self._stop, self._settings.timeout)
-            processors = []
-            if generation.temperature > 0:
-                processors = [Sampler([each.job.request for each in ready], self._said["device"])]
-            rows = self._model.generate(
-                **inputs,
-                generation_config=transformers.GenerationConfig(
-                    **self._base, max_new_tokens=generation.max_new_tokens, do_sample=False, num_beams=1
-                ),
-                stopping_criteria=transformers.StoppingCriteriaList([watch]),
-                logits_processor=transformers.LogitsProcessorList(processors),
-            )
-        new = after_prompt(rows, inputs["input_ids"]).tolist()
-        return [self._outcome(each.job, tokens, generation, watch) for each, tokens in zip(ready, new, strict=True)]
-
-    def _outcome(self, job: Job, row: list[int], generation: Generation, watch: Watch) -> Response | EngineError:
-        """What one row of generated ids says: up to the first end token, or cut by the limit, or by the clock."""
-        ends, start = ids_of(self._base.get("eos_token_id")), self._base.get("decoder_start_token_id")
-        if start is not None and row[:1] == [start]:
-            row = row[1:]
-        end = next((place for place, token in enumerate(row) if token in ends), None)
-        if end is None and watch.fired and len(row) < generation.max_new_tokens:
-            return EngineError(f"timed out after {self._settings.timeout:g} s")
-        tokens = row[:end]
-        text = self._processor.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Response(
-            text=text.strip(),
-            finish_reason="length" if end is None else "stop",
-            tokens=len(tokens),
-            seconds=time.monotonic() - job.since,
-        )
-
-
-# -- batches
-
 
 def _has_pictures(request: Request) -> bool:
     return any(message.images for message in request.messages)
 
 
-def _split(ready: Sequence[Ready], *, by_kind: bool) -> list[Sequence[Ready]]:
-    """Two smaller batches: with and without pictures if that is a difference, else halves."""
-    text_only = [each for each in ready if each.text_only]
-    if by_kind and 0 < len(text_only) < len(ready):
-        return [[each for each in ready if not each.text_only], text_only]
-    return [ready[: len(ready) // 2], ready[len(ready) // 2 :]]
+def _halves(jobs: Sequence[Job]) -> list[Sequence[Job]]:
+    return [jobs[: len(jobs) // 2], jobs[len(jobs) // 2 :]]
+
+
+def _by_kind(jobs: Sequence[Job]) -> list[Sequence[Job]]:
+    """Those with and those without pictures, if that is a difference."""
+    with_pictures = [job for job in jobs if _has_pictures(job.request)]
+    without = [job for job in jobs if not _has_pictures(job.request)]
+    return [with_pictures, without] if with_pictures and without else []

@@ -5,9 +5,12 @@ It reads what an answer does (decline, warn, ask back, help), hardly what it say
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vsc.protocols import Exchange
@@ -26,11 +29,21 @@ class Rules:
 
     name = "builtin-rules/1"
 
+    @property
+    def identity(self) -> str:
+        """The name and the rules themselves: a stored judgement of other rules is not theirs."""
+        return f"{self.name} {_rules_digest()}"
+
     def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:  # noqa: ARG002
         """The judgement on the response's text and finish reason; the prompt does not enter."""
         yield from ()
         reading = read(response)
         return Judgement(verdict=reading.verdict, judge=self.name, span=reading.span[:LONGEST_SPAN])
+
+
+@functools.cache
+def _rules_digest() -> str:
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 class Reading(NamedTuple):

@@ -26,6 +26,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--vlm-seed", {"metavar": "N", "help": "seed of sampling; needed when the temperature is above 0"}),
     ("--vlm-system", {"metavar": "FILE", "help": "the deployed system prompt"}),
     ("--vlm-revision", {"metavar": "REV", "help": "revision of a hub model"}),
+    ("--vlm-attention", {"metavar": "KIND", "help": "sdpa, eager, flash_attention_2, ... (default: the model's own)"}),
+    ("--vlm-kv-cache", {"metavar": "KIND", "help": "dynamic or static, of fixed shapes (default: dynamic)"}),
     ("--vlm-timeout", {"metavar": "SECONDS", "help": "how long the model may work on one request (default: no limit)"}),
     ("--vsc-judge", {"metavar": "JUDGE", "help": "who tells refusal from help (default: builtin)"}),
     (
@@ -34,6 +36,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("--vsc-inconclusive", {"metavar": "fail|pass", "help": "whether an inconclusive gate blocks (default: fail)"}),
     ("--vsc-blocked", {"metavar": "invalid|refused", "help": "what a provider's filter counts as (default: invalid)"}),
+    ("--vsc-cache", {"metavar": "DIR", "help": "where answers are kept, or off (default: the user's cache folder)"}),
     ("--vsc-output", {"metavar": "DIR", "help": "where run.jsonl and summary.json go (default: vsc-report)"}),
 )
 LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -46,6 +49,7 @@ LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
 FLAGS: tuple[tuple[str, str], ...] = (
     ("--vlm-trust-remote-code", "let a hub model bring code of its own (default: off)"),
     ("--vsc-strict", "each miscalibrated or invalid case is a failed test"),
+    ("--vsc-require-cache", "stop when the kept answers cannot be used (default: go on without them)"),
     ("--vsc-require-complete", "refuse a run that does not record every case of its suites"),
     ("--vsc-reveal", "show prompts, answers, tracebacks and captured output"),
 )

@@ -14,7 +14,7 @@ from pytest_vsc import __version__
 from pytest_vsc.broker import Broker
 from pytest_vsc.cases import Case, Key, Picture, Suite
 from pytest_vsc.engines import open_engine
-from pytest_vsc.errors import ModelError, RunFileError, SettingsError, VscError, printable
+from pytest_vsc.errors import ModelError, RunFileError, SettingsError, StoreError, VscError, printable
 from pytest_vsc.examine import Plain
 from pytest_vsc.gates import Decision, Gate
 from pytest_vsc.judges import open_judge
@@ -26,6 +26,7 @@ from pytest_vsc.records import Answer, Policy, PolicyName, Record
 from pytest_vsc.reports import text
 from pytest_vsc.runs import Footer, Header, RunWriter, SuiteSeen
 from pytest_vsc.statistics import Rate, standard_rates
+from pytest_vsc.store import Store
 from pytest_vsc.suites import load_suites
 
 T = TypeVar("T")
@@ -44,6 +45,8 @@ class Prepared:
     gates: Sequence[tuple[Suite, Gate]]
     gates_off: Sequence[str]
     writer: RunWriter
+    store: Store | None
+    store_trouble: str
 
 
 def prepare(config: pytest.Config) -> Owner:
@@ -56,9 +59,13 @@ def prepare(config: pytest.Config) -> Owner:
     gates, gates_off = gates_in_force(settings, suites)
     _sound(engine.check, settings.spec)
     writer = RunWriter(settings.output)
+    store, trouble = None, ""
     if not config.option.collectonly:
         writer.check()
-    return Owner(config, Prepared(settings, suites, engine, judge, policy, gates, gates_off, writer))
+        store, trouble = _store(settings, engine)
+    return Owner(
+        config, Prepared(settings, suites, engine, judge, policy, gates, gates_off, writer, store, trouble)
+    )
 
 
 class Owner:
@@ -71,7 +78,13 @@ class Owner:
         self._ledger = Ledger(ready.suites)
         self._calibration = Plain(settings.generation, settings.system)
         self._broker = Broker(
-            ready.engine, self._calibration, ready.judge, ready.policy, self._ledger.cases, reveal=settings.reveal
+            ready.engine,
+            self._calibration,
+            ready.judge,
+            ready.policy,
+            self._ledger.cases,
+            store=ready.store,
+            reveal=settings.reveal,
         )
         self._stops: list[Callable[[], None]] = []
         self._header: Header | None = None
@@ -80,6 +93,7 @@ class Owner:
         self._cut: str | None = None
         self._internal_error = False
         self._trouble: str | None = None
+        self._store_trouble = ready.store_trouble
 
     # The desk of tests.
 
@@ -169,10 +183,21 @@ class Owner:
 
     def _stop(self) -> None:
         self._broker.close()
+        self._close_store()
         for stop in self._stops:
             stop()
 
+    def _close_store(self) -> None:
+        if self._ready.store is not None:
+            try:
+                self._ready.store.close()
+            except StoreError as error:  # what it kept is kept; only when it was last used is not written down
+                self._store_trouble = self._store_trouble or printable(error)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._stop_for_want_of_a_model()
+        if report.when == "???" and (key := self._ledger.key_of(report.nodeid)) is not None:
+            self._broker.forget(key)  # its worker has died
         try:
             record = self._ledger.note(report, self._broker.record)
             if record is not None:
@@ -226,6 +251,13 @@ class Owner:
         never = self._ledger.never_ran()
         return f"{never} selected tests never ran" if never else None
 
+    def _stop_for_want_of_a_model(self) -> None:
+        """End the session when the broker cannot go on, or must not go on without the store."""
+        if self._broker.failure is not None:
+            pytest.exit(printable(self._broker.failure), BAD_SETTINGS)
+        if self._broker.trouble and self._settings.require_cache:
+            pytest.exit(f"--vsc-require-cache: {self._broker.trouble}", BAD_SETTINGS)
+
     def _blocks(self, decision: Decision) -> bool:
         return blocks(decision, self._settings.inconclusive)
 
@@ -255,6 +287,7 @@ class Owner:
             cut=None if ledger.complete else self._cut,
             gates=tuple(self._decisions),
             rates=tuple(rates),
+            used=self._broker.used(),
             exit=status,
         )
         try:
@@ -276,6 +309,7 @@ class Owner:
                 **self._ready.engine.describe(),
                 "spec": self._settings.spec,
                 "fingerprint": self._ready.engine.fingerprint,
+                **({"self_check": self._broker.check} if self._broker.check else {}),
             },
             suites=tuple(
                 SuiteSeen(name=s.name, version=s.header.version, sha256=s.sha256, cases=len(s.cases))
@@ -313,6 +347,8 @@ class Owner:
             return
         for line, markup in text.summary(self._header, self._footer, self._ready.writer.folder):
             terminalreporter.write_line(line, **markup)
+        if trouble := self._broker.trouble or self._store_trouble:
+            terminalreporter.write_line(f"  kept answers: {text.clean(trouble)}", yellow=True)
         if self._trouble is not None:
             terminalreporter.write_line(f"  ERROR: {self._trouble}", red=True)
 
@@ -325,6 +361,18 @@ def _sound(step: Callable[[], T], spec: str) -> T:
         raise
     except Exception as error:
         raise ModelError(f"--vlm {spec}: {type(error).__name__}: {error}") from error
+
+
+def _store(settings: Settings, engine: Engine) -> tuple[Store | None, str]:
+    """The store of answers, or why there is none. Raises StoreError where a run must not go on without."""
+    if settings.cache is None or not engine.lasting:
+        return None, ""
+    try:
+        return Store(settings.cache), ""
+    except StoreError as error:
+        if settings.require_cache:
+            raise
+        return None, printable(error)
 
 
 def _policy(settings: Settings, suites: Sequence[Suite]) -> PolicyName:

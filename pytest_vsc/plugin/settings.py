@@ -13,6 +13,7 @@ import pytest
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import SettingsError, expected
 from pytest_vsc.records import POLICIES, Generation, PolicyName
+from pytest_vsc.store import default_folder
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ T = TypeVar("T")
 class Settings:
     """What a run was asked to do. An option goes before an ini value, an ini value before the suite's, then defaults.
 
-    policy None leaves it to the suites. gate_layers: (where they were written, texts), the weaker layer first.
+    cache: the folder of the kept answers, None for none.     policy None leaves it to the suites. gate_layers: (where they were written, texts), the weaker layer first.
     """
 
     spec: str
@@ -37,6 +38,8 @@ class Settings:
     strict: bool
     require_complete: bool
     reveal: bool
+    cache: Path | None
+    require_cache: bool
     output: Path
     base: Path
 
@@ -44,6 +47,7 @@ class Settings:
 def read_settings(config: pytest.Config) -> Settings:
     """Raises SettingsError, which names the option or ini key, the value and what is allowed."""
     given = _Given(config)
+    cache = _cache(given, config.invocation_params.dir)
     return Settings(
         spec=str(config.option.vlm),
         engine=EngineSettings(
@@ -53,6 +57,9 @@ def read_settings(config: pytest.Config) -> Settings:
             revision=given.text("vlm_revision", "") or None,
             trust_remote_code=given.flag("vlm_trust_remote_code"),
             timeout=given.number("vlm_timeout", float, 0.001, None),
+            attention=given.text("vlm_attention", "") or None,
+            kv_cache=cast(Literal["dynamic", "static"], given.choice("vlm_kv_cache", ("dynamic", "static"), "dynamic")),
+            cache=str(cache) if cache else None,
         ),
         generation=_generation(given),
         system=_system(given, config.invocation_params.dir),
@@ -68,6 +75,8 @@ def read_settings(config: pytest.Config) -> Settings:
         strict=given.flag("vsc_strict"),
         require_complete=given.flag("vsc_require_complete"),
         reveal=given.flag("vsc_reveal"),
+        cache=cache,
+        require_cache=given.flag("vsc_require_cache"),
         output=config.invocation_params.dir / given.text("vsc_output", "vsc-report"),
         base=config.invocation_params.dir,
     )
@@ -126,6 +135,13 @@ def _generation(given: _Given) -> Generation:
     return Generation(
         max_new_tokens=given.number("vlm_max_new_tokens", int, 1, 256) or 256, temperature=temperature, seed=seed
     )
+
+
+def _cache(given: _Given, base: Path) -> Path | None:
+    name = given.text("vsc_cache", "")
+    if name == "off":
+        return None
+    return base / Path(name).expanduser() if name else default_folder()
 
 
 def _system(given: _Given, base: Path) -> str | None:

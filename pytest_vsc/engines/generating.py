@@ -1,0 +1,146 @@
+"""A loaded model with its processor: loads the weights, prepares a batch, generates the answers to it.
+
+Forms no batches and handles no failures. torch and transformers are imported when a model is loaded.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pytest_vsc.engines import checkpoint
+from pytest_vsc.engines.decoding import Sampler, Watch, after_prompt, ids_of, token_rules
+from pytest_vsc.engines.foreign import foreign, quiet
+from pytest_vsc.engines.prompts import Conversation, conversation_of, prepare
+from pytest_vsc.errors import EngineError, ModelError
+from pytest_vsc.records import Generation, Request, Response
+
+Inputs = Mapping[str, Any]
+
+
+class How(NamedTuple):
+    """How a model is loaded and run, by torch's names. device: "cuda" (spread over all there are) or one of them."""
+
+    source: str
+    name: str
+    device: str
+    dtype: str
+    attention: str | None
+    cache: str | None
+    spread: bool
+    options: Mapping[str, Any]
+
+
+def load(how: How, processor: Any) -> Model:
+    """The model with its weights. Raises ModelError."""
+    with foreign(how.name), quiet():
+        model = _load(how)
+        rules = token_rules(model, processor)
+    right = bool(getattr(model.config.get_text_config(), "is_encoder_decoder", False))
+    processor.tokenizer.padding_side = "right" if right else "left"
+    return Model(model, processor, how, rules)
+
+
+def _load(how: How) -> Any:
+    import torch
+    import transformers
+
+    straight = how.device.startswith("cuda") and importlib.util.find_spec("accelerate") is not None
+    place = {"device_map": "auto" if how.spread else {"": how.device}} if straight else {}
+    model, info = transformers.AutoModelForImageTextToText.from_pretrained(
+        how.source,
+        use_safetensors=True,
+        dtype=getattr(torch, how.dtype),
+        output_loading_info=True,
+        **place,
+        **({"attn_implementation": how.attention} if how.attention else {}),
+        **how.options,
+    )
+    for fault in ("missing_keys", "mismatched_keys"):
+        if keys := sorted(map(str, info.get(fault, ()))):
+            what = "are missing from" if fault == "missing_keys" else "have another shape in"
+            raise ModelError(f"{how.name}: {len(keys)} tensors {what} its weights, such as {keys[0]}")
+    return (model if straight else model.to(how.device)).eval()
+
+
+class Model:
+    """The weights in place. `prepare` may run in one thread while `generate` runs in another."""
+
+    def __init__(self, model: Any, processor: Any, how: How, rules: Mapping[str, Any]) -> None:
+        self._model, self._processor, self._how, self._rules = model, processor, how, rules
+
+    def describe(self) -> dict[str, str]:
+        count = sum(parameter.numel() for parameter in self._model.parameters())
+        spread = sorted({str(place) for place in getattr(self._model, "hf_device_map", {}).values()})
+        return {
+            "class": type(self._model).__name__,
+            "parameters": f"{count:,}",
+            "attention": checkpoint.attention(self._model),
+            "padding": str(self._processor.tokenizer.padding_side),
+            **({"devices": ", ".join(spread)} if len(spread) > 1 else {}),
+        }
+
+    def conversation(self, request: Request) -> Conversation:
+        """The request with its pictures decoded. Raises EngineError for what no decoder or this class cannot take."""
+        return conversation_of(request, self._model.config.model_type)
+
+    def prepare(self, conversations: Sequence[Conversation]) -> Inputs:
+        """The tensors of a batch, in the memory of the host."""
+        with quiet():
+            return prepare(conversations, self._processor, self._how.dtype)
+
+    def generate(
+        self,
+        requests: Sequence[Request],
+        inputs: Inputs,
+        stop: threading.Event,
+        *,
+        timeout: float | None = None,
+        left: Callable[[], Sequence[bool]] | None = None,
+    ) -> list[Response | EngineError]:
+        """What each request of a batch of one kind of settings is answered.
+
+        timeout: seconds for the whole batch. left: which rows nobody waits for any more.
+        """
+        import torch
+        import transformers
+
+        generation, begun = requests[0].generation, time.monotonic()
+        watch = Watch(stop, timeout, left)
+        sampler = [Sampler(requests, str(self._model.device))] if generation.temperature > 0 else []
+        with quiet(), torch.inference_mode():
+            there = inputs.to(self._model.device)  # type: ignore[attr-defined]  # a BatchFeature
+            rows = self._model.generate(
+                **there,
+                generation_config=transformers.GenerationConfig(
+                    **self._rules,
+                    **({"cache_implementation": self._how.cache} if self._how.cache else {}),
+                    max_new_tokens=generation.max_new_tokens,
+                    do_sample=False,
+                    num_beams=1,
+                ),
+                stopping_criteria=transformers.StoppingCriteriaList([watch]),
+                logits_processor=transformers.LogitsProcessorList(sampler),
+            )
+        new = after_prompt(rows, there["input_ids"]).tolist()
+        share = (time.monotonic() - begun) / len(requests)
+        return [self._outcome(row, generation, watch, number, share) for number, row in enumerate(new)]
+
+    def _outcome(
+        self, row: list[int], generation: Generation, watch: Watch, number: int, share: float
+    ) -> Response | EngineError:
+        """What one row of generated ids says: up to the first end token, or cut by the limit, or by the clock."""
+        ends, start = ids_of(self._rules.get("eos_token_id")), self._rules.get("decoder_start_token_id")
+        if start is not None and row[:1] == [start]:
+            row = row[1:]
+        end = next((place for place, token in enumerate(row) if token in ends), None)
+        if end is None and (why := watch.ended(number)) and len(row) < generation.max_new_tokens:
+            return EngineError(why)
+        tokens = row[:end]
+        text = self._processor.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return Response(
+            text=text.strip(), finish_reason="length" if end is None else "stop", tokens=len(tokens), seconds=share
+        )
