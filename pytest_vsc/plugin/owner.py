@@ -20,6 +20,7 @@ from pytest_vsc.gates import Decision, Gate
 from pytest_vsc.judges import open_judge
 from pytest_vsc.plugin.gating import blocks, gates_in_force, report_gate
 from pytest_vsc.plugin.ledger import Ledger
+from pytest_vsc.plugin.progress import Watch
 from pytest_vsc.plugin.settings import Settings, read_settings
 from pytest_vsc.protocols import Engine, Judge
 from pytest_vsc.records import Answer, Policy, PolicyName, Record
@@ -63,9 +64,7 @@ def prepare(config: pytest.Config) -> Owner:
     if not config.option.collectonly:
         writer.check()
         store, trouble = _store(settings, engine)
-    return Owner(
-        config, Prepared(settings, suites, engine, judge, policy, gates, gates_off, writer, store, trouble)
-    )
+    return Owner(config, Prepared(settings, suites, engine, judge, policy, gates, gates_off, writer, store, trouble))
 
 
 class Owner:
@@ -86,6 +85,7 @@ class Owner:
             store=ready.store,
             reveal=settings.reveal,
         )
+        self._watch = Watch(config, self._broker.progress)
         self._stops: list[Callable[[], None]] = []
         self._header: Header | None = None
         self._footer: Footer | None = None
@@ -104,10 +104,12 @@ class Owner:
         self._ledger.expect(plan)
 
     def ask(self, key: Key) -> Record:
-        return self._broker.ask(key)
+        with self._watch.waiting():
+            return self._broker.ask(key)
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
-        return self._broker.question(prompt, images)
+        with self._watch.waiting():
+            return self._broker.question(prompt, images)
 
     # The run.
 
@@ -125,7 +127,8 @@ class Owner:
                 BAD_SETTINGS,
             )
         try:
-            _sound(lambda: self._broker.start(self._ledger.plan), self._settings.spec)
+            with self._watch.waiting():
+                _sound(lambda: self._broker.start(self._ledger.plan), self._settings.spec)
             self._header = _sound(self._make_header, self._settings.spec)
             self._ready.writer.begin(self._header)
         except VscError as error:
@@ -145,6 +148,7 @@ class Owner:
         if self._config.option.collectonly:
             return (yield)
         try:
+            self._watch.start()
             if not self._distributed:
                 self.begin()
             result = yield
@@ -181,7 +185,11 @@ class Owner:
             return pytest.ExitCode.INTERNAL_ERROR, "the run came to no end"
         return self._footer.exit, "a gate or a test failed"
 
+    def pytest_enter_pdb(self) -> None:
+        self._watch.stop()
+
     def _stop(self) -> None:
+        self._watch.stop()
         self._broker.close()
         self._close_store()
         for stop in self._stops:

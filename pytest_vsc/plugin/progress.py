@@ -70,8 +70,8 @@ class Live:
 
     def clear(self) -> None:
         if self._shown:
-            _put(self._output, CLEAR)
             self._shown = False
+            _put(self._output, CLEAR)
 
     def back(self, text: str) -> None:
         if text and not self._shown and self._at_once:
@@ -196,7 +196,7 @@ class Watch:
         finally:
             with self._lock, contextlib.suppress(OSError):
                 self._waits -= 1
-                if not self._waits and self._place is not None:
+                if not self._waits and self._place is not None and not self._end.is_set():
                     self._place.clear()
 
     def _run(self) -> None:
