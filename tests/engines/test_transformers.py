@@ -171,14 +171,14 @@ def watch_batches(
 ) -> list[int]:
     """The sizes of the batches from now on; `before` may break one."""
     sizes: list[int] = []
-    generate = engine._generate
+    generated = engine._generated
 
-    def watched(ready: Any) -> Any:
-        sizes.append(len(ready))
-        before(ready)
-        return generate(ready)
+    def watched(batch: Any) -> Any:
+        sizes.append(len(batch.jobs))
+        before([job.request for job in batch.jobs])
+        return generated(batch)
 
-    monkeypatch.setattr(engine, "_generate", watched)
+    monkeypatch.setattr(engine, "_generated", watched)
     return sizes
 
 
@@ -266,8 +266,8 @@ def test_a_bad_picture_fails_alone(engine: TransformersEngine, monkeypatch: pyte
 
 
 def test_a_sample_that_breaks_its_batch_is_found(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(ready: Any) -> None:
-        if any("broken" in each.job.request.messages[-1].text for each in ready):
+    def breaks(requests: Sequence[Request]) -> None:
+        if any("broken" in request.messages[-1].text for request in requests):
             raise ValueError("a shape is wrong\nin many lines")
 
     sizes = watch_batches(engine, monkeypatch, breaks)
@@ -280,17 +280,37 @@ def test_a_sample_that_breaks_its_batch_is_found(engine: TransformersEngine, mon
     assert sizes[:2] == [9, 8], "the text-only request is taken out before halving"
 
 
-def test_short_of_memory_halves_and_goes_on(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = opened(batch_size=8)
+def test_short_of_memory_halves_and_goes_on(
+    opened: Opened, engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
 
-    def breaks(ready: Any) -> None:
-        if len(ready) > 2:
+    tight = opened(batch_size=8)
+
+    def breaks(requests: Sequence[Request]) -> None:
+        if len(requests) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
+
+    sizes = watch_batches(tight, monkeypatch, breaks)
+    requests = [ask(" ".join(WORDS[n : n + 3]), picture(n, SIZES[n % 6])) for n in range(16)]
+    squeezed = [response.text for response in answers(tight, requests)]
+    assert sizes == [8, 4, 2, 2, 2, 2, 2, 2, 2, 2]
+    assert tight.describe()["batch_size"] == "2 (halved: out of memory)"
+    assert squeezed == [response.text for response in answers(engine, requests)]
+
+
+def test_one_request_too_large_for_the_memory_fails_alone(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    tight = opened(batch_size=4)
+
+    def breaks(requests: Sequence[Request]) -> None:
+        if any("shown" in request.messages[-1].text for request in requests):
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
 
-    sizes = watch_batches(engine, monkeypatch, breaks)
-    assert len(answers(engine, [ask("how do I use this") for _ in range(16)])) == 16
-    assert sizes == [8, 4, 2, 2, 4, 2, 2, 4, 2, 2, 2, 2]
-    assert engine.describe()["batch_size"] == "2 (halved: out of memory)"
+    watch_batches(tight, monkeypatch, breaks)
+    futures = [tight.submit(ask(text)) for text in ("how do I", "what is shown", "explain", "say more")]
+    wait(futures, timeout=60)
+    assert [bool(future.exception()) for future in futures] == [False, True, False, False]
+    assert str(futures[1].exception()).startswith("out of memory (")
 
 
 def test_what_a_class_cannot_take_is_said(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,14 +330,20 @@ def test_without_a_chat_template_the_text_goes_as_it_stands(opened: Opened, copi
     requests = [ask("what is shown", picture(1, (30, 30))), ask("how do I use this")]
     assert answers(engine, requests)[0].text == answers(engine, requests[:1])[0].text
     conversations = [prompts.conversation_of(requests[1], "idefics3")]
-    prepared = prompts.prepare(conversations, engine._processor, "cpu", "float32")
+    prepared = prompts.prepare(conversations, engine._processor, "float32")
     assert engine._processor.tokenizer.decode(prepared["input_ids"][0]) == "how do I use this"
+
+
+def endless(engine: TransformersEngine) -> None:
+    """Let no answer end by itself."""
+    model: Any = engine._model
+    model._rules.pop("eos_token_id")
+    model._model.generation_config.eos_token_id = None
 
 
 def test_timeout(opened: Opened) -> None:
     engine = opened(timeout=0.2)
-    engine._base.pop("eos_token_id")  # else an answer may end before the time is over
-    engine._model.generation_config.eos_token_id = None
+    endless(engine)
     with pytest.raises(EngineError, match=r"^timed out after 0\.2 s$"):
         engine.submit(ask("how do I", max_new_tokens=100_000)).result(timeout=30)
     assert answers(engine, [ask("how do I", max_new_tokens=2)])[0].tokens == 2
@@ -333,9 +359,105 @@ def test_close_stops_what_runs_and_cancels_what_waits(opened: Opened) -> None:
     assert time.monotonic() - since < 2
     assert futures[-1].cancelled()
     assert not wait(futures, timeout=1).not_done
-    assert engine._worker is not None
-    assert not engine._worker.is_alive()
+    assert [thread.is_alive() for thread in engine._threads] == [False, False]
     assert str(engine.submit(ask("hello")).exception(1)) == "random: closed"
+
+
+def test_a_request_that_nobody_waits_for_stops_at_once(opened: Opened) -> None:
+    engine = opened(batch_size=2)
+    endless(engine)
+    left = [engine.submit(ask("how do I", max_new_tokens=100_000)) for _ in range(2)]
+    waiting = engine.submit(ask("what is shown", max_new_tokens=4))
+    until = time.monotonic() + 30
+    while len(engine._line) + len(engine._prepared) > 1 and time.monotonic() < until:
+        time.sleep(0.01)  # the first two are being answered
+    for future in left:
+        future.cancel()
+    assert waiting.result(timeout=10).tokens == 4
+
+
+def test_who_is_waited_for_goes_first(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = opened(batch_size=2)
+    order: list[str] = []
+    watch_batches(engine, monkeypatch, lambda requests: order.extend(r.messages[-1].text for r in requests))
+    ahead = [engine.submit(ask(f"w{n}", max_new_tokens=200)) for n in range(40)]
+    hurried = engine.submit(ask("explain", max_new_tokens=200), urgent=True)
+    hurried.result(timeout=60)
+    assert order.index("explain") < 12, "behind what runs and what is prepared, before all that waits"
+    assert not wait(ahead, timeout=60).not_done
+
+
+def drawn(number: int, mode: str = "RGB") -> Any:
+    from PIL import Image
+
+    noise = Image.frombytes("RGB", (48, 40), random.Random(number).randbytes(3 * 48 * 40))
+    return noise.resize((96, 80)).convert(mode)
+
+
+def encoded(image: Any, form: str, **options: Any) -> Picture:
+    stream = io.BytesIO()
+    image.save(stream, form, **options)
+    return Picture(name=f"picture.{form.lower()}", data=stream.getvalue())
+
+
+def unusual_pictures() -> dict[str, tuple[Picture, Any]]:
+    """By kind: the picture as a file, and what a model must be shown of it."""
+    from PIL import Image
+
+    plain, other, grey = drawn(1), drawn(2), drawn(3, "L")
+    palette = drawn(4).quantize(16)
+    palette.info["transparency"] = 0
+    shown = palette.convert("RGBA")
+    shown = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")
+    deep = grey.convert("I").point(lambda value: value * 257).convert("I;16")
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned by 90 degrees clockwise
+    cmyk = plain.convert("CMYK")
+    return {
+        "CMYK": (encoded(cmyk, "TIFF"), cmyk.convert("RGB")),
+        "palette with transparency": (encoded(palette, "PNG", transparency=0), shown),
+        "animated GIF": (
+            encoded(plain.quantize(64), "GIF", save_all=True, append_images=[other.quantize(64)]),
+            plain.quantize(64).convert("RGB"),
+        ),
+        "animated WEBP": (encoded(plain, "WEBP", save_all=True, append_images=[other], lossless=True), plain),
+        "16-bit": (encoded(deep, "PNG"), grey.convert("RGB")),
+        "EXIF-rotated": (encoded(plain, "PNG", exif=turned), plain.transpose(Image.Transpose.ROTATE_270)),
+    }
+
+
+def test_unusual_pictures_are_seen_as_they_are_and_disturb_nobody(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20_000)
+    unusual = unusual_pictures()
+    neighbours = [picture(n, size) for n, size in enumerate(SIZES)]
+    alone = [response.text for response in answers(engine, [ask("explain", each) for each in neighbours])]
+    noise = Picture(name="noise.png", data=b"no picture")
+    large, bomb = (encoded(Image.new("L", (side, side)), "PNG") for side in (150, 300))
+
+    sizes = watch_batches(engine, monkeypatch)
+    shown = [*neighbours[:3], noise, *(file for file, _ in unusual.values()), large, bomb, *neighbours[3:]]
+    futures = [engine.submit(ask("explain", each)) for each in shown]
+    wait(futures, timeout=60)
+    assert sizes == [len(shown) - 3], "all in one batch, but the three that cannot be decoded"
+    assert [future.result().text for future in [*futures[:3], *futures[-3:]]] == alone
+    assert str(futures[3].exception()).startswith("picture noise.png cannot be decoded: UnidentifiedImageError")
+    assert str(futures[-5].exception()).endswith("cannot be decoded: 150 x 150 pixels. Expected at most 20,000")
+    assert "DecompressionBombError: Image size (90000 pixels) exceeds limit" in str(futures[-4].exception())
+    seen = answers(engine, [ask("explain", encoded(image, "PNG")) for _, image in unusual.values()])
+    assert dict(zip(unusual, (future.result().text for future in futures[4:-5]), strict=True)) == dict(
+        zip(unusual, (response.text for response in seen), strict=True)
+    )
+
+
+def test_probing_gives_the_same_alone_and_in_a_batch(engine: TransformersEngine) -> None:
+    requests = [ask("explain", picture(n, size)) for n, size in enumerate(SIZES[:4])]
+    alone, batched = engine.probe(requests)
+    assert [one.text for one in alone] == [one.text for one in batched]
+    assert len({one.text for one in alone}) == 4
 
 
 def test_before_load_and_close_without_it(model_folder: Path) -> None:
