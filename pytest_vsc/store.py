@@ -50,6 +50,8 @@ TROUBLES = (
     ("i/o error", "cannot be read or written", "Look at the disk, or choose another folder"),
 )
 
+CREATING = threading.Lock()
+
 Table = Literal["answers", "judgements"]
 T = TypeVar("T")
 
@@ -319,7 +321,7 @@ def repair(folder: Path) -> Counts:
     path = folder / FILE
     try:
         with tempfile.TemporaryDirectory(prefix="repair-", dir=folder) as scratch:
-            saved = _salvage(_in_full_length(path, Path(scratch)), Path(scratch))
+            saved = _salvage(path, Path(scratch))
             for leftover in _companions(path):
                 leftover.unlink(missing_ok=True)
             (Path(scratch) / FILE).replace(path)
@@ -365,6 +367,16 @@ def _discard(path: Path) -> None:
         raise _trouble(path, error) from error
 
 
+def _open_alone(path: Path, scratch: Path) -> sqlite3.Connection:
+    """Open a store that nobody else has open; if that cannot be, a copy of it in `scratch`, mended so far."""
+    try:
+        return _connect(path, PATIENCE, alone=True)
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
+    return _connect(_in_full_length(path, scratch), PATIENCE, alone=True)
+
+
 def _in_full_length(path: Path, scratch: Path) -> Path:
     """The file itself; if its end is missing, a copy with zeros there, since SQLite does not even open one without."""
     with path.open("rb") as file:
@@ -382,7 +394,7 @@ def _in_full_length(path: Path, scratch: Path) -> Path:
 
 def _salvage(path: Path, scratch: Path) -> Counts:
     """Copy every sound row of a store into a new one in `scratch`."""
-    with contextlib.closing(Store(scratch)) as fresh, contextlib.closing(_connect(path, PATIENCE, alone=True)) as old:
+    with contextlib.closing(Store(scratch)) as fresh, contextlib.closing(_open_alone(path, scratch)) as old:
         names = {number: (_text(name), _text(mark)) for number, name, mark in _until_damage(old, MODELS)}
         with fresh._writing() as connection:
             for table in TABLES:
@@ -424,7 +436,10 @@ def _create(path: Path) -> None:
     except FileExistsError:
         raise StoreError(f"{path.parent}: is not a folder. Choose another one") from None
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        # Closing a file lets go of the locks that any other thread of this process has on it. With all of them waiting
+        # here, none has it open yet.
+        with CREATING:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         if not path.is_file():
             raise StoreError(f"{path}: is not a file. Move it away, or choose another folder") from None

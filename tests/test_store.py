@@ -726,7 +726,8 @@ def test_two_processes_begin_one_store_and_agree_on_every_answer(folder: Path) -
     assert find_damage(folder) == []
 
 
-def test_many_threads_begin_one_store(folder: Path) -> None:
+@pytest.mark.parametrize("turn", range(20))
+def test_many_threads_begin_one_store(folder: Path, turn: int) -> None:
     start = threading.Barrier(8)
 
     def begin(number: int) -> None:
