@@ -30,6 +30,7 @@ pytestmark = pytest.mark.heavy
 
 PAIRS = 8
 CASES = 2 * PAIRS
+WIDE, NARROW = (80, 24), (40, 12)  # columns and lines of a terminal
 LOADING = re.compile(r"vsc: loading the model, \d+ s")
 ANSWERING = re.compile(rf"vsc: (answering )?\d+/{CASES}, .*")
 STATUS = re.compile(r"vsc: .*")
@@ -102,7 +103,7 @@ class Seen:
 def in_terminal(
     project: Project,
     arguments: list[str],
-    size: tuple[int, int] = (80, 24),
+    size: tuple[int, int] = WIDE,
     env: Mapping[str, str] | None = None,
     types: Callable[[list[str]], str] = lambda _: "",
 ) -> Seen:
@@ -163,9 +164,15 @@ def letters_of(lines: list[str]) -> str:
     return "".join(found[1] for line in lines if (found := LETTERS.fullmatch(line)))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (40, 12)], ids=["80", "40"])
-@pytest.mark.parametrize("arguments", [(), ("-v",)], ids=["plain", "v"])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("mode", "arguments", "size"),
+    [
+        *[("no-xdist", arguments, size) for arguments in ((), ("-v",)) for size in (WIDE, NARROW)],
+        ("n0", (), WIDE),
+        ("n2", (), NARROW),
+        ("n2", ("-v",), WIDE),
+    ],
+)
 def test_one_live_line_that_leaves_nothing_behind(
     slow: Project, mode: str, arguments: tuple[str, ...], size: tuple[int, int]
 ) -> None:
@@ -325,7 +332,8 @@ def test_without_a_terminal_reporter(slow: Project) -> None:
 
 
 def test_a_run_within_another_process_shows_nothing(slow: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EVERY", "0.1")
+    monkeypatch.setattr(progress, "EVERY", 0.1)
+    slow.write("conftest.py", "")  # it would change this process for good
     ran = slow.gate()
     assert ran.status == 1
     assert "vsc: " not in ran.out
