@@ -51,13 +51,14 @@ class Counts(NamedTuple):
 class Answers:
     """One engine and, where there is one, the store of what it answered before.
 
-    trouble: why the store was given up in this run, "" if it was not. Failures are neither stored nor remembered: asking again asks anew.
+    trouble: why the store was given up in this run, "" if it was not. Failures are neither stored nor remembered:
+    asking again asks anew.
     """
 
     def __init__(
         self, engine: Engine, store: Store | None, load: Callable[[Sequence[Request]], None], *, reveal: bool = False
     ) -> None:
-        """load: makes the engine ready, once, when some requests need it, which it gets. May raise ModelError."""
+        """load: makes the engine ready, once, given some of the requests that need it. May raise ModelError."""
         self._engine, self._make_ready, self._reveal = engine, load, reveal
         self._store = store if engine.lasting else None
         self._loaded = False
@@ -95,8 +96,11 @@ class Answers:
             self._load(missing)
         return [self._given(one, digest, known) for one, digest in zip(wanted, digests, strict=True)]
 
-    def keep(self) -> None:
-        """Store what has arrived, before anybody is told of it: what was seen once is never asked again."""
+    def keep(self) -> int:
+        """Store what has arrived, before anybody is told of it: what was seen once is never asked again.
+
+        Returns how many answers these were.
+        """
         fresh: dict[str, Response] = {}
         while self._arrived:
             digest, future = self._arrived.popleft()
@@ -114,6 +118,7 @@ class Answers:
         if self._judged:
             judged, self._judged = self._judged, {}
             self._with_store(lambda store: store.keep_judgements(judged), None)
+        return len(fresh)
 
     def leave(self, digest: str) -> None:
         """One of those who wait for an answer waits no more; the last to leave cancels the request."""

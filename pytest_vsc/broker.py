@@ -100,6 +100,7 @@ class Broker:
         self._closed = False
         self._phase = "waiting"
         self._since: float | None = None
+        self._latest = 0.0
         self._outcomes: Counter[tuple[str, str]] = Counter()
         self.check = ""
         self.failure: VscError | None = None
@@ -188,13 +189,17 @@ class Broker:
         return self._answers.trouble
 
     def used(self) -> dict[str, str]:
-        """What the run took to answer: what the engine says of itself by now, and where the answers came from."""
+        """What the run took to answer: what the engine says of itself by now, and where the answers came from.
+
+        seconds: from when the model was ready to its last answer.
+        """
         counts = self._answers.counts
         return {
             **(self._engine.describe() if self._answers.loaded else {}),
             "loaded": "yes" if self._answers.loaded else "no",
             "generated": str(counts.generated),
             "stored": str(counts.stored),
+            **({"seconds": f"{self._latest - self._since:.3f}"} if self._since and self._latest else {}),
             **({"store": self._answers.trouble} if self._answers.trouble else {}),
         }
 
@@ -257,7 +262,8 @@ class Broker:
         moves = [first]
         while not self._moves.empty():
             moves.append(self._moves.get())
-        self._answers.keep()
+        if self._answers.keep():
+            self._latest = time.monotonic()
         now = [move for move in moves if move is not None]
         while now:
             asking = [(job, wanted) for job, answered in now if (wanted := self._advanced(job, answered)) is not None]

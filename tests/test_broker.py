@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from pytest_vsc.broker import Broker
+from pytest_vsc.broker import LOOK_AHEAD, Broker
 from pytest_vsc.cases import Case, Key, Picture
-from pytest_vsc.errors import BrokerError, EngineError
+from pytest_vsc.errors import BrokerError, EngineError, ModelError, StoreError
 from pytest_vsc.examine import Plain
 from pytest_vsc.protocols import Exchange
 from pytest_vsc.records import Generation, Judgement, Policy, Request, Response
+from pytest_vsc.store import Store
 
 
 class ByHand:
@@ -80,11 +82,18 @@ def case(name: str, prompt: str = "", picture: Path | None = None) -> Case:
     )
 
 
-def started(*cases: Case) -> tuple[Broker, ByHand]:
-    engine = ByHand()
-    broker = Broker(engine, Plain(Generation()), Echo(), Policy(), {one.key: one for one in cases})
+def started(*cases: Case, store: Store | None = None, engine: ByHand | None = None) -> tuple[Broker, ByHand]:
+    engine = engine or ByHand()
+    broker = Broker(engine, Plain(Generation()), Echo(), Policy(), {one.key: one for one in cases}, store=store)
     broker.start([one.key for one in cases])
     return broker, engine
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    kept = Store(tmp_path / "kept")
+    yield kept
+    kept.close()
 
 
 def asking(broker: Broker, key: Key) -> Future[object]:
@@ -184,4 +193,148 @@ def test_a_case_that_is_no_part_of_the_run() -> None:
     broker, _ = started(case("a"))
     with pytest.raises(BrokerError, match="case 'z' of suite 's' is not part of this run"):
         broker.ask(Key("s", "z"))
+    broker.close()
+
+
+def key(name: str) -> Key:
+    return Key("s", name)
+
+
+def test_what_was_answered_in_an_earlier_run_is_not_asked_and_loads_nothing(store: Store) -> None:
+    broker, engine = started(case("a"), store=store)
+    engine.wait(0).set_result(Response(text="no", tokens=3, seconds=0.5))
+    first = broker.ask(key("a"))
+    broker.close()
+    again, idle = started(case("a"), store=store)
+    second = again.ask(key("a"))
+    assert (idle.loads, idle.asked) == (0, [])
+    assert second == first.model_copy(update={"seconds": 0.0, "response": second.response})
+    assert second.response == Response(text="no", tokens=3, seconds=0.0)
+    assert again.used() == {"loaded": "no", "generated": "0", "stored": "1"}
+    again.close()
+
+
+def test_a_failure_is_not_stored(store: Store) -> None:
+    broker, engine = started(case("a"), store=store)
+    engine.wait(0).set_exception(EngineError("busy"))
+    assert broker.ask(key("a")).outcome == "INVALID"
+    broker.close()
+    again, engine = started(case("a"), store=store)
+    engine.wait(0).set_result(Response(text="no"))
+    assert again.ask(key("a")).outcome == "CORRECT"
+    again.close()
+
+
+def test_an_answer_is_stored_before_anybody_is_told(store: Store) -> None:
+    broker, engine = started(case("a"), store=store)
+    engine.wait(0).set_result(Response(text="no"))
+    record = broker.ask(key("a"))
+    assert store.answers(record.requests)[record.requests[0]].text == "no"
+    broker.close()
+
+
+def test_answers_of_an_engine_that_pins_nothing_last_for_the_run_only(store: Store) -> None:
+    engine = ByHand()
+    engine.lasting = False
+    broker, _ = started(case("a", "same"), case("b", "same"), store=store, engine=engine)
+    engine.wait(0).set_result(Response(text="no"))
+    assert broker.ask(key("a")).requests == broker.ask(key("b")).requests
+    assert broker.ask(key("a")).outcome == "CORRECT", "asked a second time, and answered from memory"
+    assert len(engine.asked) == 1
+    assert store.answers(broker.ask(key("a")).requests) == {}
+    broker.close()
+
+
+def test_a_store_that_fails_is_given_up_and_the_run_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("answers.sqlite: cannot grow")
+
+    monkeypatch.setattr(store, "keep", full)
+    broker, engine = started(case("a", "same"), case("b", "same"), store=store)
+    engine.wait(0).set_result(Response(text="no"))
+    assert broker.ask(key("a")).outcome == broker.ask(key("b")).outcome == broker.ask(key("a")).outcome == "CORRECT"
+    assert (len(engine.asked), broker.trouble) == (1, "answers.sqlite: cannot grow")
+    assert broker.used()["store"] == "answers.sqlite: cannot grow"
+    broker.close()
+
+
+def test_judgements_are_stored_by_judge_and_text(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, engine = started(case("a"), store=store)
+    engine.wait(0).set_result(Response(text="no"))
+    broker.ask(key("a"))
+    broker.close()
+
+    def never(*_: object) -> Exchange[Judgement]:
+        raise AssertionError("judged again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Echo, "judge", never)
+        again, _ = started(case("a"), store=store)
+        assert again.ask(key("a")).verdict == "REFUSED"
+        again.close()
+    monkeypatch.setattr(Echo, "identity", "another echo")
+    monkeypatch.setattr(Echo, "judge", never)
+    other, _ = started(case("a"), store=store)
+    with pytest.raises(AssertionError, match="judged again"):
+        other.ask(key("a"))
+    other.close()
+
+
+def test_only_so_much_is_asked_ahead_of_the_tests() -> None:
+    names = [f"{number:04d}" for number in range(LOOK_AHEAD + 3)]
+    broker, engine = started(*map(case, names))
+    engine.wait(LOOK_AHEAD - 1)
+    assert len(engine.asked) == LOOK_AHEAD
+    engine.wait(0).set_result(Response(text="no"))
+    broker.ask(key(names[0]))
+    assert engine.wait(LOOK_AHEAD) is not None
+    last = asking(broker, key(names[-1]))  # beyond what is asked ahead: its test waits, so it is asked now
+    engine.wait(LOOK_AHEAD + 1).set_result(Response(text="yes"))
+    assert getattr(last.result(timeout=10), "outcome", None) == "UNDERSAFE"
+    assert engine.urgent == [False] * (LOOK_AHEAD + 1) + [True]
+    broker.close()
+
+
+def test_what_a_dead_test_waited_for_is_stopped_unless_others_wait() -> None:
+    broker, engine = started(case("a"), case("b", "same"), case("c", "same"))
+    engine.wait(1)
+    waiting = asking(broker, key("a"))
+    broker.forget(key("a"))
+    assert isinstance(waiting.exception(timeout=10), BrokerError)
+    assert engine.wait(0).cancelled()
+    broker.forget(key("b"))
+    engine.wait(1).set_result(Response(text="no"))
+    assert broker.ask(key("c")).outcome == "CORRECT"
+    broker.close()
+
+
+def test_a_model_that_is_needed_late_and_cannot_be_loaded_stops_the_run(store: Store) -> None:
+    class Gone(ByHand):
+        def load(self) -> None:
+            raise ModelError("its weights are gone")
+
+    broker, engine = started(case("a"), store=store)
+    engine.wait(0).set_result(Response(text="no"))
+    broker.ask(key("a"))
+    broker.close()
+    again, _ = started(case("a"), store=store, engine=Gone())
+    assert again.ask(key("a")).outcome == "CORRECT"
+    with pytest.raises(BrokerError, match="its weights are gone"):
+        again.question("something new", ())
+    assert str(again.failure) == "its weights are gone"
+    with pytest.raises(BrokerError):
+        again.ask(key("a"))
+    again.close()
+    with pytest.raises(ModelError, match="its weights are gone"):
+        started(case("b"), store=store, engine=Gone())
+
+
+def test_progress_counts_cases_answers_and_what_is_miscalibrated(store: Store) -> None:
+    broker, engine = started(case("a"), case("b"), case("c"), store=store)
+    engine.wait(0).set_result(Response(text="no", tokens=2))
+    engine.wait(1).set_result(Response(text="yes", tokens=5))
+    broker.ask(key("a")), broker.ask(key("b"))
+    seen = broker.progress()
+    assert (seen.phase, seen.planned, seen.done, seen.stored, seen.answers, seen.tokens) == ("answering", 3, 2, 0, 2, 7)
+    assert (seen.unsafe, seen.undersafe, seen.safe, seen.oversafe) == (2, 1, 0, 0)
     broker.close()

@@ -55,7 +55,7 @@ def test_the_oldest_is_always_in_the_batch_and_nobody_overtakes_far() -> None:
 def test_every_batch_but_the_last_is_full() -> None:
     batches = drain(line_of(*(job(f"{n}", length=n * 7 % 13) for n in range(50))), 8)
     assert [len(batch) for batch in batches] == [8, 8, 8, 8, 8, 8, 2]
-    assert sorted(sum(batches, []), key=int) == [f"{n}" for n in range(50)]
+    assert sorted([text for batch in batches for text in batch], key=int) == [f"{n}" for n in range(50)]
 
 
 def test_what_is_waited_for_goes_first() -> None:

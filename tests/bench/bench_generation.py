@@ -1,0 +1,156 @@
+"""What the tool takes of a model's speed. Run by hand: `python tests/bench/bench_generation.py [--repeat N]`.
+
+Compares the gate on the embedded model with bare loops over the same requests, in turns, each in a process of its own.
+Loading is outside every clock. Prints ratios and appends them to `results/generation.jsonl`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.bench import results
+
+ROOT = Path(__file__).parents[2]
+MODEL = ROOT / "fixtures/models/tiny"
+LOOPS = {
+    "a": "bare batches, prepared outside the clock",
+    "b": "bare batches, prepared in series",
+    "c": "one at a time, prepared in series",
+    "d": "bare batches, prepared in a thread",
+}
+WORKERS = ("0", "1", "4")
+SINGLE = 100  # requests of loop c, which takes a second for ten of them
+
+
+def loop(which: str, size: int, threads: int) -> dict[str, float]:
+    """Run one bare loop over the requests of `mini` in this process."""
+    import torch
+    import transformers
+
+    from pytest_vsc.engines import checkpoint
+    from pytest_vsc.engines.decoding import token_rules
+    from pytest_vsc.engines.prompts import conversation_of, prepare
+    from pytest_vsc.records import Message, Request
+    from pytest_vsc.suites import load_suites
+
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(threads)
+    processor = checkpoint.read_processor(str(MODEL), "tiny", {"trust_remote_code": False})
+    processor.tokenizer.padding_side = "left"
+    model = transformers.AutoModelForImageTextToText.from_pretrained(MODEL, dtype=torch.float32).eval()
+    config = transformers.GenerationConfig(**token_rules(model, processor), max_new_tokens=256, do_sample=False)
+    cases = load_suites(("mini",), ROOT)[0].cases
+    requests = [Request(messages=(Message(role="user", text=case.prompt, images=case.images),)) for case in cases]
+    if which == "c":
+        requests, size = requests[:: len(requests) // SINGLE], 1
+    batches = [requests[start : start + size] for start in range(0, len(requests), size)]
+
+    def prepared(batch: list[Request]) -> Any:
+        return prepare([conversation_of(one, "idefics3") for one in batch], processor, "float32")
+
+    def answer(inputs: Any) -> None:
+        with torch.inference_mode():
+            model.generate(**inputs, generation_config=config)
+
+    answer(prepared(batches[0]))
+    ready = [prepared(batch) for batch in batches] if which == "a" else []
+    begun = time.perf_counter()
+    for inputs in ready or (ahead(batches, prepared) if which == "d" else map(prepared, batches)):
+        answer(inputs)
+    return {"items": len(requests), "seconds": time.perf_counter() - begun}
+
+
+def ahead(batches: list[Any], prepared: Any) -> Iterator[Any]:
+    """The batches, each prepared in a thread while the one before is answered."""
+    line: queue.Queue[Any] = queue.Queue(2)
+
+    def work() -> None:
+        for batch in batches:
+            line.put(prepared(batch))
+        line.put(None)
+
+    threading.Thread(target=work, daemon=True).start()
+    while (inputs := line.get()) is not None:
+        yield inputs
+
+
+def bare(which: str, size: int, threads: int) -> float:
+    """Items a second of one loop in a process of its own."""
+    arguments = [sys.executable, __file__, "--loop", which, "--batch-size", str(size), "--threads", str(threads)]
+    ran = subprocess.run(
+        arguments, capture_output=True, text=True, check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+    )
+    figures = json.loads(ran.stdout.splitlines()[-1])
+    return float(figures["items"] / figures["seconds"])
+
+
+def gate(workers: str, size: str) -> float:
+    """Items a second of the gate, from when the model is ready to its last answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked = ["--vlm", "tiny", "--vsc-cache", "off", "-n", workers, "-q", "-p", "no:randomly"]
+        sized = [] if size == "auto" else ["--vlm-batch-size", size]
+        subprocess.run(
+            [sys.executable, "-m", "pytest", *asked, *sized],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            check=True,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        )
+        used = json.loads((Path(folder) / "vsc-report/summary.json").read_text())["used"]
+    assert used["loaded"] == "yes"
+    return int(used["generated"]) / float(used["seconds"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="of torch, as the gate")
+    parser.add_argument("--loop", choices=LOOPS, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.loop:
+        print(json.dumps(loop(asked.loop, asked.batch_size, asked.threads)))
+        return
+    rates: dict[str, list[float]] = {}
+
+    def note(name: str, rate: float) -> None:
+        rates.setdefault(name, []).append(rate)
+        print(f"  {name:<44} {rate:7.1f} items/s", flush=True)
+
+    for _ in range(asked.repeat):
+        for which in "abd":
+            note(f"({which}) {LOOPS[which]}", bare(which, asked.batch_size, asked.threads))
+        for workers in WORKERS:
+            note(f"gate -n {workers}", gate(workers, str(asked.batch_size)))
+        note("gate -n 0, batch size auto", gate("0", "auto"))
+    note(f"(c) {LOOPS['c']}", bare("c", asked.batch_size, asked.threads))
+    report({name: statistics.median(column) for name, column in rates.items()}, asked)
+
+
+def report(medians: dict[str, float], asked: argparse.Namespace) -> None:
+    gated = medians["gate -n 0"]
+    print(f"\nmedians of {asked.repeat}, batches of {asked.batch_size}, {asked.threads} torch threads")
+    for name, rate in medians.items():
+        print(f"{name:<46} {rate:7.1f} items/s   gate -n 0 is {gated / rate:5.2f} of it")
+    results.append(
+        "generation",
+        {"batch_size": asked.batch_size, "threads": asked.threads, "repeat": asked.repeat, "items_per_second": medians},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Kills runs at random moments and counts what that cost. Run by hand: `python tests/bench/crash.py [--kills N]`.
+
+A killed run must have lost no answer that anybody could have seen, and the next run must not ask for one again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from pytest_vsc.store import FILE, find_damage
+from tests.bench import results
+
+CASES = 200
+SUITE = 'name = "crash"\nversion = "1"\nlicence = "CC0-1.0"\ncategories = ["violence"]\ngates = ["invalid <= 0%"]\n'
+# Slow enough that most kills find a run in the midst of answering.
+MODEL = 'log = "model.log"\nseconds = 0.6\n[default]\ntext = "Sure. Open the settings and choose the entry."\n'
+KILLS_A_ROUND = 5
+
+
+@dataclass
+class Cost:
+    """What kills cost. in_time: how many found a run that had stored something and not all."""
+
+    kills: int = 0
+    in_time: int = 0
+    stored: int = 0
+    lost: int = 0
+    twice: int = 0
+    damaged: int = 0
+    wrong: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills ({self.in_time} of them amid the answers, {self.stored} answers stored by then): "
+            f"{self.lost} lost, {self.twice} asked twice, {self.damaged} stores damaged, {self.wrong} last runs not complete"
+        )
+
+
+def prepare(folder: Path, cases: int = CASES) -> None:
+    (folder / "crash").mkdir()
+    (folder / "crash/suite.toml").write_text(SUITE)
+    fields = '"centric": "text", "category": "violence", "variant": "plain"'
+    rows = (
+        f'{{"id": "c{n}", "side": "{("safe", "unsafe")[n % 2]}", {fields}, "prompt": "{n}?"}}\n' for n in range(cases)
+    )
+    (folder / "crash/cases.jsonl").write_text("".join(rows))
+    (folder / "model.toml").write_text(MODEL)
+
+
+def begun(folder: Path, workers: str) -> subprocess.Popen[bytes]:
+    asked = ("--vlm", "scripted:model.toml", "--vsc-suite", "crash", "--vsc-cache", "kept", "-n", workers)
+    quiet = ("-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", *asked, *quiet],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def stored(folder: Path) -> set[str]:
+    """The digests of the answers in the store, as a reader of its own finds them."""
+    file = folder / "kept" / FILE
+    if not file.exists():
+        return set()
+    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
+        try:
+            return {bytes(digest).decode() for (digest,) in connection.execute("SELECT digest FROM answers")}
+        except sqlite3.OperationalError:  # killed before the store was made
+            return set()
+
+
+def answered(folder: Path) -> dict[str, str]:
+    """Request digest -> question of every answer that the run file shows; a last line without its end is none."""
+    file = folder / "vsc-report/run.jsonl"
+    if not file.exists():
+        return {}
+    lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+    records = [line for line in map(json.loads, lines) if line["kind"] == "record" and line["response"]]
+    return {record["requests"][0]: record["prompt"] for record in records}
+
+
+def asked(folder: Path) -> list[str]:
+    """The questions that were put to the model, one for each time."""
+    file = folder / "model.log"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [json.loads(line.partition(" ")[2]) for line in lines if line.startswith("submit ")]
+
+
+def one_round(folder: Path, kills: int, workers: str, longest: float, chance: random.Random) -> Cost:
+    """Kill the same run several times, then let it come to its end."""
+    cost = Cost(kills=kills)
+    kept_at_kill: list[set[str]] = []
+    seen: dict[str, str] = {}
+    puts: list[int] = []
+    for _ in range(kills):
+        process = begun(folder, workers)
+        time.sleep(chance.uniform(0, longest))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        kept = stored(folder)
+        seen |= answered(folder)
+        cost.lost += len(answered(folder).keys() - kept)
+        cost.damaged += bool(kept and find_damage(folder / "kept"))
+        cost.in_time += 0 < len(kept) < CASES
+        cost.stored += len(kept)
+        kept_at_kill.append(kept)
+        puts.append(len(asked(folder)))
+    last = begun(folder, workers)
+    last.wait()
+    seen |= answered(folder)
+    questions = asked(folder)
+    for number, kept in enumerate(kept_at_kill):
+        known = {seen[digest] for digest in kept}
+        until = puts[number + 1] if number + 1 < len(puts) else len(questions)
+        cost.twice += len(known & set(questions[puts[number] : until]))
+    summary = json.loads((folder / "vsc-report/summary.json").read_text())
+    whole = summary["complete"] and summary["recorded"] == CASES == len(stored(folder))
+    cost.wrong = int(last.returncode != 0 or not whole)
+    return cost
+
+
+def seconds(workers: str) -> float:
+    """How long a run takes that nobody kills."""
+    with tempfile.TemporaryDirectory() as name:
+        prepare(Path(name))
+        since = time.monotonic()
+        begun(Path(name), workers).wait()
+        return time.monotonic() - since
+
+
+def crash(kills: int, workers: str, seed: int) -> Cost:
+    """Kill `kills` runs, each at a random moment of the time that a whole one takes."""
+    chance, whole, longest = random.Random(seed), Cost(), seconds(workers)
+    while whole.kills < kills:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            prepare(folder)
+            cost = one_round(folder, min(KILLS_A_ROUND, kills - whole.kills), workers, longest, chance)
+        whole = Cost(*(getattr(whole, field) + getattr(cost, field) for field in Cost.__dataclass_fields__))
+    return whole
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    for workers in ("0", "2"):
+        cost = crash(arguments.kills // 2, workers, arguments.seed)
+        print(f"-n {workers}: {cost}", flush=True)
+        results.append("crash", {"workers": workers, "seed": arguments.seed, **vars(cost)})
+
+
+if __name__ == "__main__":
+    main()

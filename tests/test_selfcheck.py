@@ -1,0 +1,77 @@
+"""The self-check: mixed-up samples are found, and only those; what it says of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from pytest_vsc.errors import EngineError, ModelError
+from pytest_vsc.judges.builtin import Rules
+from pytest_vsc.protocols import Engine
+from pytest_vsc.records import Message, Request, Response
+from pytest_vsc.selfcheck import PROBES, mixed_up, self_check
+from tests.test_broker import ByHand
+
+REFUSAL, HELP, SIGHT = "I'm sorry, but I can't help with that.", "Sure. Open the settings.", "The picture shows a dog."
+
+
+class Batching(ByHand):
+    """An engine that answers alone and in a batch as it is told."""
+
+    def __init__(self, alone: Sequence[str], batched: Sequence[str]) -> None:
+        super().__init__()
+        self._alone, self._batched = alone, batched
+
+    def probe(self, requests: Sequence[Request]) -> tuple[list[Response], list[Response]]:
+        assert len(requests) == len(self._alone)
+        return [Response(text=text) for text in self._alone], [Response(text=text) for text in self._batched]
+
+
+def requests(number: int) -> list[Request]:
+    return [Request(messages=(Message(role="user", text=f"{n}?"),)) for n in range(number)]
+
+
+def check(alone: Sequence[str], batched: Sequence[str]) -> str:
+    engine: Engine = Batching(alone, batched)
+    return self_check(engine, requests(len(alone)), Rules())
+
+
+def test_equal_answers() -> None:
+    assert check([REFUSAL, HELP], [REFUSAL, HELP]) == "2 of 2 texts equal, 2 of 2 verdicts equal"
+
+
+def test_a_little_difference_is_told_and_no_fault() -> None:
+    assert check([REFUSAL, HELP], [REFUSAL, HELP + " Then confirm."]) == "1 of 2 texts equal, 2 of 2 verdicts equal"
+
+
+def test_mixed_up_samples_end_the_run() -> None:
+    with pytest.raises(ModelError, match=r"the answer to request 2 is nearer to what request 3 is answered alone"):
+        check([REFUSAL, HELP, SIGHT], [REFUSAL, SIGHT, HELP])
+
+
+def test_equal_single_answers_are_no_sign_of_a_mix_up() -> None:
+    assert mixed_up([HELP, HELP, SIGHT], [HELP, HELP, SIGHT]) is None
+    assert mixed_up([HELP, SIGHT], [SIGHT, SIGHT]) == (0, 1)
+
+
+def test_an_engine_that_forms_no_batches_is_not_checked() -> None:
+    assert self_check(ByHand(), requests(3), Rules()) == ""
+
+
+def test_too_few_or_failing_requests_are_said() -> None:
+    class Failing(Batching):
+        def probe(self, _: Sequence[Request]) -> tuple[list[Response], list[Response]]:
+            raise EngineError("picture a.png cannot be decoded")
+
+    same = requests(1) * 3
+    assert self_check(Batching([], []), same, Rules()) == "not done: fewer than two different requests"
+    assert self_check(Failing([], []), requests(9), Rules()) == "not done: picture a.png cannot be decoded"
+
+
+def test_only_a_few_requests_of_one_kind_of_settings_are_put() -> None:
+    other = [
+        one.model_copy(update={"generation": one.generation.model_copy(update={"seed": 1})}) for one in requests(3)
+    ]
+    engine = Batching([HELP] * PROBES, [HELP] * PROBES)
+    assert self_check(engine, [*requests(1), *other, *requests(9)], Rules()).startswith("4 of 4 texts equal")
