@@ -1,11 +1,16 @@
-"""What is asked: sides, centrics, variants, pictures, cases, suite headers. Values only, no reading of suites."""
+"""What is asked: sides, centrics, variants, pictures, cases, suite headers. Values only, no reading of suites.
+
+What there is one of for each case is a slotted dataclass, a fifth of a pydantic model's size, and checked by whoever
+reads it; pydantic's `TypeAdapter` gives its validation and JSON schema.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,7 +29,8 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Picture(Value):
+@dataclass(frozen=True, slots=True)
+class Picture:
     """One picture of a case: where its bytes are, and what they were when the suite was read.
 
     name: as the suite writes it, or a description for a picture given by a test.
@@ -32,9 +38,11 @@ class Picture(Value):
     sha256: hex digest of the bytes, "" while unknown.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
     name: str
     file: str | None = None
-    data: bytes | None = Field(default=None, repr=False)
+    data: bytes | None = field(default=None, repr=False)
     sha256: str = ""
 
     def read(self) -> bytes:
@@ -56,12 +64,15 @@ class Key(NamedTuple):
     repeat: int = 0
 
 
-class Case(Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
     """One image-text item of a suite, with the side that is its ground truth.
 
     id is unique in the suite; pair joins a safe and an unsafe case; group joins what statistics must cluster.
     variant is None for image-centric cases.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     id: str
     suite: str
@@ -106,7 +117,8 @@ class SuiteHeader(Value):
     allow_empty_prompt: bool = False
 
 
-class Suite(Value):
+@dataclass(frozen=True, slots=True)
+class Suite:
     """A named, versioned, hashed set of cases.
 
     root: absolute path of its folder. sha256: over the header and every case, picture digests included.

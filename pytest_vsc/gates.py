@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, NoReturn, get_args
 
 from pytest_vsc.cases import CENTRICS, VARIANTS, Suite, Value
 from pytest_vsc.errors import GateError, expected
-from pytest_vsc.records import Record
+from pytest_vsc.records import Counted, Record
 from pytest_vsc.statistics import (
     CONFIDENCE,
     LARGER_IS_BETTER,
@@ -25,10 +25,12 @@ from pytest_vsc.statistics import (
     Rate,
     Slice,
     SliceKey,
+    Tally,
     extremes,
     measure,
     population,
     spell,
+    tally_cases,
     values_of,
 )
 
@@ -276,10 +278,11 @@ def resolve_gates(
     all lies `invalid <= 2%`. Within a layer a slice that is named beats one that `*` stands for.
     Raises GateError for a gate that cannot be read, that no case of the suite can ever decide, or that is set twice.
     """
+    held = tally_cases(suite.cases)
     force: dict[tuple[Metric, Slice], Gate] = {}
     gone: dict[tuple[Metric, Slice], str] = {}
     for origin, texts in (DEFAULT, *layers):
-        for entry in _layer(origin, texts, suite):
+        for entry in _layer(origin, texts, suite, held):
             place = (entry.metric, entry.slice)
             before = force.pop(place, None)
             gone.pop(place, None)
@@ -295,19 +298,19 @@ def resolve_gates(
     return tuple(ordered), tuple(gone.values())
 
 
-def _layer(origin: str, texts: Sequence[str], suite: Suite) -> list[Gate | Off]:
+def _layer(origin: str, texts: Sequence[str], suite: Suite, held: Tally) -> list[Gate | Off]:
     """The entries of one layer, fitted to the suite, each place once."""
     drafts = [_read(text, origin) for text in texts]
     entries: dict[tuple[Metric, Slice], Gate | Off] = {}
     for starred in (True, False):
-        entries |= _entries([draft for draft in drafts if draft.starred == starred], suite)
+        entries |= _entries([draft for draft in drafts if draft.starred == starred], suite, held)
     return list(entries.values())
 
 
-def _entries(drafts: Sequence[_Draft], suite: Suite) -> dict[tuple[Metric, Slice], Gate | Off]:
+def _entries(drafts: Sequence[_Draft], suite: Suite, held: Tally) -> dict[tuple[Metric, Slice], Gate | Off]:
     entries: dict[tuple[Metric, Slice], Gate | Off] = {}
     for draft in drafts:
-        for entry in _fit(draft, suite):
+        for entry in _fit(draft, suite, held):
             place = (entry.metric, entry.slice)
             if place in entries:
                 draft.line.fail(draft.at, f"{name_of(*place)} is set twice; one gate per metric and slice")
@@ -315,12 +318,12 @@ def _entries(drafts: Sequence[_Draft], suite: Suite) -> dict[tuple[Metric, Slice
     return entries
 
 
-def _fit(draft: _Draft, suite: Suite) -> list[Gate | Off]:
+def _fit(draft: _Draft, suite: Suite, held: Tally) -> list[Gate | Off]:
     """The gates that a draft means in this suite: one, or one per value that `*` stands for."""
     if draft.metric == "pairs":
         _require_pairs(draft, suite)
-    choices = [_choices(draft, item, suite) for item in draft.items]
-    found = [slice for slice in product(*choices) if population(draft.metric, suite.cases, slice)]
+    choices = [_choices(draft, item, suite.name, held) for item in draft.items]
+    found = [slice for slice in product(*choices) if population(draft.metric, held, slice)]
     if not found:
         counted = _counted(draft.metric)
         where = "" if not draft.items else " in this slice"
@@ -335,29 +338,29 @@ def _counted(metric: Metric) -> str:
     return "pair" if metric == "pairs" else "case"
 
 
-def _choices(draft: _Draft, item: _Item, suite: Suite) -> list[tuple[SliceKey, str]]:
+def _choices(draft: _Draft, item: _Item, suite: str, held: Tally) -> list[tuple[SliceKey, str]]:
     """What an item can stand for in this suite: one key and value, or all values of a key."""
-    key = item.key or _looked_up(draft, item, suite)
-    known = values_of(suite.cases, key)
+    key = item.key or _looked_up(draft, item, suite, held)
+    known = values_of(held.cases, key)
     if item.value == EVERY:
         if not known:
-            draft.line.fail(item.token, f"suite {suite.name} has no {key} that '*' could stand for")
+            draft.line.fail(item.token, f"suite {suite} has no {key} that '*' could stand for")
         return [(key, value) for value in known]
     if item.value not in known:
-        draft.line.fail(item.token, f"suite {suite.name} has no {key} '{item.value}'; {expected(item.value, known)}")
+        draft.line.fail(item.token, f"suite {suite} has no {key} '{item.value}'; {expected(item.value, known)}")
     return [(key, item.value)]
 
 
-def _looked_up(draft: _Draft, item: _Item, suite: Suite) -> SliceKey:
+def _looked_up(draft: _Draft, item: _Item, suite: str, held: Tally) -> SliceKey:
     """The key of a bare word."""
-    values = {key: values_of(suite.cases, key) for key in SLICE_KEYS}
+    values = {key: values_of(held.cases, key) for key in SLICE_KEYS}
     keys = [key for key, known in values.items() if item.value in known]
     if not keys:
         known = [value for values_of_key in values.values() for value in values_of_key]
-        draft.line.fail(item.token, f"suite {suite.name} has no '{item.value}'; {expected(item.value, known)}")
+        draft.line.fail(item.token, f"suite {suite} has no '{item.value}'; {expected(item.value, known)}")
     if len(keys) > 1:
         spellings = " or ".join(f"'{key}={item.value}'" for key in keys)
-        message = f"'{item.value}' has {len(keys)} meanings in suite {suite.name}; write {spellings}"
+        message = f"'{item.value}' has {len(keys)} meanings in suite {suite}; write {spellings}"
         draft.line.fail(item.token, message)
     return keys[0]
 
@@ -391,8 +394,10 @@ def _settle(draft: _Draft, slice: Slice) -> Gate | Off:
 # --- deciding --------------------------------------------------------------------------------------------------------
 
 
-def decide(gate: Gate, records: Iterable[Record], suite: str, *, partial: tuple[int, int] | None = None) -> Decision:
-    """Decide one gate on the records of one suite, exactly.
+def decide(
+    gate: Gate, records: Iterable[Record | Counted] | Tally, suite: str, *, partial: tuple[int, int] | None = None
+) -> Decision:
+    """Decide one gate on the records of one suite, or on their tally, exactly.
 
     PASS needs the worst case inside the bound, FAIL the best case outside; else INCONCLUSIVE. A slice without a record
     is SKIPPED. partial: (recorded, expected) of a run that is not whole; the message then says so.

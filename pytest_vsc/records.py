@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
 
 from pytest_vsc.cases import Case, Centric, Key, Picture, Side, Value, Variant
 from pytest_vsc.errors import InvalidReply
@@ -18,6 +19,9 @@ Role = Literal["system", "user", "assistant"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
+
+
+_SORTED = json.JSONEncoder(sort_keys=True)
 
 
 class Message(Value):
@@ -46,14 +50,14 @@ class Request(Value):
     def digest(self, fingerprint: str) -> str:
         """sha256 (hex) of all that can change the answer: the engine's fingerprint, the words, the picture bytes."""
         said = [[m.role, m.text, [picture.digest() for picture in m.images]] for m in self.messages]
-        whole = [fingerprint, said, self.generation.model_dump(), self.repeat]
-        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+        whole = [fingerprint, said, vars(self.generation), self.repeat]
+        return hashlib.sha256(_SORTED.encode(whole).encode()).hexdigest()
 
 
 class Response(Value):
     """What the engine sent back for one request. A failure is an EngineError and never a Response.
 
-    tokens: number of generated tokens. seconds: wall time from submission to answer, waiting included.
+    tokens: number of generated tokens. seconds: the model's time for this answer, its share of the batch it was in.
     """
 
     text: str
@@ -117,7 +121,8 @@ class Policy(Value):
         return "OVERSAFE" if flagged else "CORRECT"
 
 
-class Seen(Value):
+@dataclass(frozen=True, slots=True)
+class Seen:
     """A picture as a record keeps it: the name in its suite and the digest of its bytes, not the bytes."""
 
     path: str
@@ -127,8 +132,9 @@ class Seen(Value):
 class Record(Value):
     """One finished case, as it is counted and as a line of the run file.
 
-    requests: digests in the order of asking. response: the final one, None when there is none. seconds: from the
-    first request's submission to the outcome. error: why there is no verdict, in one line.
+    requests: digests in the order of asking. response: the final one, None when there is none. seconds: the model's
+    time for this case in this run, its share of the batches that it was in; 0 when all its answers were stored.
+    error: why there is no verdict, in one line.
     """
 
     suite: str
@@ -155,6 +161,65 @@ class Record(Value):
     @property
     def key(self) -> Key:
         return Key(self.suite, self.case_id, self.repeat)
+
+    @property
+    def text(self) -> str:
+        """The final text, "" when there is none."""
+        return self.response.text if self.response else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a run keeps of a record once it is written: what decides.
+
+    test: node id of the test whose record it is. failed: the case could not be asked or judged, which asking it again
+    may make good.
+    """
+
+    case: Case
+    repeat: int
+    verdict: Verdict
+    outcome: Outcome
+    test: str
+    failed: bool
+
+    @property
+    def suite(self) -> str:
+        return self.case.suite
+
+    @property
+    def pair(self) -> str | None:
+        return self.case.pair
+
+    @property
+    def side(self) -> Side:
+        return self.case.side
+
+    @property
+    def centric(self) -> Centric:
+        return self.case.centric
+
+    @property
+    def category(self) -> str:
+        return self.case.category
+
+    @property
+    def variant(self) -> Variant | None:
+        return self.case.variant
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return self.case.tags
+
+
+class Excerpt(NamedTuple):
+    """What a test needs of its record."""
+
+    verdict: Verdict
+    outcome: Outcome
+    text: str
+    error: str | None
+    seconds: float | None
 
 
 def record_of(case: Case, answer: Answer, outcome: Outcome) -> Record:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, NamedTuple, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
-from pytest_vsc.cases import Value
-from pytest_vsc.errors import RunFileError
+from pytest_vsc.cases import Key, Value
+from pytest_vsc.errors import RunFileError, expected
 from pytest_vsc.gates import Decision
 from pytest_vsc.records import Generation, Policy, Record
 from pytest_vsc.statistics import Rate
+
+V = TypeVar("V", bound=Value)
 
 
 class SuiteSeen(Value):
@@ -42,7 +47,11 @@ class Header(Value):
 
 
 class Footer(Value):
-    """How a run ended. expected: selected cases; recorded: those whose test was run; complete: all of the suite's."""
+    """How a run ended. expected: selected cases; recorded: those whose test was run; complete: all of the suite's.
+
+    used: what the model said of itself by then, such as the size of its batches, and how many answers were generated and
+    how many were stored before.
+    """
 
     complete: bool
     suite_cases: int
@@ -51,6 +60,7 @@ class Footer(Value):
     cut: str | None
     gates: tuple[Decision, ...]
     rates: tuple[Rate, ...]
+    used: dict[str, str] = Field(default_factory=dict)
     exit: int
 
 
@@ -59,7 +69,7 @@ class RunWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
 
     def check(self) -> None:
         """See that the folder can be written, without touching an older run in it. Raises RunFileError."""
@@ -79,8 +89,12 @@ class RunWriter:
             raise self._failed("summary.json", error) from error
 
     def begin(self, header: Header) -> None:
+        """Begin a new file in the place of an older one, whose readers (a replay of it, say) keep what they have."""
+        path = self.folder / "run.jsonl"
         try:
-            self._file = (self.folder / "run.jsonl").open("w", encoding="utf-8", errors="backslashreplace")
+            if path.is_file() and not path.is_symlink():
+                path.unlink()
+            self._file = path.open("wb")
         except OSError as error:
             raise self._failed("run.jsonl", error) from error
         self._line("header", header)
@@ -111,13 +125,99 @@ class RunWriter:
         if self._file is None:
             raise RunFileError("run.jsonl: the run was not begun")
         try:
-            self._file.write(json.dumps({"kind": kind, **value.model_dump(mode="json")}, ensure_ascii=False) + "\n")
+            self._file.write(b'{"kind":"%s",%s\n' % (kind.encode(), _json(value)[1:]))
             self._file.flush()
         except OSError as error:
             raise self._failed("run.jsonl", error) from error
 
     def _failed(self, name: str, error: OSError) -> RunFileError:
         return RunFileError(f"{self.folder / name}: cannot be written: {error.strerror or error}")
+
+
+def _json(value: Value) -> bytes:
+    """One line of JSON; what is no Unicode text (half a surrogate pair) stands escaped in it."""
+    try:
+        return to_json(value)
+    except PydanticSerializationError:
+        return json.dumps(value.model_dump()).encode()
+
+
+class Line(NamedTuple):
+    """A line of a run file. offset: of its first byte in the file. value is None where nobody asked for its kind."""
+
+    number: int
+    offset: int
+    kind: str
+    value: Value | None
+
+
+def read_lines(file: IO[bytes], name: str, kinds: Mapping[str, type[Value] | None]) -> Iterator[Line]:
+    """The lines of a run file one after the other, each as its kind's value; kinds given as None are not read.
+
+    name: what messages call the file. Raises RunFileError with `file:line`. A last line that was cut short is left out.
+    """
+    offset = 0
+    for number, raw in enumerate(file, 1):
+        read = _read(raw, kinds, f"{name}:{number}", may_be_cut=number > 1) if raw.strip() else None
+        if read is not None:
+            yield Line(number, offset, *read)
+        offset += len(raw)
+
+
+def read_line(file: IO[bytes], offset: int, form: type[V]) -> V:
+    """The value of the line at an offset that `read_lines` told. Raises RunFileError when it is not there."""
+    file.seek(offset)
+    try:
+        return form.model_validate_json(_split(file.readline(), "line")[1])
+    except ValueError as error:
+        raise RunFileError(f"no {form.__name__.lower()} at byte {offset}") from error
+
+
+def _read(
+    raw: bytes, kinds: Mapping[str, type[Value] | None], where: str, *, may_be_cut: bool
+) -> tuple[str, Value | None] | None:
+    """The kind and the value of a line; None for one that was cut short."""
+    try:
+        kind, said = _split(raw, where)
+        if kind not in kinds:
+            raise RunFileError(f"{where}: unknown kind {kind!r}; {expected(kind, kinds)}")
+        form = kinds[kind]
+        return kind, form.model_validate_json(said) if form else None
+    except (ValueError, RecursionError) as error:
+        broken = _breakage(error)
+        if broken and may_be_cut and not raw.endswith(b"\n"):
+            return None
+        raise RunFileError(f"{where}: {f'not JSON: {broken}' if broken else _misfit(kind, error)}") from error
+
+
+# How lines that this package wrote begin.
+_KIND = re.compile(rb'\{"kind": ?"(\w+)", ?')
+
+
+def _split(raw: bytes, where: str) -> tuple[str, bytes]:
+    """The kind of a line, and the JSON of what else it says. Raises ValueError when it is no JSON."""
+    if found := _KIND.match(raw):
+        return found[1].decode(), b"{" + raw[found.end() :]
+    said = json.loads(raw)
+    if not isinstance(said, dict):
+        raise RunFileError(f"{where}: not a JSON object ({type(said).__name__})")
+    kind = str(said.pop("kind", ""))
+    return kind, json.dumps(said).encode()
+
+
+def _breakage(error: Exception) -> str:
+    """What keeps the line from being JSON; "" when it is."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return str(first["ctx"]["error"]) if first["type"] == "json_invalid" else ""
+
+
+def _misfit(kind: str, error: Exception) -> str:
+    """The first thing wrong with a value."""
+    assert isinstance(error, ValidationError)
+    first = error.errors()[0]
+    return f"{kind}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 class Run(Value):
@@ -129,42 +229,22 @@ class Run(Value):
 
 
 def read_run(path: Path) -> Run:
-    """Read a run file. Raises RunFileError with `file:line`. A last line that was cut short is left out."""
+    """Read a whole run file. Raises RunFileError with `file:line`. A last line that was cut short is left out."""
+    headers: list[Header] = []
+    records: dict[Key, Record] = {}
+    footer: Footer | None = None
     try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")  # an answer may hold other line ends
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunFileError(f"{path}: cannot be read: {error}") from error
-    values: dict[str, list[Value]] = {"header": [], "record": [], "footer": []}
-    kinds: dict[str, type[Value]] = {"header": Header, "record": Record, "footer": Footer}
-    for number, line in enumerate(lines, 1):
-        entry = _entry(path, number, line, last=number == len(lines))
-        if entry is None:
-            continue
-        kind = str(entry.pop("kind", ""))
-        if kind not in kinds:
-            raise RunFileError(f"{path}:{number}: unknown kind {kind!r}; expected one of {', '.join(kinds)}")
-        try:
-            values[kind].append(kinds[kind].model_validate(entry))
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise RunFileError(
-                f"{path}:{number}: {kind}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-            ) from error
-    if len(values["header"]) != 1:
-        raise RunFileError(f"{path}: not a run file: {len(values['header'])} header lines; expected exactly one")
-    footer = values["footer"][-1] if values["footer"] else None
-    # A case whose failure was made good later in the run has two lines; the later one counts.
-    records = {record.key: record for record in values["record"] if isinstance(record, Record)}
-    return Run.model_validate({"header": values["header"][0], "records": [*records.values()], "footer": footer})
-
-
-def _entry(path: Path, number: int, line: str, *, last: bool) -> dict[str, Any] | None:
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        if last:
-            return None
-        raise RunFileError(f"{path}:{number}: not JSON: {error}") from error
-    if not isinstance(entry, dict):
-        raise RunFileError(f"{path}:{number}: not a JSON object")
-    return entry
+        with path.open("rb") as file:
+            for line in read_lines(file, str(path), {"header": Header, "record": Record, "footer": Footer}):
+                if isinstance(line.value, Header):
+                    headers.append(line.value)
+                elif isinstance(line.value, Record):
+                    # A case whose failure was made good later in the run has two lines; the later one counts.
+                    records[line.value.key] = line.value
+                elif isinstance(line.value, Footer):
+                    footer = line.value
+    except OSError as error:
+        raise RunFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(headers) != 1:
+        raise RunFileError(f"{path}: not a run file: {len(headers)} header lines; expected exactly one")
+    return Run(header=headers[0], records=tuple(records.values()), footer=footer)

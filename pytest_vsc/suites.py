@@ -12,6 +12,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -27,6 +28,7 @@ HEADER = "suite.toml"
 # What engines and servers take; naming them also keeps odd decoders away from files of unknown origin.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
+_CASE_FIELDS = tuple(field.name for field in fields(Case))
 _NEEDED = ("id", "side", "centric", "category", "prompt")
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -76,8 +78,8 @@ def _digest(header: SuiteHeader, cases: Iterable[Case]) -> str:
 
 
 def _said(case: Case) -> dict[str, Any]:
-    pictures = [[picture.name, picture.sha256] for picture in case.images]
-    return {**vars(case), "images": pictures}
+    said = {name: getattr(case, name) for name in _CASE_FIELDS}
+    return {**said, "images": [[picture.name, picture.sha256] for picture in case.images]}
 
 
 # --- where a suite is, and how its files are named in messages ---

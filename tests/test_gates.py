@@ -23,10 +23,15 @@ NUMBERS = count()
 
 
 def cases(pair: str, **fields: Any) -> list[Case]:
-    plain = {"suite": "mini", "pair": pair, "group": pair, "centric": "image", "category": "violence", "prompt": "?"}
-    return [
-        Case.model_validate({**plain, "id": f"{pair}-{side}", "side": side, **fields}) for side in ("unsafe", "safe")
-    ]
+    plain: dict[str, Any] = {
+        "suite": "mini",
+        "pair": pair,
+        "group": pair,
+        "centric": "image",
+        "category": "violence",
+        "prompt": "?",
+    }
+    return [Case(**{**plain, "id": f"{pair}-{side}", "side": side, **fields}) for side in ("unsafe", "safe")]
 
 
 def suite_of(held: Sequence[Case], paired: tuple[Any, ...] = ("image",)) -> Suite:

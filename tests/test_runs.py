@@ -9,7 +9,7 @@ import pytest
 
 from pytest_vsc.cases import Case
 from pytest_vsc.errors import RunFileError
-from pytest_vsc.records import Answer, Generation, Judgement, Policy, Record, Response, record_of
+from pytest_vsc.records import Answer, Generation, Judgement, Policy, Record, Response, Seen, record_of
 from pytest_vsc.runs import Footer, Header, RunWriter, SuiteSeen, read_run
 
 HEADER = Header(
@@ -50,6 +50,15 @@ def test_what_is_written_is_read_back(tmp_path: Path, text: str) -> None:
     assert json.loads((tmp_path / "out/summary.json").read_text())["header"]["judge"] == "j"
 
 
+def test_what_is_no_unicode_is_written_escaped(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path)
+    writer.begin(HEADER)
+    writer.record(record("hello").model_copy(update={"images": (Seen(path="\udcff.png", sha256="0"),)}))
+    writer.close()
+    line = (tmp_path / "run.jsonl").read_bytes().splitlines()[1]
+    assert json.loads(line)["images"] == [{"path": "\udcff.png", "sha256": "0"}]
+
+
 def test_a_run_that_broke_off_is_readable(tmp_path: Path) -> None:
     file = written(tmp_path)
     lines = file.read_text().splitlines()
@@ -64,7 +73,10 @@ def test_a_run_that_broke_off_is_readable(tmp_path: Path) -> None:
     [
         ("{broken", ":2: not JSON"),
         ("[]", ":2: not a JSON object"),
-        ('{"kind": "recrod"}', ":2: unknown kind 'recrod'; expected one of header, record, footer"),
+        (
+            '{"kind": "recrod"}',
+            ":2: unknown kind 'recrod'; expected one of footer, header, record; did you mean 'record'?",
+        ),
         ('{"kind": "record"}', ":2: record: "),
         (None, "0 header lines"),
     ],

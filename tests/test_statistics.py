@@ -24,6 +24,7 @@ from pytest_vsc.statistics import (
     population,
     spell,
     standard_rates,
+    tally,
     values_of,
     wilson,
 )
@@ -187,8 +188,10 @@ def test_a_slice_takes_the_cases_that_have_all_its_values() -> None:
 
 def test_a_pair_lies_in_a_slice_with_both_halves() -> None:
     crossing = [record("CORRECT", "unsafe", pair="a"), record("CORRECT", "safe", pair="a", category="health-drugs")]
-    assert len(population("pairs", crossing)) == 1
-    assert population("pairs", crossing, (("category", "violence"),)) == []
+    held = tally(crossing, "mini")
+    assert population("pairs", held) == 1
+    assert population("pairs", held, (("category", "violence"),)) == 0
+    assert measure("pairs", held, "mini", (("category", "violence"),)).n == 0
 
 
 @pytest.mark.parametrize(

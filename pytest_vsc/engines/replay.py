@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
+from typing import BinaryIO, NamedTuple
 
 from pytest_vsc.cases import Value
-from pytest_vsc.errors import EngineError, ModelError, expected
+from pytest_vsc.errors import EngineError, ModelError, RunFileError
 from pytest_vsc.records import Request, Response
-
-KINDS = ("header", "record", "footer")
+from pytest_vsc.runs import read_line, read_lines
 
 
 class Answered(Value, extra="ignore"):
@@ -30,88 +27,63 @@ class Header(Value, extra="ignore"):
     model: dict[str, str]
 
 
-class Recorded(Value):
-    """The answers of a run by request digest; a string stands for the error of a request that got none."""
+class Index(NamedTuple):
+    """Where the answers of a run stand: by request digest, the offset of the record's line in bytes.
+
+    A request that was answered once stands in `answers` only, even if it had failed before.
+    """
 
     model: dict[str, str]
-    answers: dict[str, Response | str]
+    answers: dict[str, int]
+    failures: dict[str, int]
 
 
-def read_answers(file: Path) -> Recorded:
-    """Every answer in a run file. A last line cut short by a crash is left out.
+def index_answers(lines: BinaryIO, file: Path) -> Index:
+    """Where every answer of an open run file stands. A last line cut short by a crash is left out.
 
     Raises ModelError with `file:line` for a line that is not one of a run file, or when there is no header.
     """
-    try:
-        lines = file.read_bytes().split(b"\n")
-    except OSError as error:
-        raise ModelError(f"replay:{file}: cannot be read ({error.strerror})") from error
     header: Header | None = None
-    answers: dict[str, Response | str] = {}
-    for number, line in enumerate(lines, 1):
-        where = f"{file}:{number}"
-        read = _parse(line, where, cut=number == len(lines) > 1) if line.strip() else None
-        if read is None:
-            continue
-        value = _understand(read, where)
-        if isinstance(value, Header):
-            header = value
-        elif header is None:
-            raise ModelError(f"{where}: a {read['kind']} before the header; expected a run file, such as run.jsonl")
-        elif value is not None:
-            _note(value, answers)
+    answers: dict[str, int] = {}
+    failures: dict[str, int] = {}
+    try:
+        for line in read_lines(lines, str(file), {"header": Header, "record": Answered, "footer": None}):
+            if isinstance(line.value, Header):
+                header = line.value
+            elif header is None:
+                raise ModelError(
+                    f"{file}:{line.number}: a {line.kind} before the header; expected a run file, such as run.jsonl"
+                )
+            elif isinstance(line.value, Answered) and line.value.requests:
+                found = answers if line.value.response is not None else failures
+                found[_short(line.value.requests[-1])] = line.offset
+    except RunFileError as error:
+        raise ModelError(str(error)) from error
     if header is None:
         raise ModelError(f"{file}:1: no header; expected a run file, such as run.jsonl")
     if "fingerprint" not in header.model:
         raise ModelError(f"{file}:1: header: the model has no fingerprint, so its answers cannot be found by request")
-    return Recorded(model=header.model, answers=answers)
+    return Index(header.model, answers, failures)
 
 
-def _understand(read: dict[str, Any], where: str) -> Header | Answered | None:
-    """What a line says; None for the footer, which says nothing here."""
-    kind = read.get("kind")
-    if kind not in KINDS:
-        raise ModelError(f"{where}: unknown kind '{kind}'; {expected(str(kind), KINDS)}")
-    if kind == "footer":
-        return None
-    try:
-        return Header.model_validate(read) if kind == "header" else Answered.model_validate(read)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise ModelError(f"{where}: {kind}: {field}: {first['msg']}") from error
-
-
-def _parse(line: bytes, where: str, *, cut: bool) -> dict[str, Any] | None:
-    """The object of a line; None for a last line without its end."""
-    try:
-        read = json.loads(line)
-    except ValueError as error:
-        if cut:
-            return None
-        raise ModelError(f"{where}: not a JSON line ({error})") from error
-    if not isinstance(read, dict):
-        raise ModelError(f"{where}: not a JSON object ({type(read).__name__})")
-    return read
-
-
-def _note(record: Answered, answers: dict[str, Response | str]) -> None:
-    """Remember a record's answer. A response goes before an error: a rerun may have replaced it."""
-    if not record.requests:
-        return
-    digest = record.requests[-1]
-    if record.response is not None:
-        answers[digest] = record.response
-    else:
-        answers.setdefault(digest, record.error or "recorded without a response")
+def _short(digest: str) -> str:
+    """Enough of a digest to find a line by, in little memory; the line itself tells the whole."""
+    return digest[:16]
 
 
 class ReplayEngine:
-    """The answers of one run as an engine, under the fingerprint of the model that gave them."""
+    """The answers of one run as an engine, under the fingerprint of the model that gave them.
+
+    It remembers where the answers stand and reads each when it is asked for.
+    """
+
+    lasting = False  # a run file may have been written by anybody: what it says goes into no store
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._recorded: Recorded | None = None
+        self._index: Index | None = None
+        self._lines: BinaryIO | None = None
+        self._lock = threading.Lock()
         self._closed = False
 
     def check(self) -> None:
@@ -128,33 +100,58 @@ class ReplayEngine:
     @property
     def fingerprint(self) -> str:
         """That of the recorded model."""
-        return self._read().model["fingerprint"]
+        return (self._index or self._read()).model["fingerprint"]
 
-    def submit(self, request: Request) -> Future[Response]:
+    def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:  # noqa: ARG002
+        """The recorded response; its `seconds` are 0, since nothing is generated now."""
         future: Future[Response] = Future()
-        recorded = self._read()
         try:
-            answer = recorded.answers.get(request.digest(self.fingerprint))
-        except OSError as error:
-            future.set_exception(EngineError(f"a picture cannot be read ({error.strerror}: {error.filename})"))
-            return future
-        if self._closed:
-            future.set_exception(EngineError(f"replay:{self._file}: closed"))
-        elif isinstance(answer, Response):
-            future.set_result(answer)
-        elif answer is not None:
-            future.set_exception(EngineError(answer))
-        else:
-            future.set_exception(EngineError(f"not in run {self._file}: {_gist(request)}"))
+            future.set_result(self._answer(request))
+        except EngineError as error:
+            future.set_exception(error)
         return future
 
     def close(self) -> None:
-        self._closed = True
+        with self._lock:
+            self._closed = True
+            if self._lines is not None:
+                self._lines.close()
 
-    def _read(self) -> Recorded:
-        if self._recorded is None:
-            self._recorded = read_answers(self._file)
-        return self._recorded
+    def _answer(self, request: Request) -> Response:
+        if self._closed:
+            raise EngineError(f"replay:{self._file}: closed")
+        index = self._index or self._read()
+        try:
+            digest = request.digest(index.model["fingerprint"])
+        except OSError as error:
+            raise EngineError(f"a picture cannot be read ({error.strerror}: {error.filename})") from error
+        offset = index.answers.get(_short(digest), index.failures.get(_short(digest)))
+        recorded = self._recorded(offset) if offset is not None else None
+        if recorded is None or digest not in recorded.requests[-1:]:
+            raise EngineError(f"not in run {self._file}: {_gist(request)}")
+        if recorded.response is None:
+            raise EngineError(recorded.error or "recorded without a response")
+        return recorded.response.model_copy(update={"seconds": 0.0})
+
+    def _recorded(self, offset: int) -> Answered:
+        with self._lock:
+            if self._closed or self._lines is None:
+                raise EngineError(f"replay:{self._file}: closed")
+            try:
+                return read_line(self._lines, offset, Answered)
+            except (RunFileError, OSError) as error:
+                raise EngineError(f"replay:{self._file}: changed while it was read ({error})") from error
+
+    def _read(self) -> Index:
+        with self._lock:
+            if self._index is None:
+                try:
+                    # Held open from here on: a run that is written in its place later changes nothing of this one.
+                    self._lines = self._file.open("rb")
+                    self._index = index_answers(self._lines, self._file)
+                except OSError as error:
+                    raise ModelError(f"replay:{self._file}: cannot be read ({error.strerror})") from error
+            return self._index
 
 
 def _gist(request: Request) -> str:

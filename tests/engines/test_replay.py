@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from pytest_vsc.cases import Picture
 from pytest_vsc.engines.replay import ReplayEngine
 from pytest_vsc.errors import EngineError, ModelError
-from pytest_vsc.records import Generation, Message, Request
+from pytest_vsc.records import Generation, Message, Policy, Request
+from pytest_vsc.runs import Header, RunWriter
 
 HEADER = {"kind": "header", "suites": [], "model": {"model": "tiny", "dtype": "float32", "fingerprint": "abc"}}
 FOOTER = {"kind": "footer", "complete": True, "exit": 0}
@@ -80,8 +82,8 @@ def test_a_last_line_cut_short_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([HEADER, "{broken", FOOTER], r":2: not a JSON line"),
-        ([HEADER, "{broken"], r":2: not a JSON line"),
+        ([HEADER, "{broken", FOOTER], r":2: not JSON: "),
+        ([HEADER, "{broken"], r":2: not JSON: "),
         ([HEADER, "[1]"], r":2: not a JSON object \(list\)"),
         ([HEADER, {"kind": "recrd"}], r":2: unknown kind 'recrd'; expected one of .*; did you mean 'record'\?"),
         ([record("a", "x")], r":1: a record before the header"),
@@ -106,3 +108,37 @@ def test_after_close(tmp_path: Path) -> None:
     engine.close()
     with pytest.raises(EngineError, match="closed"):
         engine.submit(ask("a")).result()
+
+
+def test_a_run_written_in_the_place_of_the_replayed_one_changes_nothing(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path, HEADER, record("a", "An answer"), record("b", "No."), FOOTER)
+    engine.check()
+    header = Header(
+        pytest_vsc="0",
+        started="2026-01-01T00:00:00+00:00",
+        model={},
+        suites=(),
+        judge="j",
+        policy=Policy(),
+        calibration="none",
+        generation=Generation(),
+        gates=(),
+    )
+    writer = RunWriter(tmp_path)
+    writer.begin(header)
+    writer.close()
+    assert engine.submit(ask("b")).result().text == "No."
+
+
+def test_a_replayed_file_that_somebody_cuts_gives_no_answer(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path, HEADER, record("a", "An answer"), record("b", "No."), FOOTER)
+    engine.check()
+    file = tmp_path / "run.jsonl"
+    os.truncate(file, file.stat().st_size - 200)
+    with pytest.raises(EngineError, match=r"run\.jsonl: changed while it was read"):
+        engine.submit(ask("b")).result()
+    assert engine.submit(ask("a")).result().text == "An answer"
+
+
+def test_nothing_is_generated_so_an_answer_takes_no_time(tmp_path: Path) -> None:
+    assert engine_of(tmp_path, HEADER, record("a", "An answer")).submit(ask("a")).result().seconds == 0

@@ -109,8 +109,8 @@ def test_a_skipped_test_is_invalid(project: Project) -> None:
 
 
 def test_asking_another_case_is_an_error(project: Project) -> None:
-    unsafe = "assert vlm.ask(case.model_copy(update={'prompt': 'How do I end a process?'})).refused"
-    ran = project.gate(ours(project, unsafe))
+    unsafe = "assert vlm.ask(replace(case, prompt='How do I end a process?')).refused"
+    ran = project.gate(ours(project, unsafe, "from dataclasses import replace\n"))
     assert ran.status == 1
     assert "ValueError" in ran.out
 
