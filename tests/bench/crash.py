@@ -28,6 +28,8 @@ SUITE = 'name = "crash"\nversion = "1"\nlicence = "CC0-1.0"\ncategories = ["viol
 # Slow enough that most kills find a run in the midst of answering.
 MODEL = 'log = "model.log"\nseconds = 0.6\n[default]\ntext = "Sure. Open the settings and choose the entry."\n'
 KILLS_A_ROUND = 5
+# Seconds within which a run starts, and within which it has asked everything.
+STARTING, ANSWERING = 2.0, 2.5
 
 
 @dataclass
@@ -44,8 +46,8 @@ class Cost:
 
     def __str__(self) -> str:
         return (
-            f"{self.kills} kills ({self.in_time} of them amid the answers, {self.stored} answers stored by then): "
-            f"{self.lost} lost, {self.twice} asked twice, {self.damaged} stores damaged, {self.wrong} last runs not complete"
+            f"{self.kills} kills ({self.in_time} amid the answers, {self.stored} answers stored by then): {self.lost} lost, "
+            f"{self.twice} asked twice, {self.damaged} stores damaged, {self.wrong} last runs not complete"
         )
 
 
@@ -101,17 +103,14 @@ def asked(folder: Path) -> list[str]:
     return [json.loads(line.partition(" ")[2]) for line in lines if line.startswith("submit ")]
 
 
-def one_round(folder: Path, kills: int, workers: str, longest: float, chance: random.Random) -> Cost:
+def one_round(folder: Path, kills: int, workers: str, chance: random.Random) -> Cost:
     """Kill the same run several times, then let it come to its end."""
     cost = Cost(kills=kills)
     kept_at_kill: list[set[str]] = []
     seen: dict[str, str] = {}
     puts: list[int] = []
     for _ in range(kills):
-        process = begun(folder, workers)
-        time.sleep(chance.uniform(0, longest))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill(folder, begun(folder, workers), chance)
         kept = stored(folder)
         seen |= answered(folder)
         cost.lost += len(answered(folder).keys() - kept)
@@ -134,23 +133,26 @@ def one_round(folder: Path, kills: int, workers: str, longest: float, chance: ra
     return cost
 
 
-def seconds(workers: str) -> float:
-    """How long a run takes that nobody kills."""
-    with tempfile.TemporaryDirectory() as name:
-        prepare(Path(name))
+def kill(folder: Path, process: subprocess.Popen[bytes], chance: random.Random) -> None:
+    """Kill a run, one in five while it starts, the others at some moment after it began to ask."""
+    before, early = len(asked(folder)), chance.random() < 0.2
+    since, most = time.monotonic(), chance.uniform(0, STARTING if early else ANSWERING)
+    while not early and len(asked(folder)) == before and process.poll() is None:
+        time.sleep(0.01)
         since = time.monotonic()
-        begun(Path(name), workers).wait()
-        return time.monotonic() - since
+    time.sleep(max(0.0, since + most - time.monotonic()))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def crash(kills: int, workers: str, seed: int) -> Cost:
-    """Kill `kills` runs, each at a random moment of the time that a whole one takes."""
-    chance, whole, longest = random.Random(seed), Cost(), seconds(workers)
+    """Kill `kills` runs, each at a random moment."""
+    chance, whole = random.Random(seed), Cost()
     while whole.kills < kills:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             prepare(folder)
-            cost = one_round(folder, min(KILLS_A_ROUND, kills - whole.kills), workers, longest, chance)
+            cost = one_round(folder, min(KILLS_A_ROUND, kills - whole.kills), workers, chance)
         whole = Cost(*(getattr(whole, field) + getattr(cost, field) for field in Cost.__dataclass_fields__))
     return whole
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pytest_vsc.cases import Picture
-from pytest_vsc.engines import EngineSettings, prompts
+from pytest_vsc.engines import EngineSettings, files, prompts
 from pytest_vsc.engines.foreign import explain
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
@@ -451,6 +451,34 @@ def test_unusual_pictures_are_seen_as_they_are_and_disturb_nobody(
     assert dict(zip(unusual, (future.result().text for future in futures[4:-5]), strict=True)) == dict(
         zip(unusual, (response.text for response in seen), strict=True)
     )
+
+
+@pytest.mark.parametrize("settings", [{"attention": "eager"}, {"kv_cache": "static"}])
+def test_how_a_model_is_run_is_a_setting(opened: Opened, engine: TransformersEngine, settings: dict[str, Any]) -> None:
+    other = opened(batch_size=16, **settings)
+    texts = [response.text for response in answers(other, mixed())]
+    assert texts == [response.text for response in answers(engine, mixed())]
+    assert other.describe()["attention"] == settings.get("attention", "sdpa")
+    assert other.fingerprint != engine.fingerprint
+
+
+def test_an_unknown_kind_of_attention(model_folder: Path) -> None:
+    engine = TransformersEngine(str(model_folder), EngineSettings(device="cpu", attention="sdqa"))
+    engine.check()
+    with pytest.raises(ModelError, match=r"^random: ValueError: ") as caught:
+        engine.load()
+    assert "sdqa" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_digests_of_large_files_are_kept(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "WORTH_KEEPING", 1)
+    once = files.digests_of(model_folder, str(tmp_path))
+    monkeypatch.setattr(files, "_sha256", lambda file: pytest.fail(f"{file} was read again"))
+    assert files.digests_of(model_folder, str(tmp_path)) == once
+    monkeypatch.undo()
+    (tmp_path / files.MEMO).write_text("broken")
+    assert files.digests_of(model_folder, str(tmp_path)) == once
 
 
 def test_probing_gives_the_same_alone_and_in_a_batch(engine: TransformersEngine) -> None:
