@@ -46,7 +46,7 @@ class Cost:
 
     def __str__(self) -> str:
         return (
-            f"{self.kills} kills ({self.in_time} amid the answers, {self.stored} answers stored by then): {self.lost} lost, "
+            f"{self.kills} kills ({self.in_time} amid the answers, {self.stored} answers stored): {self.lost} lost, "
             f"{self.twice} asked twice, {self.damaged} stores damaged, {self.wrong} last runs not complete"
         )
 
