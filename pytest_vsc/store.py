@@ -50,6 +50,8 @@ TROUBLES = (
     ("i/o error", "cannot be read or written", "Look at the disk, or choose another folder"),
 )
 
+# Python's sqlite3 cannot decode a message that quotes garbage.
+FAILURES = (OSError, sqlite3.Error, UnicodeDecodeError)
 CREATING = threading.Lock()
 
 Table = Literal["answers", "judgements"]
@@ -145,7 +147,7 @@ class Store:
             _create(self.path)
             self._connection = _connect(self.path, patience)
             self._identity = _identity(self.path)
-        except (OSError, sqlite3.Error) as error:
+        except FAILURES as error:
             raise _trouble(self.path, error) from error
 
     def answers(self, digests: Sequence[str]) -> dict[str, Response]:
@@ -228,10 +230,10 @@ class Store:
                 for table in TABLES:
                     rows = map(Row._make, connection.execute(WHOLE[table]))
                     found += [f"{table}: row {row.number}: its checksum does not fit" for row in rows if not _fits(row)]
-            except sqlite3.DatabaseError as error:
+            except FAILURES as error:
                 if not _is_damage(error):
                     raise
-                found.append(one_line(error))
+                found.append(_said(error))
         return found
 
     def _read(self, table: Table, digests: Sequence[str], unpack: Callable[[bytes], T]) -> dict[str, T]:
@@ -284,7 +286,7 @@ class Store:
             except BaseException as error:
                 with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell of
                     self._connection.rollback()
-                if isinstance(error, (sqlite3.Error, OSError)):
+                if isinstance(error, FAILURES):
                     self._used = {table: set() for table in TABLES}  # closing must not run into the same again
                     raise _trouble(self.path, error) from error
                 raise
@@ -310,7 +312,7 @@ def find_damage(folder: Path) -> list[str]:
     except StoreError as error:
         if not _is_damage(error.__cause__):
             raise
-        return [one_line(error.__cause__)]
+        return [_said(error.__cause__)]
 
 
 def repair(folder: Path) -> Counts:
@@ -325,11 +327,11 @@ def repair(folder: Path) -> Counts:
             for leftover in _companions(path):
                 leftover.unlink(missing_ok=True)
             (Path(scratch) / FILE).replace(path)
-    except (OSError, sqlite3.Error) as error:
+    except FAILURES as error:
         if not _is_damage(error):
             raise _trouble(path, error) from error
         raise StoreError(
-            f"{path}: nothing of it can be read ({one_line(error)}). `vsc cache clear {_option(path)}` begins anew"
+            f"{path}: nothing of it can be read ({_said(error)}). `vsc cache clear {_option(path)}` begins anew"
         ) from error
     return saved
 
@@ -371,7 +373,7 @@ def _open_alone(path: Path, scratch: Path) -> sqlite3.Connection:
     """Open a store that nobody else has open; if that cannot be, a copy of it in `scratch`, mended so far."""
     try:
         return _connect(path, PATIENCE, alone=True)
-    except sqlite3.DatabaseError as error:
+    except FAILURES as error:
         if not _is_damage(error):
             raise
     return _connect(_in_full_length(path, scratch), PATIENCE, alone=True)
@@ -424,7 +426,7 @@ def _until_damage(connection: sqlite3.Connection, sql: str) -> Iterator[tuple[An
     """The rows of a query as far as they can be read."""
     try:
         yield from connection.execute(sql)
-    except sqlite3.DatabaseError as error:
+    except FAILURES as error:
         if not _is_damage(error):
             raise
 
@@ -606,12 +608,20 @@ def _companions(path: Path) -> list[Path]:
 
 
 def _is_damage(error: BaseException | None) -> bool:
-    return isinstance(error, sqlite3.DatabaseError) and any(sign in str(error) for sign in DAMAGE)
+    said = isinstance(error, sqlite3.DatabaseError) and any(sign in str(error) for sign in DAMAGE)
+    return said or isinstance(error, UnicodeDecodeError)
 
 
-def _trouble(path: Path, error: OSError | sqlite3.Error) -> StoreError:
+def _said(error: BaseException | None) -> str:
+    """A failure in its own words."""
+    if isinstance(error, UnicodeDecodeError):
+        return "malformed text"
+    return one_line(error.strerror if isinstance(error, OSError) and error.strerror else error)
+
+
+def _trouble(path: Path, error: BaseException) -> StoreError:
     """What went wrong with a store, and what to do about it, in one line."""
-    said = one_line(error.strerror if isinstance(error, OSError) and error.strerror else error)
+    said = _said(error)
     if "not a database" in said:
         what, remedy = "is damaged, or never was a store", f"`vsc cache clear {_option(path)}` begins anew"
     elif _is_damage(error):

@@ -412,15 +412,27 @@ def test_no_damage_ever_makes_another_answer(filled: Path, seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(3):
         patch(filled, chance.randrange(100, size(filled) - 512), chance.randbytes(chance.choice([1, 1, 8, 512])))
+    found: dict[str, Response] = {}
     with contextlib.suppress(StoreError), contextlib.closing(Store(filled)) as opened:
         for key in KEYS:
             with contextlib.suppress(StoreError):
-                assert opened.answers([key]).items() <= {key: ANSWERS[key]}.items()
-    assert find_damage(filled)
+                found |= opened.answers([key])
+    assert found.items() <= ANSWERS.items()
+    assert len(found) == len(KEYS) or find_damage(filled)
     with contextlib.suppress(StoreError):
         repair(filled)
         assert find_damage(filled) == []
         assert read(filled).items() <= ANSWERS.items()
+
+
+def test_garbage_where_sqlite_would_quote_it(filled: Path) -> None:
+    whole = (filled / FILE).read_bytes()
+    for place in (whole.index(b"tablejudgements") + 5, whole.index(b"CREATE TABLE judgements")):
+        patch(filled, place, b"\xff\xfe")
+    with pytest.raises(StoreError) as raised:
+        Store(filled)
+    assert str(raised.value) == malformed(filled).replace("database disk image is malformed", "malformed text")
+    assert find_damage(filled) == ["malformed text"]
 
 
 def test_repair_needs_the_store_for_itself(filled: Path) -> None:
