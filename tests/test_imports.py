@@ -30,6 +30,7 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.decoding",
         "pytest_vsc.engines.prompts",
         "pytest_vsc.engines.batching",
+        "pytest_vsc.engines.prefix",
         "pytest_vsc.engines.generating",
     ]
 }

@@ -34,6 +34,7 @@ class EngineSettings(Value):
     batch_size: the most requests that the model works on at once. revision: of a hub model, or the named build.
     timeout: seconds that a request may take once the model works on it; None is without end.
     attention: "sdpa", "eager", "flash_attention_2" ... kv_cache: "dynamic" or "static" (fixed shapes, for compilation).
+    prefix_cache: whether what all prompts of a batch begin with is read once, where the model class allows that.
     cache: folder in which what is costly to compute of a model's files may be kept.
     """
 
@@ -45,6 +46,7 @@ class EngineSettings(Value):
     timeout: float | None = None
     attention: str | None = None
     kv_cache: Literal["dynamic", "static"] = "dynamic"
+    prefix_cache: bool = True
     cache: str | None = None
 
 

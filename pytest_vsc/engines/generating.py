@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from pytest_vsc.engines import checkpoint
 from pytest_vsc.engines.decoding import Sampler, Watch, after_prompt, ids_of, token_rules
 from pytest_vsc.engines.foreign import foreign, quiet
+from pytest_vsc.engines.prefix import Prefixes
 from pytest_vsc.engines.prompts import Conversation, conversation_of, prepare
 from pytest_vsc.errors import EngineError, ModelError
 from pytest_vsc.records import Generation, Request, Response
@@ -22,7 +23,10 @@ Inputs = Mapping[str, Any]
 
 
 class How(NamedTuple):
-    """How a model is loaded and run, by torch's names. device: "cuda" (spread over all there are) or one of them."""
+    """How a model is loaded and run, by torch's names.
+
+    spread: over all devices of the kind. prefixes: whether what all prompts begin with is read once.
+    """
 
     source: str
     name: str
@@ -31,6 +35,7 @@ class How(NamedTuple):
     attention: str | None
     cache: str | None
     spread: bool
+    prefixes: bool
     options: Mapping[str, Any]
 
 
@@ -71,6 +76,9 @@ class Model:
 
     def __init__(self, model: Any, processor: Any, how: How, rules: Mapping[str, Any]) -> None:
         self._model, self._processor, self._how, self._rules = model, processor, how, rules
+        left = processor.tokenizer.padding_side == "left"
+        reuses = how.prefixes and left and how.cache is None and rules.get("use_cache", True)
+        self._prefixes = Prefixes(model, rules.get("suppress_tokens", ())) if reuses else None
 
     def describe(self) -> dict[str, str]:
         count = sum(parameter.numel() for parameter in self._model.parameters())
@@ -112,7 +120,13 @@ class Model:
         watch = Watch(stop, timeout, left)
         sampler = [Sampler(requests, str(self._model.device))] if generation.temperature > 0 else []
         with quiet(), torch.inference_mode():
-            there = inputs.to(self._model.device)  # type: ignore[attr-defined]  # a BatchFeature
+            there = {**inputs.to(self._model.device)}  # type: ignore[attr-defined]  # a BatchFeature
+            if self._prefixes is not None and (behind := self._prefixes.apply(there)) is not None:
+                there |= {
+                    "input_ids": behind.input_ids,
+                    "attention_mask": behind.attention_mask,
+                    "past_key_values": behind.cache,
+                }
             rows = self._model.generate(
                 **there,
                 generation_config=transformers.GenerationConfig(

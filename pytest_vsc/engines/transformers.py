@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_vsc.engines import EngineSettings, checkpoint, generating
+from pytest_vsc.engines import EngineSettings, checkpoint, generating, prefix
 from pytest_vsc.engines.batching import WINDOW, BatchSize, Bulk, Job, Line
 from pytest_vsc.engines.files import check_weights, digests_of
 from pytest_vsc.engines.foreign import explain, foreign, free_memory, out_of_memory, quiet
@@ -138,9 +138,14 @@ class TransformersEngine:
             "device": self._said["device"].partition(":")[0],
             "attention": attention,
             **({"kv_cache": "static"} if self._settings.kv_cache == "static" else {}),
+            **({"prefixes": prefix.SHORTEST} if self._reuses_prefixes else {}),
             "versions": checkpoint.versions(),
         }
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def _reuses_prefixes(self) -> bool:
+        return self._settings.prefix_cache and self._config.model_type in prefix.CLASSES
 
     def _folder(self) -> Path:
         """Where the files lie: the folder itself, or the snapshot in the hub's cache."""
@@ -160,6 +165,7 @@ class TransformersEngine:
             self._settings.attention,
             "static" if self._settings.kv_cache == "static" else None,
             spread,
+            self._reuses_prefixes,
             self._options,
         )
         self._model = generating.load(how, self._processor)

@@ -29,6 +29,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--vlm-attention", {"metavar": "KIND", "help": "sdpa, eager, flash_attention_2, ... (default: the model's own)"}),
     ("--vlm-kv-cache", {"metavar": "KIND", "help": "dynamic or static, of fixed shapes (default: dynamic)"}),
     ("--vlm-timeout", {"metavar": "SECONDS", "help": "how long the model may work on one request (default: no limit)"}),
+    (
+        "--vlm-prefix-cache",
+        {"metavar": "on|off", "help": "read a prefix that all prompts share only once (default: on)"},
+    ),
     ("--vsc-judge", {"metavar": "JUDGE", "help": "who tells refusal from help (default: builtin)"}),
     (
         "--vsc-policy",

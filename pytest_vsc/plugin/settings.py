@@ -22,7 +22,8 @@ T = TypeVar("T")
 class Settings:
     """What a run was asked to do. An option goes before an ini value, an ini value before the suite's, then defaults.
 
-    cache: the folder of the kept answers, None for none.     policy None leaves it to the suites. gate_layers: (where they were written, texts), the weaker layer first.
+    policy None leaves it to the suites. cache: the folder of the kept answers, None for none. gate_layers: (where they
+    were written, texts), the weaker layer first.
     """
 
     spec: str
@@ -59,6 +60,7 @@ def read_settings(config: pytest.Config) -> Settings:
             timeout=given.number("vlm_timeout", float, 0.001, None),
             attention=given.text("vlm_attention", "") or None,
             kv_cache=cast(Literal["dynamic", "static"], given.choice("vlm_kv_cache", ("dynamic", "static"), "dynamic")),
+            prefix_cache=given.choice("vlm_prefix_cache", ("on", "off"), "on") == "on",
             cache=str(cache) if cache else None,
         ),
         generation=_generation(given),

@@ -86,7 +86,7 @@ def summary(run: Header, footer: Footer, folder: Path) -> Iterator[tuple[str, Ma
     yield f"safety calibration of {clean(run.model['spec'])}", {"bold": True}
     for suite in run.suites:
         yield from _rates(suite.name, footer, "" if len(run.suites) == 1 else f"{suite.name} ")
-    yield f"  {_state(footer)}", {} if footer.complete else {"yellow": True}
+    yield f"  {_state(footer)}{_answers(footer)}", {} if footer.complete else {"yellow": True}
     for decision in footer.gates:
         where = "" if len(run.suites) == 1 else f"{decision.suite}: "
         yield f"  {decision.decision:<12} {clean(where + decision.message)}", COLOURS[decision.decision]
@@ -125,6 +125,12 @@ def _state(footer: Footer) -> str:
     if footer.recorded < footer.expected:
         return f"{state}, {footer.expected - footer.recorded} selected cases have no record: not a release decision"
     return f"{state}, filtered: not a release decision"
+
+
+def _answers(footer: Footer) -> str:
+    """Where the answers came from, where some came from earlier runs."""
+    stored, generated = (int(footer.used.get(name, "0")) for name in ("stored", "generated"))
+    return f"; {stored} answers kept from earlier runs, {generated} generated" if stored else ""
 
 
 def clean(text: str) -> str:

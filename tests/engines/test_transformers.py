@@ -7,6 +7,7 @@ import io
 import json
 import random
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from pytest_vsc.cases import Picture
-from pytest_vsc.engines import EngineSettings, files, prompts
+from pytest_vsc.engines import EngineSettings, files, generating, prefix, prompts
 from pytest_vsc.engines.foreign import explain
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
@@ -460,6 +461,44 @@ def test_how_a_model_is_run_is_a_setting(opened: Opened, engine: TransformersEng
     assert texts == [response.text for response in answers(engine, mixed())]
     assert other.describe()["attention"] == settings.get("attention", "sdpa")
     assert other.fingerprint != engine.fingerprint
+
+
+def test_a_shared_prefix_is_read_once(
+    opened: Opened, engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    deployed = " ".join(random.Random(1).choices(WORDS, k=prefix.SHORTEST))
+    requests = [ask(one.messages[-1].text, *one.messages[-1].images, system=deployed) for one in mixed()]
+    widths: list[int] = []
+    inner: Any = engine._model
+    forward = type(inner._model.model).forward
+
+    def watched(self: Any, *arguments: Any, **named: Any) -> Any:
+        if isinstance(ids := named.get("input_ids"), torch.Tensor) and ids.shape[1] > 1:
+            widths.append(ids.shape[1])
+        return forward(self, *arguments, **named)
+
+    monkeypatch.setattr(type(inner._model.model), "forward", watched)
+    behind = [response.text for response in answers(engine, requests)]
+    assert len(widths) == 2, "the prefix, then the rest of the batch"
+    assert widths[0] >= prefix.SHORTEST
+    assert answers(engine, requests[:2])
+    assert len(widths) == 3, "the prefix is still there"
+    whole = opened(batch_size=16, prefix_cache=False)
+    assert behind == [response.text for response in answers(whole, requests)]
+    assert len(set(behind)) > len(behind) // 2
+    assert whole.fingerprint != engine.fingerprint
+
+
+def test_a_model_is_spread_by_accelerates_device_map(engine: TransformersEngine, model_folder: Path) -> None:
+    pytest.importorskip("accelerate")
+    how = generating.How(str(model_folder), "random", "cuda", "float32", None, None, True, True, {})
+    spread = generating.load(how, engine._processor)
+    request = ask("explain", picture(1, SIZES[0]))
+    [response] = spread.generate([request], spread.prepare([spread.conversation(request)]), threading.Event())
+    assert isinstance(response, Response)
+    assert response.text == answers(engine, [request])[0].text
 
 
 def test_an_unknown_kind_of_attention(model_folder: Path) -> None:
