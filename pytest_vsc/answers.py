@@ -184,6 +184,8 @@ class Answers:
             if isinstance(answer, Future):
                 return answer
             raise EngineError(f"the engine's submit returned a {type(answer).__name__}; expected a Future")
+        except KeyboardInterrupt:  # of the person at the keyboard, while the session's own thread is at work here
+            raise
         except BaseException as error:
             return _broken(error)
 
@@ -195,6 +197,8 @@ class Answers:
             return EngineError("cancelled: the run is ending")
         except EngineError as error:
             return error
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:  # an engine's own bug; its message may hold the prompt
             what = f"{type(error).__name__}: {error}" if self._reveal else f"{type(error).__name__} in the engine"
             return EngineError(what)
