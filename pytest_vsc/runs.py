@@ -49,8 +49,8 @@ class Header(Value):
 class Footer(Value):
     """How a run ended. expected: selected cases; recorded: those whose test was run; complete: all of the suite's.
 
-    used: what the model said of itself by then, such as the size of its batches, and how many answers were generated and
-    how many were stored before.
+    used: what the model said of itself by then, such as the size of its batches, and how many answers were generated
+    and how many were stored before.
     """
 
     complete: bool

@@ -1,16 +1,18 @@
 """The session owner's book: which cases were selected, what was recorded of each, and what the gates make of that.
 
-Fails closed: what was expected and is not there is INVALID, and a run that was cut is decided by no gate.
+Fails closed: what was expected and is not there is INVALID, and a run that was cut is decided by no gate. Of a record
+it keeps what decides; the rest is in the run file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pytest_vsc.cases import Case, Key, Suite
 from pytest_vsc.gates import Decision, Gate, decide, incomplete
-from pytest_vsc.records import Answer, Judgement, Record, record_of
+from pytest_vsc.records import Answer, Counted, Judgement, Record, record_of
+from pytest_vsc.statistics import tally
 
 
 class Ledger:
@@ -21,7 +23,7 @@ class Ledger:
         self._cases: dict[Key, Case] = {case.key: case for suite in suites for case in suite.cases}
         self._tests: dict[str, Key] = {}
         self._free: set[str] = set()
-        self._counted: dict[Key, tuple[str, Record]] = {}
+        self._counted: dict[Key, Counted] = {}
         self._reasons: dict[str, str] = {}
         self.conflicts: list[str] = []
 
@@ -54,71 +56,73 @@ class Ledger:
     def expect(self, plan: Sequence[tuple[str, str, str, int]]) -> None:
         """Note the selected tests. Workers all say the same; saying it again changes nothing."""
         for nodeid, suite, case, repeat in plan:
-            if suite:
-                self._tests.setdefault(nodeid, Key(suite, case, repeat))
-            else:
+            if not suite:
                 self._free.add(nodeid)
+            elif nodeid not in self._tests:
+                known = self._cases[Key(suite, case, repeat)]  # whose strings are kept anyhow
+                self._tests[nodeid] = Key(known.suite, known.id, repeat)
+
+    def key_of(self, nodeid: str) -> Key | None:
+        """The case of a selected test."""
+        return self._tests.get(nodeid)
 
     def note(self, report: Any, record_for: Callable[[Key], Record]) -> Record | None:
         """Book one report of a test; returns the record when there is a new one to write."""
-        if report.nodeid not in self._tests or report.outcome == "rerun":
+        key = self._tests.get(report.nodeid)
+        if key is None or report.when == "teardown" or report.outcome == "rerun":
             return None
         vsc = getattr(report, "vsc", None)
-        # A case asked in a fixture that then skips or fails was asked all the same.
-        asked_early = vsc is not None and report.when == "setup" and not report.passed and "unasked" not in vsc
-        if vsc is None or (report.when != "call" and not asked_early):
-            if report.when != "teardown" and report.outcome != "passed":
+        if vsc is None:
+            if report.outcome != "passed":
                 self._reasons[report.nodeid] = _reason(report)
             return None
-        key = Key(vsc["suite"], vsc["case"], vsc["repeat"])
         unasked = vsc.get("unasked")
-        return self._count(report.nodeid, self._invalid(key, unasked) if unasked else record_for(key))
+        return self._count(report.nodeid, key, self._invalid(key, unasked) if unasked else record_for(key))
 
-    def _count(self, nodeid: str, record: Record) -> Record | None:
-        first, known = self._counted.get(record.key, (nodeid, None))
+    def _count(self, nodeid: str, key: Key, record: Record) -> Record | None:
+        known = self._counted.get(key)
         if known is not None and known.verdict != "ERROR" and known.outcome == record.outcome:
             return None
-        if known is not None and known.outcome != record.outcome and not _was_failure(known):
+        if known is not None and known.outcome != record.outcome and not known.failed:
             self.conflicts.append(
-                f"{nodeid} makes case {record.case_id} {record.outcome}, {first} made it {known.outcome}; "
+                f"{nodeid} makes case {record.case_id} {record.outcome}, {known.test} made it {known.outcome}; "
                 "a case has one outcome a run"
             )
             return None
-        self._counted[record.key] = (nodeid, record)
+        # Only a failure to ask or to judge may be made good by asking again; an answer stands, and so does not asking.
+        failed = record.verdict == "ERROR" and bool(record.judge)
+        self._counted[key] = Counted(self._cases[key], key.repeat, record.verdict, record.outcome, nodeid, failed)
         return record
 
-    def missing(self) -> list[Record]:
+    def missing(self) -> Iterator[Record]:
         """An INVALID record for every selected case that has none, with the reason where one is known."""
-        return [
-            self._invalid(key, self._reasons.get(nodeid, "the test never ran"))
-            for nodeid, key in self._tests.items()
-            if key not in self._counted
-        ]
+        for nodeid, key in self._tests.items():
+            if key not in self._counted:
+                yield self._invalid(key, self._reasons.get(nodeid, "the test never ran"))
 
     def never_ran(self) -> int:
         """Number of selected tests of which nothing at all was heard."""
         return sum(key not in self._counted and nodeid not in self._reasons for nodeid, key in self._tests.items())
 
-    def records(self, suite: Suite) -> list[Record]:
-        """All records of a suite, the missing ones included."""
-        known = [record for _, record in self._counted.values()] + self.missing()
-        return list({record.key: record for record in known if record.suite == suite.name}.values())
+    def records(self, suite: Suite) -> Iterator[Counted]:
+        """What decides of each record of a suite, the missing ones included."""
+        for counted in self._counted.values():
+            if counted.suite == suite.name:
+                yield counted
+        for key in {key for key in self._tests.values() if key not in self._counted and key.suite == suite.name}:
+            yield Counted(self._cases[key], key.repeat, "ERROR", "INVALID", "", failed=False)
 
     def decide(self, gates: Sequence[tuple[Suite, Gate]], cut: str | None) -> list[Decision]:
         """One decision a gate. cut: why the run is no run of what was selected; then every gate fails."""
         if cut and not self.complete:
             return [incomplete(gate, suite.name, self.recorded, self.total, cut) for suite, gate in gates]
         partial = None if self.complete else (self.recorded, self.total)
-        return [decide(gate, self.records(suite), suite.name, partial=partial) for suite, gate in gates]
+        held = {suite.name: tally(self.records(suite), suite.name) for suite in self._suites}
+        return [decide(gate, held[suite.name], suite.name, partial=partial) for suite, gate in gates]
 
     def _invalid(self, key: Key, why: str) -> Record:
         nothing = Answer(judgement=Judgement(verdict="ERROR", judge=""), error=why)
         return record_of(self._cases[key], nothing, "INVALID")
-
-
-def _was_failure(known: Record) -> bool:
-    """Only a failure to ask or to judge may be made good by asking again; an answer stands, and so does not asking."""
-    return known.verdict == "ERROR" and bool(known.judge)
 
 
 def _reason(report: Any) -> str:

@@ -1,10 +1,12 @@
 """In every process that runs tests: cases become parameters, tests ask, and reports say what their record says.
 
-It holds no model and writes no file; where cases and replies come from is behind `Desk`.
+It holds no model and writes no file; where cases and replies come from is behind `Desk`. The record of a test's case
+is waited for before the test begins, so that no clock of pytest's or a plugin's counts the model's time as the test's.
 """
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Generator, Sequence
 from itertools import dropwhile
@@ -16,7 +18,7 @@ import pytest
 
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case, Key, Picture
 from pytest_vsc.errors import InvalidReply, expected
-from pytest_vsc.records import Answer, Policy, Record, Reply
+from pytest_vsc.records import Answer, Outcome, Policy, Reply, Verdict
 from pytest_vsc.shipped import shipped
 
 SUITE_TESTS = "suites"  # the folder that node ids of the shipped tests start with, wherever they really lie
@@ -26,6 +28,21 @@ FILTERS = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS}
 
 # One line of the plan: node id, suite, case, repeat. "" as suite stands for a test that only asks freely.
 Planned = tuple[str, str, str, int]
+
+
+class Told(Protocol):
+    """What a test needs of its record. seconds: the model's time for it in this run."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def seconds(self) -> float | None: ...
 
 
 class Desk(Protocol):
@@ -39,7 +56,7 @@ class Desk(Protocol):
 
     def expect(self, plan: Sequence[Planned]) -> None: ...
 
-    def ask(self, key: Key) -> Record: ...
+    def ask(self, key: Key) -> Told: ...
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer: ...
 
@@ -47,11 +64,38 @@ class Desk(Protocol):
 class Asked:
     """What one test has asked so far."""
 
+    __slots__ = ("_fetched", "anything", "case", "desk", "record", "running")
+
     def __init__(self, desk: Desk, case: Case | None) -> None:
         self.desk, self.case = desk, case
-        self.record: Record | None = None
+        self.record: Told | None = None
         self.anything = False
         self.running = False  # the test's own call is under way: a report made now is that of a subtest
+        self._fetched: Told | Exception | None = None
+
+    def fetch(self) -> None:
+        """Wait for the record of the test's case, before the test begins; what goes wrong is kept for `ask`."""
+        if self.case is not None:
+            try:
+                self._fetched = self.desk.ask(self.case.key)
+            except Exception as error:
+                self._fetched = error
+
+    def ask(self, case: Case) -> Told:
+        """The record of the test's case. Only a failure is asked for again, by a rerun or by the test itself."""
+        fetched = self._fetched
+        if isinstance(fetched, Exception):
+            self._fetched = None
+            raise fetched
+        if fetched is not None:
+            self.record, self._fetched = fetched, None  # in this order: a test may ask from several threads
+        elif self.record is None or self.record.verdict == "ERROR":
+            self.record = self.desk.ask(case.key)
+        return self.record
+
+    def forget(self) -> None:
+        """The test is over, and its record booked."""
+        self.record = self._fetched = None
 
 
 ASKED = pytest.StashKey[Asked]()
@@ -78,10 +122,10 @@ class Vlm:
             return Reply(answer.text, answer.judgement.verdict, desk.policy, answer.error)
         if not isinstance(question, Case):
             raise TypeError(f"vlm.ask: takes a case or words, not {type(question).__name__}")
-        if question != asked.case or image is not None:
+        if (question is not asked.case and question != asked.case) or image is not None:
             raise ValueError("vlm.ask: takes the test's own `case` as it is; ask anything else as words")
-        asked.record = record = desk.ask(question.key)
-        return Reply(record.response.text if record.response else "", record.verdict, desk.policy, record.error)
+        record = asked.ask(question)
+        return Reply(record.text, record.verdict, desk.policy, record.error)
 
 
 def vlm_of(item: pytest.Item) -> Vlm:
@@ -137,7 +181,7 @@ class Runner:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._withheld: set[str] = set()
-        self._no_timeout: pytest.MarkDecorator | None = None
+        self._first = not gc.get_freeze_count()  # by the next run in a process some of this one is garbage
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
         if module_path.parent != shipped("suites"):
@@ -168,11 +212,9 @@ class Runner:
         case = case_of(item)
         if case is not None or "vlm" in getattr(item, "fixturenames", ()):
             item.stash[ASKED] = Asked(self._desk, case)
-            if self._no_timeout is None and item.config.pluginmanager.hasplugin("timeout"):
-                # A test waits for a model that works for all of them: only --vlm-timeout knows when that is too long.
-                self._no_timeout = pytest.mark.timeout(0)
-            if self._no_timeout is not None:
-                item.add_marker(self._no_timeout, append=False)
+            if case is None and item.config.pluginmanager.hasplugin("timeout"):
+                # It waits in the test for a model that works for all: only --vlm-timeout knows when that is too long.
+                item.add_marker(pytest.mark.timeout(0), append=False)
 
     @pytest.hookimpl(tryfirst=True)  # before xdist tells the session owner that this worker is ready
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -183,9 +225,24 @@ class Runner:
                 suite, case, repeat = asked.case.key if asked.case else ("", "", 0)
                 plan.append((item.nodeid, suite, case, repeat))
         self._desk.expect(plan)
+        if self._first:
+            gc.freeze()  # what was collected stays to the end: no garbage collection need walk through it
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # around all others, those that measure time among them
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        asked = item.stash.get(ASKED, None)
+        if asked is None:
+            return (yield)
+        asked.fetch()
+        try:
+            return (yield)
+        finally:
+            asked.forget()
+            self._withheld.discard(item.nodeid)
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if item.get_closest_marker("vsc") is not None and case_of(item) is None:
+        asked = item.stash.get(ASKED, None)
+        if (asked is None or asked.case is None) and item.get_closest_marker("vsc") is not None:
             pytest.fail(
                 "a test marked `vsc` must be a function or a method of a plain class: this one gets no case", False
             )
@@ -230,11 +287,9 @@ class Runner:
 
 def case_of(item: pytest.Item) -> Case | None:
     """The case of a marked test."""
-    if item.get_closest_marker("vsc") is None:
-        return None
     callspec = getattr(item, "callspec", None)
     case = callspec.params.get("case") if callspec is not None else None
-    return case if isinstance(case, Case) else None
+    return case if isinstance(case, Case) and item.get_closest_marker("vsc") is not None else None
 
 
 def _labels(cases: Sequence[Case]) -> list[str]:
@@ -287,12 +342,17 @@ def _settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked
     """Let the record decide how the test is reported, whatever the test did with its assertion."""
     case, record = asked.case, asked.record
     assert case is not None
+    # Of a case that was asked in a fixture which then skips or fails, that report tells.
+    if report.when != "call" and (record is None or report.when != "setup" or report.passed):
+        return
     outcome = record.outcome if record else "INVALID"
-    why = _why(asked)
     told: dict[str, Any] = {"suite": case.suite, "case": case.id, "repeat": 0, "outcome": outcome}
-    report.vsc = told if record else {**told, "unasked": why}  # type: ignore[attr-defined]
+    report.vsc = told if record else {**told, "unasked": _why(asked)}  # type: ignore[attr-defined]
+    if record is not None:
+        report.duration += record.seconds or 0.0
     if report.when != "call" or outcome == "CORRECT":
         return
+    why = _why(asked)
     report.user_properties = [*report.user_properties, ("vsc_outcome", outcome)]
     if report.failed and (record is None or not _is_verdict(call)):
         return  # the test itself is broken, which is worse and must stay visible

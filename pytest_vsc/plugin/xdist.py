@@ -1,6 +1,6 @@
 """Joins the session owner and its xdist workers: the owner's host, the workers' way to it, and the modes refused.
 
-Workers get finished records over a loopback connection that both ends authenticate; nothing else crosses it.
+Workers get the cases and what they need of each record over a loopback connection that both ends authenticate.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Sequence
+from dataclasses import fields
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any
@@ -22,9 +23,11 @@ import pytest
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, SettingsError, VscError
 from pytest_vsc.plugin.nodes import Desk, Planned
-from pytest_vsc.records import Answer, Policy, Record
+from pytest_vsc.records import Answer, Excerpt, Policy
 
 WORKER_KEY = "vsc"
+CHUNK = 1000  # cases or tests in one message: a whole large suite in one would weigh more than all that is kept of it
+_CASE_FIELDS = tuple(field.name for field in fields(Case))
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -71,7 +74,7 @@ class Server:
     """Listens on loopback; one thread a worker, so that one that waits holds up nobody else."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        self._desk, self._cases = desk, desk.cases()
         self._key = secrets.token_bytes(32)
         self._connections: list[Connection] = []
         self._closed = False
@@ -128,16 +131,14 @@ class Server:
     def _handled(self, do: str, **said: Any) -> Any:
         desk = self._desk
         if do == "hello":
-            return {
-                "policy": desk.policy.model_dump(),
-                "strict": desk.strict,
-                "reveal": desk.reveal,
-                "cases": [case.model_dump(mode="json") for case in desk.cases()],
-            }
+            return {"policy": desk.policy.model_dump(), "strict": desk.strict, "reveal": desk.reveal}
+        if do == "cases":
+            return [_case_row(case) for case in self._cases[said["start"] : said["start"] + CHUNK]]
         if do == "expect":
             return desk.expect([(nodeid, suite, case, repeat) for nodeid, suite, case, repeat in said["plan"]])
         if do == "ask":
-            return desk.ask(Key(*said["key"])).model_dump(mode="json")
+            told = desk.ask(Key(*said["key"]))
+            return [told.verdict, told.outcome, told.text, told.error, told.seconds]
         pictures = tuple(_unpacked(packed) for packed in said["images"])
         return desk.question(said["prompt"], pictures).model_dump(mode="json")
 
@@ -152,16 +153,19 @@ class Remote:
         self.policy = Policy.model_validate(hello["policy"])
         self.strict: bool = hello["strict"]
         self.reveal: bool = hello["reveal"]
-        self._cases = [Case.model_validate(case) for case in hello["cases"]]
+        self._cases: list[Case] = []
+        while rows := self._asked(do="cases", start=len(self._cases)):
+            self._cases += map(_case, rows)
 
     def cases(self) -> Sequence[Case]:
         return self._cases
 
     def expect(self, plan: Sequence[Planned]) -> None:
-        self._asked(do="expect", plan=list(plan))
+        for start in range(0, len(plan), CHUNK):
+            self._asked(do="expect", plan=plan[start : start + CHUNK])
 
-    def ask(self, key: Key) -> Record:
-        return Record.model_validate(self._asked(do="ask", key=list(key)))
+    def ask(self, key: Key) -> Excerpt:
+        return Excerpt(*self._asked(do="ask", key=key))
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
         return Answer.model_validate(self._asked(do="question", prompt=prompt, images=[_packed(one) for one in images]))
@@ -189,6 +193,19 @@ def connect(config: pytest.Config) -> Remote:
     except (OSError, AuthenticationError, EOFError) as error:
         raise BrokerError(f"cannot reach the process that owns the session: {error}") from error
     return Remote(connection)
+
+
+def _case_row(case: Case) -> list[Any]:
+    """The fields of a case in their order. The pictures of a suite are files, read by nobody but the session owner."""
+    pictures = [(picture.name, picture.file, picture.sha256) for picture in case.images]
+    return [pictures if name == "images" else getattr(case, name) for name in _CASE_FIELDS]
+
+
+def _case(row: list[Any]) -> Case:
+    """The case again. The session owner has checked it."""
+    said = dict(zip(_CASE_FIELDS, row, strict=True))
+    said["images"] = tuple(Picture(name=name, file=file, sha256=sha256) for name, file, sha256 in said["images"])
+    return Case(**{**said, "tags": tuple(said["tags"])})
 
 
 def _packed(picture: Picture) -> dict[str, str]:
