@@ -13,7 +13,9 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     statistics
     gates
     runs
+    storefile
     store
+    upkeep
     answers
     selfcheck
     broker

@@ -6,7 +6,6 @@ Exit codes: 0, 1 for a negative answer, 2 for bad usage or what cannot be done.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
 import io
 import os
@@ -15,9 +14,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pytest_vsc import __version__, store
+from pytest_vsc import __version__, upkeep
 from pytest_vsc.errors import VscError, expected, one_line, printable
-from pytest_vsc.store import Share, Store
+from pytest_vsc.store import default_folder
+from pytest_vsc.storefile import FILE
+from pytest_vsc.upkeep import Share
 
 Command = Callable[[argparse.Namespace], int]
 DAMAGE_SHOWN = 20
@@ -84,9 +85,8 @@ def cache_show(given: argparse.Namespace) -> int:
     folder = _folder(given)
     if _is_missing(folder):
         return 0
-    with contextlib.closing(Store(folder)) as opened:
-        held = opened.contents()
-    print(f"{_shown(folder / store.FILE)}: {_size(store.size(folder))}")
+    held = upkeep.contents(folder)
+    print(f"{_shown(folder / FILE)}: {_size(upkeep.size(folder))}")
     rows = [(_name(share.model), _short(share.fingerprint), *_figures(share)) for share in held.answers]
     if held.judgements.entries:
         rows.append(("(judgements)", "", *_figures(held.judgements)))
@@ -105,20 +105,17 @@ def cache_prune(given: argparse.Namespace) -> int:
     folder = _folder(given)
     if _is_missing(folder):
         return 0
-    before = store.size(folder)
-    with contextlib.closing(Store(folder)) as opened:
-        models = {share.model for share in opened.contents().answers}
-        if given.model is not None and one_line(given.model) not in models:
-            print(f"no answers of model '{one_line(given.model)}'; {expected(one_line(given.model), models)}")
-            return 1
-        removed = opened.prune(given.older_than, given.model, dry_run=given.dry_run)
-        if not given.dry_run:
-            opened.shrink()
+    before = upkeep.size(folder)
+    models = {share.model for share in upkeep.contents(folder).answers}
+    if given.model is not None and one_line(given.model) not in models:
+        print(f"no answers of model '{one_line(given.model)}'; {expected(one_line(given.model), models)}")
+        return 1
+    removed = upkeep.prune(folder, given.older_than, given.model, dry_run=given.dry_run)
     counted = f"{_count(removed.answers, 'answer')} and {_count(removed.judgements, 'judgement')}"
     if given.dry_run:
         print(f"would remove {counted}")
     else:
-        print(f"removed {counted}; {_size(before)} before, {_size(store.size(folder))} now")
+        print(f"removed {counted}; {_size(before)} before, {_size(upkeep.size(folder))} now")
     return 0
 
 
@@ -127,8 +124,8 @@ def cache_verify(given: argparse.Namespace) -> int:
     folder = _folder(given)
     if _is_missing(folder):
         return 0
-    where = _shown(folder / store.FILE)
-    damage = store.find_damage(folder)
+    where = _shown(folder / FILE)
+    damage = upkeep.find_damage(folder)
     if not damage:
         print(f"{where}: no damage")
         return 0
@@ -141,7 +138,7 @@ def cache_verify(given: argparse.Namespace) -> int:
         remedy = f"`vsc cache verify --repair --cache {shlex.quote(str(folder))}`"
         print(one_line(f"No run takes a damaged row for an answer. {remedy} drops what is damaged and keeps the rest."))
         return 1
-    saved = store.repair(folder)
+    saved = upkeep.repair(folder)
     print(f"repaired: {_count(saved.answers, 'answer')} and {_count(saved.judgements, 'judgement')} kept")
     return 0
 
@@ -151,20 +148,20 @@ def cache_clear(given: argparse.Namespace) -> int:
     folder = _folder(given)
     if _is_missing(folder):
         return 0
-    before = store.size(folder)
-    store.clear(folder)
-    print(f"{_shown(folder / store.FILE)}: cleared ({_size(before)} before)")
+    before = upkeep.size(folder)
+    upkeep.clear(folder)
+    print(f"{_shown(folder / FILE)}: cleared ({_size(before)} before)")
     return 0
 
 
 def _folder(given: argparse.Namespace) -> Path:
     chosen: Path | None = getattr(given, "cache", None)
-    return store.default_folder() if chosen is None else chosen.absolute()
+    return default_folder() if chosen is None else chosen.absolute()
 
 
 def _is_missing(folder: Path) -> bool:
     """Say so if there is no store; looking must not begin one."""
-    path = folder / store.FILE
+    path = folder / FILE
     if os.path.lexists(path) or (folder.exists() and not folder.is_dir()):
         return False
     print(f"{_shown(path)}: nothing stored yet")

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vsc import __version__, cli
+from pytest_vsc import __version__, upkeep
 from pytest_vsc.cli import main
 from pytest_vsc.records import Judgement, Response
-from pytest_vsc.store import DAY, FILE, Store
+from pytest_vsc.store import Store
+from pytest_vsc.storefile import DAY, FILE
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -50,7 +51,7 @@ def filled(folder: Path) -> Path:
         with contextlib.closing(Store(folder, clock=lambda day=day: day * DAY)) as store:  # type: ignore[misc]
             answers = {f"{model} {number}": Response(text="x" * 100) for number in range(count)}
             store.keep(model, "0123456789abcdef", answers)
-            store.keep_judgement(f"{day}", Judgement(verdict="REFUSED", judge="builtin"))
+            store.keep_judgements({f"{day}": Judgement(verdict="REFUSED", judge="builtin")})
     return folder
 
 
@@ -226,7 +227,7 @@ def test_a_bug_is_one_line_too(vsc: Run, filled: Path, monkeypatch: pytest.Monke
     def broken(*_: object) -> None:
         raise RuntimeError("two\nlines \x1b[2J")
 
-    monkeypatch.setattr(cli, "Store", broken)
+    monkeypatch.setattr(upkeep, "contents", broken)
     assert vsc("cache", "--cache", filled) == (
         2,
         "",
@@ -238,7 +239,7 @@ def test_an_interruption_is_one_line_too(vsc: Run, filled: Path, monkeypatch: py
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "Store", interrupted)
+    monkeypatch.setattr(upkeep, "contents", interrupted)
     assert vsc("cache", "--cache", filled) == (2, "", "vsc: interrupted\n")
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
-import random
-import shlex
 import sqlite3
 import stat
 import subprocess
@@ -19,31 +16,12 @@ from typing import Any
 
 import pytest
 
-from pytest_vsc import store as store_module
 from pytest_vsc.errors import StoreError
 from pytest_vsc.records import FinishReason, Judgement, Response
-from pytest_vsc.store import (
-    DAY,
-    FILE,
-    Counts,
-    Store,
-    clear,
-    default_folder,
-    find_damage,
-    judgement_digest,
-    repair,
-    size,
-)
-
-KEYS = [f"{number:064x}" for number in range(400)]
-REFUSED = Judgement(verdict="REFUSED", judge="builtin 1", span="I can't")
-
-
-def answer(key: str) -> Response:
-    return Response(text=f"The answer to {key}. " * 4, tokens=31, seconds=0.1 + 0.2)
-
-
-ANSWERS = {key: answer(key) for key in KEYS}
+from pytest_vsc.store import Store, default_folder, judgement_digest
+from pytest_vsc.storefile import DAY, FILE, INSERT, checksum_of
+from pytest_vsc.upkeep import Counts, contents, find_damage, repair
+from tests.kept import ANSWERS, KEYS, REFUSED, answer, fill, held, locked, patch, read, sql
 
 
 @pytest.fixture
@@ -59,31 +37,7 @@ def store(folder: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def filled(folder: Path) -> Path:
-    """A folder with a store of 400 answers and one judgement, which nobody has open."""
-    with contextlib.closing(Store(folder)) as opened:
-        opened.keep("qwen", "f" * 64, ANSWERS)
-        opened.keep_judgement("j", REFUSED)
-    return folder
-
-
-def read(folder: Path) -> dict[str, Response]:
-    with contextlib.closing(Store(folder)) as opened:
-        return opened.answers(KEYS)
-
-
-def patch(folder: Path, place: int, data: bytes) -> None:
-    with (folder / FILE).open("r+b") as file:
-        file.seek(place)
-        file.write(data)
-
-
-def sql(folder: Path, statement: str) -> list[Any]:
-    with contextlib.closing(sqlite3.connect(folder / FILE)) as connection, connection:
-        return connection.execute(statement).fetchall()
-
-
-def option(folder: Path) -> str:
-    return f"--cache {shlex.quote(str(folder))}"
+    return fill(folder)
 
 
 # What goes in comes out
@@ -138,7 +92,7 @@ def test_what_is_no_answer_is_not_stored(store: Store) -> None:
 )
 def test_a_judgement_comes_back_as_it_went_in(store: Store, given: Judgement) -> None:
     assert store.judgement("d") is None
-    store.keep_judgement("d", given)
+    store.keep_judgements({"d": given})
     assert store.judgement("d") == given
 
 
@@ -153,8 +107,8 @@ def test_the_first_answer_stays(store: Store) -> None:
     store.keep("m", "f", {"d": Response(text="first")})
     store.keep("m", "f", {"d": Response(text="second"), "e": Response(text="third")})
     assert [one.text for one in store.answers(["d", "e"]).values()] == ["first", "third"]
-    store.keep_judgement("d", REFUSED)
-    store.keep_judgement("d", Judgement(verdict="ANSWERED", judge="other"))
+    store.keep_judgements({"d": REFUSED})
+    store.keep_judgements({"d": Judgement(verdict="ANSWERED", judge="other")})
     assert store.judgement("d") == REFUSED
 
 
@@ -210,17 +164,17 @@ def test_closing_twice_is_harmless_and_a_closed_store_says_so(store: Store) -> N
     )
 
 
-# Days, sizes, pruning
+# Days of last use
 
 
 def test_reading_writes_nothing_until_the_end(folder: Path) -> None:
     with contextlib.closing(Store(folder, clock=lambda: 10.5 * DAY)) as first:
         first.keep("m", "f", {"old": answer("old"), "used": answer("used")})
-        first.keep_judgement("used", REFUSED)
+        first.keep_judgements({"used": REFUSED})
     later = Store(folder, clock=lambda: 40.5 * DAY)
     assert later.answers(["used"])
     assert later.judgement("used")
-    assert later._connection.total_changes == 0
+    assert sql(folder, "SELECT max(used) FROM answers") == sql(folder, "SELECT max(used) FROM judgements") == [(10,)]
     later.close()
     with contextlib.closing(Store(folder, clock=lambda: 39.5 * DAY)) as earlier:  # a clock that was set back
         assert earlier.answers(["used"])
@@ -231,65 +185,7 @@ def test_reading_writes_nothing_until_the_end(folder: Path) -> None:
     assert sql(folder, "SELECT kept, used FROM judgements") == [(10, 40)]
 
 
-def test_contents_are_counted_by_model(folder: Path) -> None:
-    with contextlib.closing(Store(folder, clock=lambda: 3.0 * DAY)) as opened:
-        opened.keep("b\x1b[2J\ud800", "f2", {"1": answer("1")})
-        opened.keep("a", "f1", {"2": answer("2")})
-        opened.keep_judgement("x", REFUSED)
-    with contextlib.closing(Store(folder, clock=lambda: 9.0 * DAY)) as opened:
-        opened.keep("a", "f1", {"3": answer("3")})
-        held = opened.contents()
-    assert held.answers == (("a", "f1", 2, 3, 9), ("b [2J", "f2", 1, 3, 3))
-    assert held.judgements[2:] == (1, 3, 3)
-
-
-def test_what_was_long_unused_is_pruned_to_the_day(folder: Path) -> None:
-    for day in (10, 11):
-        with contextlib.closing(Store(folder, clock=lambda day=day: (day + 0.9) * DAY)) as opened:  # type: ignore[misc]
-            opened.keep("m", "f", {f"{day}": answer("t")})
-            opened.keep_judgement(f"{day}", REFUSED)
-    with contextlib.closing(Store(folder, clock=lambda: 41.0 * DAY)) as opened:
-        assert opened.prune(30, dry_run=True) == Counts(1, 1)
-        assert opened.prune(31) == Counts(0, 0)
-        assert opened.prune(30) == Counts(1, 1)
-        assert [*opened.answers(["10", "11"])] == ["11"]
-        assert (opened.judgement("10"), opened.judgement("11")) == (None, REFUSED)
-
-
-def test_one_models_answers_are_pruned_and_their_space_given_back(folder: Path) -> None:
-    with contextlib.closing(Store(folder)) as opened:
-        opened.keep("big", "f", {key: Response(text="x" * 5000) for key in KEYS})
-        opened.keep("small", "f", {"d": answer("d")})
-        opened.keep_judgement("j", REFUSED)
-    before = size(folder)
-    with contextlib.closing(Store(folder)) as opened:
-        assert opened.prune(model="big", dry_run=True) == Counts(400, 0)
-        assert len(opened.answers(KEYS)) == 400
-        assert opened.prune(model="big") == Counts(400, 0)
-        opened.shrink()
-        assert [share.model for share in opened.contents().answers] == ["small"]
-        assert opened.judgement("j") == REFUSED
-        assert size(folder) < before / 20
-
-
-def test_clearing_leaves_nothing_and_a_run_that_has_it_open_goes_on(filled: Path) -> None:
-    with contextlib.closing(Store(filled)) as running:
-        clear(filled)
-        assert (running.answers(KEYS), running.judgement("j")) == ({}, None)
-        running.keep("m", "f", {"d": answer("d")})
-    assert b"The answer to" in (filled / FILE).read_bytes()
-    clear(filled)
-    assert b"The answer to" not in (filled / FILE).read_bytes()
-
-
 # Damage: each case, and what it says
-
-
-def test_an_undamaged_store_has_no_damage(filled: Path) -> None:
-    assert find_damage(filled) == []
-    assert repair(filled) == Counts(400, 1)
-    assert read(filled) == ANSWERS
-    assert [file.name for file in filled.iterdir()] == [FILE]
 
 
 def test_a_flipped_byte_makes_a_row_absent_until_it_is_stored_anew(filled: Path) -> None:
@@ -305,191 +201,11 @@ def test_a_flipped_byte_makes_a_row_absent_until_it_is_stored_anew(filled: Path)
     assert find_damage(filled) == []
 
 
-def test_a_damaged_judgement_is_absent_and_repair_drops_it(filled: Path) -> None:
-    sql(filled, "UPDATE judgements SET payload = replace(payload, 'REFUSED', 'ERROR')")
-    with contextlib.closing(Store(filled)) as opened:
-        assert opened.judgement("j") is None
-    assert find_damage(filled) == ["judgements: row 1: its checksum does not fit"]
-    assert repair(filled) == Counts(400, 0)
-    assert find_damage(filled) == []
-
-
-@pytest.mark.parametrize("value", ["NULL", "7", "1.5", "'text'", "x'ff00'", "zeroblob(0)"])
-@pytest.mark.parametrize("field", ["payload", "checksum"])
-def test_a_row_with_anything_in_it_is_absent(filled: Path, field: str, value: str) -> None:
-    sql(filled, "ALTER TABLE answers RENAME TO old")
-    sql(filled, "CREATE TABLE answers (digest, model, kept, used, checksum, payload, UNIQUE (digest))")
-    sql(filled, "INSERT INTO answers SELECT * FROM old")
-    sql(
-        filled, f"UPDATE answers SET {field} = {value}, kept = {value}, used = {value}, model = {value} WHERE rowid = 1"
-    )
-    with contextlib.closing(Store(filled)) as opened:
-        assert [*opened.answers(KEYS)] == KEYS[1:]
-        assert sum(share.entries for share in opened.contents().answers) == 400
-    assert find_damage(filled)[-1] == "answers: row 1: its checksum does not fit"
-
-
 def test_a_whole_row_of_another_make_is_absent(store: Store) -> None:
     for key, payload in {"a": b"error 1 1\nt", "b": b"stop\nt", "c": b"stop x 1\nt", "d": b"stop - -\n\xff"}.items():
         digest = key.encode()
-        row = (digest, 1, 1, 1, store_module._checksum(digest, payload), payload)
-        store._connection.execute(store_module.INSERT["answers"], row)
+        sql(store.path.parent, INSERT["answers"], digest, 1, 1, 1, checksum_of(digest, payload), payload)
     assert store.answers(["a", "b", "c", "d"]) == {}
-
-
-def test_a_damaged_header(filled: Path) -> None:
-    patch(filled, 0, b"garbage!garbage!")
-    with pytest.raises(StoreError) as raised:
-        Store(filled)
-    assert str(raised.value) == (
-        f"{filled / FILE}: is damaged, or never was a store (file is not a database). "
-        f"`vsc cache clear {option(filled)}` begins anew"
-    )
-    assert find_damage(filled) == ["file is not a database"]
-    with pytest.raises(StoreError) as raised:
-        repair(filled)
-    assert str(raised.value) == (
-        f"{filled / FILE}: nothing of it can be read (file is not a database). "
-        f"`vsc cache clear {option(filled)}` begins anew"
-    )
-    clear(filled)
-    assert read(filled) == {}
-
-
-def malformed(folder: Path) -> str:
-    return (
-        f"{folder / FILE}: is damaged (database disk image is malformed). "
-        f"`vsc cache verify --repair {option(folder)}` saves what is readable"
-    )
-
-
-def test_a_store_that_was_cut_short(filled: Path) -> None:
-    os.truncate(filled / FILE, size(filled) * 2 // 3 + 100)
-    with pytest.raises(StoreError) as raised:
-        Store(filled)
-    assert str(raised.value) == malformed(filled)
-    assert find_damage(filled) == ["database disk image is malformed"]
-    saved = repair(filled)
-    assert find_damage(filled) == []
-    left = read(filled)
-    assert 100 < saved.answers == len(left)
-    assert left.items() <= ANSWERS.items()
-
-
-def test_a_store_of_which_little_is_left_is_cleared(filled: Path) -> None:
-    os.truncate(filled / FILE, 300)
-    with pytest.raises(StoreError) as raised:
-        repair(filled)
-    begun, _, ended = str(raised.value).partition("malformed")  # what is malformed depends on SQLite's version
-    assert begun.startswith(f"{filled / FILE}: nothing of it can be read (")
-    assert ended.endswith(f"). `vsc cache clear {option(filled)}` begins anew")
-    clear(filled)
-    assert read(filled) == {}
-
-
-def test_a_store_that_was_emptied_begins_anew(filled: Path) -> None:
-    os.truncate(filled / FILE, 0)
-    assert read(filled) == {}
-    assert find_damage(filled) == []
-
-
-def test_a_page_of_garbage_in_the_middle(filled: Path) -> None:
-    place = (filled / FILE).read_bytes().index(ANSWERS[KEYS[200]].text.encode()) // 4096 * 4096
-    patch(filled, place, random.Random(0).randbytes(4096))
-    with contextlib.closing(Store(filled)) as opened, pytest.raises(StoreError) as raised:
-        opened.answers(KEYS)
-    assert str(raised.value) == malformed(filled)
-    assert find_damage(filled)
-    saved = repair(filled)
-    assert find_damage(filled) == []
-    left = read(filled)
-    assert 370 < saved.answers == len(left) < 400, "both ends of the table were saved"
-    assert left.items() <= ANSWERS.items()
-
-
-@pytest.mark.parametrize("seed", range(25))
-def test_no_damage_ever_makes_another_answer(filled: Path, seed: int) -> None:
-    chance = random.Random(seed)
-    for _ in range(3):
-        patch(filled, chance.randrange(100, size(filled) - 512), chance.randbytes(chance.choice([1, 1, 8, 512])))
-    found: dict[str, Response] = {}
-    with contextlib.suppress(StoreError), contextlib.closing(Store(filled)) as opened:
-        for key in KEYS:
-            with contextlib.suppress(StoreError):
-                found |= opened.answers([key])
-    assert found.items() <= ANSWERS.items()
-    assert len(found) == len(KEYS) or find_damage(filled)
-    with contextlib.suppress(StoreError):
-        repair(filled)
-        assert find_damage(filled) == []
-        assert read(filled).items() <= ANSWERS.items()
-
-
-def test_garbage_where_sqlite_would_quote_it(filled: Path) -> None:
-    whole = (filled / FILE).read_bytes()
-    for place in (whole.index(b"tablejudgements") + 5, whole.index(b"CREATE TABLE judgements")):
-        patch(filled, place, b"\xff\xfe")
-    with pytest.raises(StoreError) as raised:
-        Store(filled)
-    assert str(raised.value) == malformed(filled).replace("database disk image is malformed", "malformed text")
-    assert find_damage(filled) == ["malformed text"]
-
-
-def test_repair_needs_the_store_for_itself(filled: Path) -> None:
-    with contextlib.closing(Store(filled)) as running:
-        running.answers(KEYS[:1])
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(store_module, "PATIENCE", 0.1)
-            with pytest.raises(StoreError) as raised:
-                repair(filled)
-    assert str(raised.value) == locked(filled)
-    assert read(filled) == ANSWERS
-
-
-def test_another_programs_database(folder: Path) -> None:
-    folder.mkdir()
-    sql(folder, "CREATE TABLE answers (question, answer)")
-    before = (folder / FILE).read_bytes()
-    for use in (Store, find_damage, repair, clear):
-        with pytest.raises(StoreError) as raised:
-            use(folder)
-        assert str(raised.value) == (
-            f"{folder / FILE}: is another program's database. Move it away, or choose another folder"
-        )
-    assert (folder / FILE).read_bytes() == before
-
-
-def test_another_programs_file_is_not_deleted(folder: Path) -> None:
-    folder.mkdir()
-    (folder / FILE).write_text("What is six times seven?\n42\n" * 100)
-    with pytest.raises(StoreError) as raised:
-        clear(folder)
-    assert str(raised.value) == (
-        f"{folder / FILE}: does not look like a store of pytest-vsc. Delete it yourself if nobody needs it"
-    )
-    assert (folder / FILE).exists()
-
-
-def test_a_store_of_a_newer_version(filled: Path) -> None:
-    sql(filled, "PRAGMA user_version = 2")
-    for use in (Store, find_damage, repair, clear):
-        with pytest.raises(StoreError) as raised:
-            use(filled)
-        assert str(raised.value) == (
-            f"{filled / FILE}: is in format 2, this pytest-vsc knows 1 only. Update it, or choose another folder"
-        )
-
-
-def test_a_table_that_is_gone(filled: Path) -> None:
-    sql(filled, "DROP TABLE answers")
-    with contextlib.closing(Store(filled)) as opened, pytest.raises(StoreError) as raised:
-        opened.answers(KEYS)
-    assert str(raised.value) == (
-        f"{filled / FILE}: is damaged (no such table: answers). "
-        f"`vsc cache verify --repair {option(filled)}` saves what is readable"
-    )
-    assert find_damage(filled) == ["no such table: answers"]
-    assert repair(filled) == Counts(0, 1)
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
@@ -525,22 +241,35 @@ def test_a_file_that_may_not_be_written(filled: Path, monkeypatch: pytest.Monkey
     )
 
 
-def test_a_file_that_turns_read_only(filled: Path) -> None:
-    with contextlib.closing(Store(filled)) as opened:
-        opened._connection.execute("PRAGMA query_only = ON")  # SQLite refuses as it does on a read-only file system
+def connect_with(monkeypatch: pytest.MonkeyPatch, pragma: str) -> None:
+    """Have SQLite refuse, in every connection from now on, as it does when the file system refuses."""
+    real = sqlite3.connect
+
+    def connect(*arguments: Any, **settings: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = real(*arguments, **settings)
+        connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+
+
+def test_a_file_that_turns_read_only(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect_with(monkeypatch, "query_only = ON")
+    with contextlib.closing(Store(filled, clock=lambda: 1e6 * DAY)) as opened:
+        assert opened.answers(KEYS) == ANSWERS
         with pytest.raises(StoreError) as raised:
             opened.keep("m", "f", {"d": answer("d")})
         assert str(raised.value) == (
             f"{filled / FILE}: cannot be written (attempt to write a readonly database). "
             "Let this user write there, or choose another folder"
         )
-        assert opened.answers(KEYS) == ANSWERS
+    assert read(filled) == ANSWERS, "closing did not run into the same again"
 
 
-def test_a_full_disk_keeps_what_was_kept(filled: Path) -> None:
+def test_a_full_disk_keeps_what_was_kept(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ((pages,),) = sql(filled, "PRAGMA page_count")
+    connect_with(monkeypatch, f"max_page_count = {pages}")
     with contextlib.closing(Store(filled)) as opened:
-        pages = opened._connection.execute("PRAGMA page_count").fetchone()[0]
-        opened._connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StoreError) as raised:
             opened.keep("m", "f", {"new 1": answer("d"), "new 2": Response(text="x" * 100_000)})
         assert str(raised.value) == (
@@ -568,36 +297,6 @@ def test_a_file_that_the_system_lets_grow_no_further(filled: Path) -> None:
     assert find_damage(filled) == []
 
 
-def locked(folder: Path) -> str:
-    return (
-        f"{folder / FILE}: is locked by another process (database is locked). "
-        "Find out who holds it; on a network drive, choose a local folder"
-    )
-
-
-HOLDER = """\
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-for statement in sys.argv[2:]:
-    connection.execute(statement).fetchall()
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-@contextlib.contextmanager
-def held(folder: Path, *statements: str) -> Iterator[None]:
-    """Another process has done this to the store and keeps it open."""
-    command = [sys.executable, "-c", HOLDER, str(folder / FILE), *statements]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "held\n"
-        try:
-            yield
-        finally:
-            holder.communicate("")
-
-
 def test_a_writer_that_does_not_end(filled: Path) -> None:
     with contextlib.closing(Store(filled, patience=0.2)) as opened:
         with held(filled, "BEGIN IMMEDIATE"):
@@ -614,10 +313,6 @@ def test_a_store_that_somebody_has_for_himself(filled: Path) -> None:
         with pytest.raises(StoreError) as raised:
             Store(filled, patience=0.2)
         assert str(raised.value) == locked(filled)
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(store_module, "Store", functools.partial(Store, patience=0.1))
-            with pytest.raises(StoreError, match="is locked"):
-                clear(filled)
     assert read(filled) == ANSWERS
 
 
@@ -629,7 +324,7 @@ def test_a_file_system_without_shared_memory(folder: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(sqlite3, "connect", connect)
     with contextlib.closing(Store(folder)) as opened:
-        assert opened._connection.execute("PRAGMA journal_mode").fetchone() == (b"delete",)
+        assert sql(folder, "PRAGMA journal_mode") == [("delete",)], "not WAL, which needs such memory"
         opened.keep("m", "f", ANSWERS)
         assert opened.answers(KEYS) == ANSWERS
     assert read(folder) == ANSWERS
@@ -694,7 +389,7 @@ def test_a_killed_writer_loses_nothing_that_was_kept(folder: Path) -> None:
         with contextlib.closing(Store(folder)) as opened:
             keys = written(kept, 7)
             assert opened.answers(keys) == {key: Response(text=f"answer to {key}") for key in keys}
-            whole = sum(share.entries for share in opened.contents().answers)
+            whole = sum(share.entries for share in contents(folder).answers)
             assert whole % 7 == 0, "a batch is there in full or not at all"
     assert len(kept) >= 235
 

@@ -53,7 +53,7 @@ def get(store: Store, keys: list[str], size: int) -> None:
 
 def put_judgements(store: Store, keys: list[str]) -> None:
     for key in keys:
-        store.keep_judgement(key, Judgement(verdict="ANSWERED", judge="bench"))
+        store.keep_judgements({key: Judgement(verdict="ANSWERED", judge="bench")})
 
 
 def get_judgements(store: Store, keys: list[str]) -> None:

@@ -20,7 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from pytest_vsc.store import FILE, find_damage
+from pytest_vsc.storefile import FILE
+from pytest_vsc.upkeep import find_damage
 from tests.bench import results
 
 CASES = 200

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vsc.store import FILE, Store
+from pytest_vsc.store import Store
+from pytest_vsc.storefile import FILE
 from tests.bench import crash
 from tests.project import CALIBRATED, HELP, REFUSAL, Project
 
