@@ -29,7 +29,7 @@ from pytest_vsc.records import Request, Response
 PREPARATION = 2
 # Requests in a batch, where it is left to the engine: to begin with, and at most. By kind of device.
 BATCHES = {"cuda": (32, 256)}
-BATCHES_ELSEWHERE = (32, 128)
+BATCHES_ELSEWHERE = (32, 64)
 # Batches that are ready while one is being answered.
 PREPARED = 2
 GATHER_SECONDS = 0.01

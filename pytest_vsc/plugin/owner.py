@@ -204,7 +204,7 @@ class Owner:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._stop_for_want_of_a_model()
-        if report.when == "???" and (key := self._ledger.key_of(report.nodeid)) is not None:
+        if str(report.when) == "???" and (key := self._ledger.key_of(report.nodeid)) is not None:
             self._broker.forget(key)  # its worker has died
         try:
             record = self._ledger.note(report, self._broker.record)

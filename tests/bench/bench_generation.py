@@ -1,4 +1,4 @@
-"""What the tool takes of a model's speed. Run by hand: `python tests/bench/bench_generation.py [--repeat N]`.
+"""What the tool takes of a model's speed. Run by hand: `python -m tests.bench.bench_generation [--repeat N]`.
 
 Compares the gate on the embedded model with bare loops over the same requests, in turns, each in a process of its own.
 Loading is outside every clock. Prints ratios and appends them to `results/generation.jsonl`.
@@ -19,8 +19,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench import results
 
@@ -90,7 +88,17 @@ def ahead(batches: list[Any], prepared: Any) -> Iterator[Any]:
 
 def bare(which: str, size: int, threads: int) -> float:
     """Items a second of one loop in a process of its own."""
-    arguments = [sys.executable, __file__, "--loop", which, "--batch-size", str(size), "--threads", str(threads)]
+    arguments = [
+        sys.executable,
+        "-m",
+        "tests.bench.bench_generation",
+        "--loop",
+        which,
+        "--batch-size",
+        str(size),
+        "--threads",
+        str(threads),
+    ]
     ran = subprocess.run(
         arguments, capture_output=True, text=True, check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}
     )

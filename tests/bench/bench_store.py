@@ -1,4 +1,4 @@
-"""What the store of answers costs. Run by hand: `python tests/bench/bench_store.py [--answers N] [--repeat N]`.
+"""What the store of answers costs. Run by hand: `python -m tests.bench.bench_store [--answers N] [--repeat N]`.
 
 Prints medians, alone and with two processes at once on one store, and appends them to `results/store.jsonl`.
 """
@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import results
-
 from pytest_vsc.records import Judgement, Response
 from pytest_vsc.store import Store
+from tests.bench import results
 
 TEXT = "Sure. Open the settings, choose the entry and confirm it. " * 10  # 580 characters, about 120 tokens
 BATCH, CHUNK = 32, 256
@@ -77,7 +76,7 @@ def measure(folder: Path, name: str, count: int) -> Iterator[tuple[str, float]]:
 
 def at_once(folder: Path, count: int) -> dict[str, float]:
     """The sums of two processes that do the same at the same time. They start together, on a line of input."""
-    command = [sys.executable, __file__, "--child", str(folder), "--answers", str(count)]
+    command = [sys.executable, "-m", "tests.bench.bench_store", "--child", str(folder), "--answers", str(count)]
     children = [
         subprocess.Popen([*command, "--name", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for name in "ab"

@@ -1,4 +1,4 @@
-"""Kills runs at random moments and counts what that cost. Run by hand: `python tests/bench/crash.py [--kills N]`.
+"""Kills runs at random moments and counts what that cost. Run by hand: `python -m tests.bench.crash [--kills N]`.
 
 A killed run must have lost no answer that anybody could have seen, and the next run must not ask for one again.
 """
@@ -17,8 +17,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pytest_vsc.storefile import FILE
 from pytest_vsc.upkeep import find_damage
