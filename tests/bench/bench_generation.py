@@ -88,19 +88,15 @@ def ahead(batches: list[Any], prepared: Any) -> Iterator[Any]:
 
 def bare(which: str, size: int, threads: int) -> float:
     """Items a second of one loop in a process of its own."""
-    arguments = [
-        sys.executable,
-        "-m",
-        "tests.bench.bench_generation",
-        "--loop",
-        which,
-        "--batch-size",
-        str(size),
-        "--threads",
-        str(threads),
-    ]
+    asked = ["--loop", which, "--batch-size", str(size), "--threads", str(threads)]
     ran = subprocess.run(
-        arguments, capture_output=True, text=True, check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+        [sys.executable, "-m", "tests.bench.bench_generation", *asked],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
     )
     figures = json.loads(ran.stdout.splitlines()[-1])
     return float(figures["items"] / figures["seconds"])

@@ -137,7 +137,8 @@ def test_an_engine_that_breaks_its_promise_does_not_hang(project: Project, broke
     project.write("pytest.ini", "[pytest]\naddopts = -p no:randomly\npythonpath = .\n")
     project.write(
         "eng.py",
-        "class Engine:\n    fingerprint = 'x'\n    lasting = False\n    def check(self): pass\n    def load(self): pass\n"
+        "class Engine:\n    fingerprint = 'x'\n    lasting = False\n"
+        "    def check(self): pass\n    def load(self): pass\n"
         "    def describe(self): return {}\n    def close(self): pass\n"
         f"    def submit(self, request, *, urgent=False): {broken}\n"
         "def make(settings): return Engine()\n",
