@@ -16,7 +16,6 @@ import termios
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 
 import pyte
@@ -426,7 +425,7 @@ def test_it_may_be_stopped_before_it_was_started() -> None:
     progress.Watch(config_of(Writer()), lambda: NOW).stop()
 
 
-def test_what_stays_on_its_line_does_not_erase_the_status(tmp_path: Path) -> None:
+def test_what_stays_on_its_line_does_not_erase_the_status() -> None:
     terminal, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     writer = Writer(width_of_current_line=10)
