@@ -240,7 +240,7 @@ class Owner:
         if terminal is None:
             return
         terminal.ensure_newline()
-        if self._distributed and self._config.option.verbose <= 0:
+        if self._config.get_terminal_writer().width_of_current_line:
             terminal.line("")
 
     @property
