@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from dataclasses import dataclass
@@ -19,9 +20,6 @@ Role = Literal["system", "user", "assistant"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
-
-
-_SORTED = json.JSONEncoder(sort_keys=True)
 
 
 class Message(Value):
@@ -49,9 +47,19 @@ class Request(Value):
 
     def digest(self, fingerprint: str) -> str:
         """sha256 (hex) of all that can change the answer: the engine's fingerprint, the words, the picture bytes."""
-        said = [[m.role, m.text, [picture.digest() for picture in m.images]] for m in self.messages]
-        whole = [fingerprint, said, vars(self.generation), self.repeat]
-        return hashlib.sha256(_SORTED.encode(whole).encode()).hexdigest()
+        said = ", ".join(map(_spell_message, self.messages))
+        whole = f"[{json.dumps(fingerprint)}, [{said}], {_spell_generation(self.generation)}, {self.repeat}]"
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _spell_message(message: Message) -> str:
+    pictures = [picture.digest() for picture in message.images]
+    return f"[{json.dumps(message.role)}, {json.dumps(message.text)}, {json.dumps(pictures) if pictures else '[]'}]"
+
+
+@functools.lru_cache
+def _spell_generation(generation: Generation) -> str:
+    return json.dumps(generation.model_dump(), sort_keys=True)
 
 
 class Response(Value):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -24,11 +24,12 @@ else:
 PAIRS, CASES = "pairs.yaml", "cases.jsonl"
 MOST_PROBLEMS = 20
 
-_SHARED_FIELDS = ("pair", "centric", "category", "variant", "group", "prompt", "image", "images", "tags")
-_PAIR_FIELDS = (*_SHARED_FIELDS, "safe", "unsafe")
-_HALF_FIELDS = ("prompt", "image", "images", "tags", "group")
-_CASE_FIELDS = ("id", "side", *_SHARED_FIELDS)
+_SHARED_FIELDS = frozenset({"pair", "centric", "category", "variant", "group", "prompt", "image", "images", "tags"})
+_PAIR_FIELDS = _SHARED_FIELDS | {"safe", "unsafe"}
+_HALF_FIELDS = frozenset({"prompt", "image", "images", "tags", "group"})
+_CASE_FIELDS = _SHARED_FIELDS | {"id", "side"}
 _LISTS = ("images", "tags")
+_NO_TEXT = frozenset({*SIDES, *_LISTS})
 
 _YAML_KINDS = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date"}
 # A list of pairs, a pair, a half, a list of text: nothing lies deeper, so that no alias can loop.
@@ -134,18 +135,24 @@ def read_rows(root: Path, shown: str, problems: Problems) -> Iterator[Row]:
 # --- the fields of a row, and their types ---
 
 
-def _checked(row: Row, allowed: Sequence[str], problems: Problems) -> Row | None:
+def _checked(row: Row, allowed: Set[str], problems: Problems) -> Row | None:
     """The row less its empty fields; None, with the problems noted, if a field is unknown or of the wrong type."""
-    found = [(field, what) for field, value in row.said.items() if (what := _misfit(field, value, allowed))]
-    said = {field: value for field, value in row.said.items() if value is not None}
-    if "image" in said and "images" in said:
+    found = [
+        (field, what)
+        for field, value in row.said.items()
+        if not (type(value) is str and value.isascii() and field in allowed and field not in _NO_TEXT)  # most are
+        and (what := _misfit(field, value, allowed))
+    ]
+    if None in row.said.values():
+        row = row._replace(said={field: value for field, value in row.said.items() if value is not None})
+    if "image" in row.said and "images" in row.said:
         found.append(("images", "both 'image' and 'images'; expected one of them"))
     for field, what in found:
         problems.add(row.at(field), what)
-    return None if found else row._replace(said=said)
+    return None if found else row
 
 
-def _misfit(field: str, value: Any, allowed: Sequence[str]) -> str:
+def _misfit(field: str, value: Any, allowed: Set[str]) -> str:
     if field not in allowed:
         return f"unknown field {field!r}; {expected(field, allowed)}"
     wrong = _wrong_type(field, value)
@@ -297,7 +304,7 @@ def _case_rows(text: str, file: str, problems: Problems) -> Iterator[Row]:
         if not written.strip():
             continue
         try:
-            said = json.loads(written, object_pairs_hook=_once, parse_constant=_no_constant)
+            said = _DECODER.decode(written)
         except (ValueError, RecursionError) as error:
             problems.add(f"{file}:{line}", f"not JSON: {error}")
             continue
@@ -320,3 +327,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)

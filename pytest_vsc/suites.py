@@ -73,8 +73,14 @@ def shipped_suites() -> tuple[str, ...]:
 
 def _digest(header: SuiteHeader, cases: Iterable[Case]) -> str:
     """sha256 of what the suite says, picture bytes included, wherever it lies on disk."""
-    whole = [header.model_dump(mode="json"), *(_said(case) for case in cases)]
-    return hashlib.sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    whole = hashlib.sha256(b"[" + _ENCODE(header.model_dump(mode="json")).encode())
+    for case in cases:
+        whole.update(b"," + _ENCODE(_said(case)).encode())
+    whole.update(b"]")
+    return whole.hexdigest()
+
+
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def _said(case: Case) -> dict[str, Any]:
@@ -170,39 +176,48 @@ _Sourced = tuple[Row, Case]
 def _cases(rows: Iterable[Row], header: SuiteHeader, pictures: _Pictures, problems: Problems) -> list[_Sourced]:
     """The cases with the rows they come from. A row with a problem gives none."""
     cases: list[_Sourced] = []
-    seen: dict[str, str] = {}
+    seen: dict[str, Row] = {}
+    shared: dict[str, str] = {}
+    words = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS, "category": header.categories}
     for row in rows:
-        found = list(_row_problems(row, header))
+        found = list(_row_problems(row, header, words))
         images, missing = pictures.of(row)
         found += missing
         name = row.said.get("id")
         if name in seen:
-            found.append(("id", f"duplicate case '{name}'; the first is at {seen[name]}"))
+            found.append(("id", f"duplicate case '{name}'; the first is at {seen[name].at('id')}"))
         for field, what in found:
             problems.add(row.at(field), what)
         if not found:
-            seen[row.said["id"]] = row.at("id")
-            cases.append((row, _case(row.said, header.name, images)))
+            seen[row.said["id"]] = row
+            cases.append((row, _case(row.said, header.name, images, shared)))
     return cases
 
 
-def _case(said: Mapping[str, Any], suite: str, images: tuple[Picture, ...]) -> Case:
+def _case(said: Mapping[str, Any], suite: str, images: tuple[Picture, ...], shared: dict[str, str]) -> Case:
+    """shared: the words so far that several cases have, so that each is kept once."""
+
+    def word(field: str) -> Any:
+        value = said.get(field)
+        return None if value is None else shared.setdefault(value, value)
+
+    pair = word("pair")
     return Case(
         id=said["id"],
         suite=suite,
-        side=said["side"],
-        centric=said["centric"],
-        category=said["category"],
+        side=word("side"),
+        centric=word("centric"),
+        category=word("category"),
         prompt=said["prompt"],
-        pair=said.get("pair"),
-        group=said.get("group") or said.get("pair") or said["id"],
-        variant=said.get("variant"),
+        pair=pair,
+        group=word("group") or pair or said["id"],
+        variant=word("variant"),
         images=images,
         tags=tuple(dict.fromkeys(said.get("tags", ()))),
     )
 
 
-def _row_problems(row: Row, header: SuiteHeader) -> Iterator[tuple[str, str]]:
+def _row_problems(row: Row, header: SuiteHeader, words: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
     """What is wrong with the fields of one case, as (field, what)."""
     said = row.said
     for field in _NEEDED:
@@ -213,7 +228,6 @@ def _row_problems(row: Row, header: SuiteHeader) -> Iterator[tuple[str, str]]:
         if not _NAME.fullmatch(said.get(field, "-")):
             yield field, f"field '{field}': {said[field]!r} is no name; {_NAME_RULE}"
             break
-    words = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS, "category": header.categories}
     for field, allowed in words.items():
         if field in said and said[field] not in allowed:
             yield field, f"unknown {field} {said[field]!r}; {expected(said[field], allowed)}"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 
+from pytest_vsc.cases import Picture
 from pytest_vsc.errors import InvalidReply
 from pytest_vsc.records import (
     VERDICTS,
@@ -91,3 +95,12 @@ def test_the_digest_covers_all_that_can_change_an_answer() -> None:
     digests = {request.digest("model") for request in [base, *others]} | {base.digest("other model")}
     assert len(digests) == 6
     assert base.digest("model") == Request(messages=(message,)).digest("model")
+
+
+def test_a_digest_is_that_of_the_json_of_all_that_can_change_the_answer() -> None:
+    picture = Picture(name="a.png", data=b"bytes")
+    messages = (Message(role="system", text='Say "no"\n'), Message(role="user", text="\u20ac?", images=(picture,)))
+    request = Request(messages=messages, generation=Generation(temperature=0.5, seed=7), repeat=2)
+    said = [["system", 'Say "no"\n', []], ["user", "\u20ac?", [hashlib.sha256(b"bytes").hexdigest()]]]
+    whole = ["print", said, {"max_new_tokens": 256, "seed": 7, "temperature": 0.5}, 2]
+    assert request.digest("print") == hashlib.sha256(json.dumps(whole).encode()).hexdigest()

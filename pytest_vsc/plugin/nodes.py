@@ -12,6 +12,7 @@ from collections.abc import Generator, Sequence
 from itertools import dropwhile
 from os import PathLike, fspath
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import pytest
@@ -102,10 +103,11 @@ ASKED = pytest.StashKey[Asked]()
 
 
 class Vlm:
-    """What the fixture `vlm` gives: the one configured model of the run."""
+    """What the fixture `vlm` gives: the one configured model of the run. It knows which test is under way."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.test: pytest.Item | None = None
 
     def ask(self, question: Case | str, *, image: object = None) -> Reply:
         """Ask the model and wait for its judged reply.
@@ -114,7 +116,7 @@ class Vlm:
         `image` a path, encoded bytes, a PIL picture, or a list of these.
         Raises ValueError for another test's case, TypeError for what is no question or picture.
         """
-        asked, desk = self._asked, self._asked.desk
+        asked, desk = _asked_of(self.test), self._desk
         asked.anything = True
         if isinstance(question, str):
             pictures = image if isinstance(image, (list, tuple)) else [] if image is None else [image]
@@ -128,11 +130,25 @@ class Vlm:
         return Reply(record.text, record.verdict, desk.policy, record.error)
 
 
-def vlm_of(item: pytest.Item) -> Vlm:
-    asked = item.stash.get(ASKED, None)
+def _fixtures(the: Vlm) -> ModuleType:
+    """The fixture `vlm` as a plugin. One for the whole run, without `request`, costs a sixth of one for each test."""
+
+    @pytest.fixture(scope="session")
+    def vlm() -> Vlm:
+        """The configured model: `vlm.ask(case)`, or `vlm.ask("words", image=path)`."""
+        return the
+
+    plugin = ModuleType("vsc-fixtures")
+    vars(plugin)["vlm"] = vlm
+    return plugin
+
+
+def _asked_of(item: pytest.Item | None) -> Asked:
+    asked = item.stash.get(ASKED, None) if item is not None else None
     if asked is None:
-        raise pytest.UsageError(f"{item.nodeid}: `vlm` must be an argument of the test, not asked for while it runs")
-    return Vlm(asked)
+        where = item.nodeid if item is not None else "outside any test"
+        raise pytest.UsageError(f"{where}: `vlm` must be an argument of the test, not asked for while it runs")
+    return asked
 
 
 def _picture(image: object) -> Picture:
@@ -179,9 +195,13 @@ class Runner:
     """The hooks of a process that runs tests."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        self._desk, self._vlm = desk, Vlm(desk)
         self._withheld: set[str] = set()
+        self._places: dict[tuple[pytest.Collector | None, str | None], pytest.Item] = {}
         self._first = not gc.get_freeze_count()  # by the next run in a process some of this one is garbage
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.pluginmanager.register(_fixtures(self._vlm), "vsc-fixtures")
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
         if module_path.parent != shipped("suites"):
@@ -199,6 +219,15 @@ class Runner:
             raise BadMarker(f"{where}: a test marked `vsc` takes the argument `case` (and `vlm` to ask it)")
         cases = self._matching(markers, where)
         metafunc.parametrize("case", cases, ids=_labels(cases))
+
+    def _place(self, item: pytest.Item) -> None:
+        """Give an item the location that pytest would look up in its source once more: all cases of a test share it."""
+        if not isinstance(item, pytest.Function):
+            return
+        first = self._places.setdefault((item.parent, item.originalname), item)
+        file, line, name = first.location
+        if first is not item and name.endswith(first.name):
+            vars(item)["location"] = (file, line, name.removesuffix(first.name) + item.name)
 
     def _matching(self, markers: Sequence[pytest.Mark], where: str) -> list[Case]:
         filters = _filters(markers, where, {case.category for case in self._desk.cases()})
@@ -234,13 +263,16 @@ class Runner:
         if asked is None:
             return (yield)
         asked.fetch()
+        self._place(item)
         try:
             return (yield)
         finally:
             asked.forget()
             self._withheld.discard(item.nodeid)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self._vlm.test = item
         asked = item.stash.get(ASKED, None)
         if (asked is None or asked.case is None) and item.get_closest_marker("vsc") is not None:
             pytest.fail(
