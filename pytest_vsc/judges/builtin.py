@@ -112,7 +112,22 @@ def clean(text: str) -> str:
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns))
+    """One pattern for all. What begins with a word is looked for at the beginnings of words only, in half the time."""
+    whole = [part for pattern in patterns for part in _alternatives(pattern)]
+    words = [part.removeprefix(r"\b") for part in whole if part.startswith(r"\b")]
+    others = [part for part in whole if not part.startswith(r"\b")]
+    return re.compile("|".join(([rf"\b(?=\w)(?:{'|'.join(words)})"] if words else []) + others))
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """A pattern in pieces, cut at each `|` that stands in no group."""
+    depth, begin, pieces = 0, 0, []
+    for found in re.finditer(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()|]", pattern):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if found[0] == "|" and not depth:
+            pieces.append(pattern[begin : found.start()])
+            begin = found.end()
+    return [*pieces, pattern[begin:]]
 
 
 _BLOCKED_STUB = _any(
@@ -197,7 +212,7 @@ _DIRECTED = _any(
 )
 
 _ASIDE = _any(
-    rf"(?:\bcannot|\bcan not|n't|\bunable to|\bnot able to|\bdo not)(?: \w+ly)? {_SEEING}\b[^.!?]{{0,30}}"
+    rf"(?:n't|\b(?:cannot|can not|unable to|not able to|do not))(?: \w+ly)? {_SEEING}\b[^.!?]{{0,30}}"
     r"\b(?:image|picture|photo|attachment|file|question|statement|response|mean)",
     r"\bno (?:image|picture|photo)\b[^.!?]{0,20}\b(?:attached|provided|uploaded|visible|included)",
     r"\b(?:could|can|would) you (?:please |kindly )?(?:clarify|provide|upload|share|describe|tell me|explain)",
