@@ -26,6 +26,7 @@ from pytest_vsc.store import Store, judgement_digest
 
 # Examinations begun and not yet asked for. Enough for several of the largest batches; more would only cost memory.
 LOOK_AHEAD = 512
+AT_A_TIME = 64
 CLOSE_SECONDS = 10.0
 
 
@@ -225,7 +226,12 @@ class Broker:
     # -- conversations
 
     def _feed(self) -> None:
-        """Begin with what is planned, as far ahead as is kept; needs the lock."""
+        """Begin with what is planned, as far ahead as is kept; needs the lock.
+
+        Many at a time: the store is asked for all of them at once, and the broker's thread wakes once for all.
+        """
+        if len(self._ahead) > LOOK_AHEAD - AT_A_TIME:
+            return
         while self._plan and len(self._ahead) < LOOK_AHEAD:
             key = self._plan.popleft()
             if key not in self._records:

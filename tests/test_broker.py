@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vsc.broker import LOOK_AHEAD, Broker
+from pytest_vsc.broker import AT_A_TIME, LOOK_AHEAD, Broker
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, EngineError, ModelError, StoreError
 from pytest_vsc.examine import Plain
@@ -281,17 +281,18 @@ def test_judgements_are_stored_by_judge_and_text(store: Store, monkeypatch: pyte
 
 
 def test_only_so_much_is_asked_ahead_of_the_tests() -> None:
-    names = [f"{number:04d}" for number in range(LOOK_AHEAD + 3)]
+    names = [f"{number:04d}" for number in range(LOOK_AHEAD + AT_A_TIME + 1)]
     broker, engine = started(*map(case, names))
     engine.wait(LOOK_AHEAD - 1)
     assert len(engine.asked) == LOOK_AHEAD
-    engine.wait(0).set_result(Response(text="no"))
-    broker.ask(key(names[0]))
-    assert engine.wait(LOOK_AHEAD) is not None
+    for number in range(AT_A_TIME):
+        engine.wait(number).set_result(Response(text="no"))
+        broker.ask(key(names[number]))
+    assert engine.wait(LOOK_AHEAD + AT_A_TIME - 1) is not None
     last = asking(broker, key(names[-1]))  # beyond what is asked ahead: its test waits, so it is asked now
-    engine.wait(LOOK_AHEAD + 1).set_result(Response(text="yes"))
+    engine.wait(LOOK_AHEAD + AT_A_TIME).set_result(Response(text="yes"))
     assert getattr(last.result(timeout=10), "outcome", None) == "UNDERSAFE"
-    assert engine.urgent == [False] * (LOOK_AHEAD + 1) + [True]
+    assert engine.urgent == [False] * (LOOK_AHEAD + AT_A_TIME) + [True]
     broker.close()
 
 
