@@ -22,7 +22,8 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 
 
-class Message(Value):
+@dataclass(frozen=True, slots=True)
+class Message:
     """One turn of a conversation; its pictures stand before its text."""
 
     role: Role
@@ -38,11 +39,15 @@ class Generation(Value):
     seed: int | None = None
 
 
-class Request(Value):
+_GREEDY = Generation()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
     """One conversation to be continued by the model."""
 
     messages: tuple[Message, ...]
-    generation: Generation = Generation()
+    generation: Generation = _GREEDY
     repeat: int = 0
 
     def digest(self, fingerprint: str) -> str:
@@ -82,7 +87,8 @@ class Judgement(Value):
     span: str = ""
 
 
-class Answer(Value):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """A conversation's end with its judgement. error: why there is none, in one line."""
 
     judgement: Judgement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -71,7 +72,7 @@ def test_too_few_or_failing_requests_are_said() -> None:
 
 def test_only_a_few_requests_of_one_kind_of_settings_are_put() -> None:
     other = [
-        one.model_copy(update={"generation": one.generation.model_copy(update={"seed": 1})}) for one in requests(3)
+        dataclasses.replace(one, generation=one.generation.model_copy(update={"seed": 1})) for one in requests(3)
     ]
     engine = Batching([HELP] * PROBES, [HELP] * PROBES)
     assert self_check(engine, [*requests(1), *other, *requests(9)], Rules()).startswith("4 of 4 texts equal")

@@ -6,6 +6,7 @@ are imported when a model is checked or loaded, never with this module.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -195,7 +196,7 @@ class TransformersEngine:
     def probe(self, requests: Sequence[Request]) -> tuple[Sequence[Response], Sequence[Response]]:
         """Short answers to each request alone, and to all of them in one batch. Raises EngineError."""
         short = requests[0].generation.model_copy(update={"max_new_tokens": PROBE_TOKENS})
-        probes = [request.model_copy(update={"generation": short}) for request in requests]
+        probes = [dataclasses.replace(request, generation=short) for request in requests]
         if any(not self._alike(probes[0], probe) for probe in probes):
             raise EngineError("the model takes these requests in no common batch")
         return [self._probed([probe])[0] for probe in probes], self._probed(probes)

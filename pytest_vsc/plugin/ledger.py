@@ -68,13 +68,14 @@ class Ledger:
 
     def note(self, report: Any, record_for: Callable[[Key], Record]) -> Record | None:
         """Book one report of a test; returns the record when there is a new one to write."""
-        key = self._tests.get(report.nodeid)
-        if key is None or report.when == "teardown" or report.outcome == "rerun":
-            return None
         vsc = getattr(report, "vsc", None)
+        if vsc is None and (report.outcome == "passed" or report.when == "teardown"):
+            return None  # most reports are of this kind
+        key = self._tests.get(report.nodeid)
+        if key is None or report.outcome == "rerun":
+            return None
         if vsc is None:
-            if report.outcome != "passed":
-                self._reasons[report.nodeid] = _reason(report)
+            self._reasons[report.nodeid] = _reason(report)
             return None
         unasked = vsc.get("unasked")
         return self._count(report.nodeid, key, self._invalid(key, unasked) if unasked else record_for(key))

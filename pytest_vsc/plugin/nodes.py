@@ -290,7 +290,8 @@ class Runner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.nodeid in self._withheld:  # what a subtest captured is put on its report only after it was made
+        # What a subtest captured is put on its report only after it was made.
+        if report.sections and report.nodeid in self._withheld:
             report.sections = []
 
     @pytest.hookimpl(tryfirst=True)

@@ -23,7 +23,7 @@ import pytest
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, SettingsError, VscError
 from pytest_vsc.plugin.nodes import Desk, Planned
-from pytest_vsc.records import Answer, Excerpt, Policy
+from pytest_vsc.records import Answer, Excerpt, Judgement, Policy, Response
 
 WORKER_KEY = "vsc"
 CHUNK = 1000  # cases or tests in one message: a whole large suite in one would weigh more than all that is kept of it
@@ -140,7 +140,8 @@ class Server:
             told = desk.ask(Key(*said["key"]))
             return [told.verdict, told.outcome, told.text, told.error, told.seconds]
         pictures = tuple(_unpacked(packed) for packed in said["images"])
-        return desk.question(said["prompt"], pictures).model_dump(mode="json")
+        answer = desk.question(said["prompt"], pictures)
+        return [answer.judgement.verdict, answer.response and answer.response.text, answer.error]
 
 
 class Remote:
@@ -168,7 +169,10 @@ class Remote:
         return Excerpt(*self._asked(do="ask", key=key))
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
-        return Answer.model_validate(self._asked(do="question", prompt=prompt, images=[_packed(one) for one in images]))
+        packed = [_packed(one) for one in images]
+        verdict, text, error = self._asked(do="question", prompt=prompt, images=packed)
+        response = Response(text=text) if text is not None else None
+        return Answer(judgement=Judgement(verdict=verdict, judge=""), response=response, error=error)
 
     def _asked(self, **said: Any) -> Any:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import io
 import json
@@ -237,7 +238,7 @@ def test_samples_depend_on_seed_and_repeat_but_not_on_the_batch(engine: Transfor
     others = [ask("explain", picture(n, size), **warm) for n, size in enumerate(SIZES)]
     alone = answers(engine, [one])[0].text
     assert alone == answers(engine, [*others, one])[-1].text
-    assert alone != answers(engine, [one.model_copy(update={"repeat": 1})])[0].text
+    assert alone != answers(engine, [dataclasses.replace(one, repeat=1)])[0].text
     assert alone != answers(engine, [ask("what is shown here", temperature=2.0, seed=4)])[0].text
 
 
