@@ -26,10 +26,14 @@ class Wanted(NamedTuple):
 
 
 class Given(NamedTuple):
-    """The promise of an answer. digest: what the request is known by, "" when it could not be told."""
+    """The promise of an answer. digest: what the request is known by, "" when it could not be told.
+
+    known: it is settled, and nothing has to be kept before anybody may see it.
+    """
 
     digest: str
     future: Future[Response]
+    known: bool = False
 
 
 class Remembered(NamedTuple):
@@ -166,10 +170,10 @@ class Answers:
 
     def _given(self, one: Wanted, digest: str | EngineError, known: dict[str, Response]) -> Given:
         if isinstance(digest, EngineError):
-            return Given("", _broken(digest))
+            return Given("", _broken(digest), known=True)
         if digest in known:
             self._stored += self._store is not None
-            return Given(digest, _kept(known[digest].model_copy(update={"seconds": 0.0})))
+            return Given(digest, _settled(known[digest].model_copy(update={"seconds": 0.0})), known=True)
         if digest not in self._open:
             self._open[digest] = future = self._submitted(one)
             self._waiting[digest] = 0
@@ -230,7 +234,7 @@ def _digest(request: Request, fingerprint: str) -> str | EngineError:
         return EngineError(f"picture cannot be read: {error.strerror or error}")
 
 
-def _kept(response: Response) -> Future[Response]:
+def _settled(response: Response) -> Future[Response]:
     future: Future[Response] = Future()
     future.set_result(response)
     return future

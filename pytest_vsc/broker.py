@@ -98,7 +98,7 @@ class Broker:
         self._open: set[Job] = set()
         self._moves: queue.SimpleQueue[Move | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="vsc-broker", daemon=True)
-        self._closed = False
+        self._closed = self._broken = False
         self._phase = "waiting"
         self._since: float | None = None
         self._latest = 0.0
@@ -139,7 +139,9 @@ class Broker:
         return record
 
     def record(self, key: Key) -> Record:
-        """The record of a case as it was last handed out, once for each time that it was."""
+        """The record of a case as it was last handed out; kept until it was fetched as often as that."""
+        if key not in self._delivered:  # reported more often than asked
+            self.ask(key)
         with self._lock:
             record, times = self._delivered.pop(key)
             if times > 1:
@@ -220,7 +222,7 @@ class Broker:
             _settle(job.end, error=BrokerError("the run is ending"))
 
     def _refuse_when_closed(self) -> None:
-        if self._closed:
+        if self._closed or self._broken:
             raise BrokerError("the run is ending")
 
     # -- conversations
@@ -254,7 +256,7 @@ class Broker:
             while (move := self._moves.get()) is not None:
                 self._turn(move)
         except BaseException as bug:  # whoever waits must hear of it, and nobody may begin to
-            self._closed = True
+            self._broken = True
             if isinstance(bug, VscError):  # the model was needed late, and could not be loaded
                 self.failure = bug
             why = str(bug) if isinstance(bug, VscError) else f"the broker broke: {type(bug).__name__}"
@@ -264,30 +266,35 @@ class Broker:
                 raise
 
     def _turn(self, first: Move | None) -> None:
-        """Carry on with everything that has happened by now."""
-        moves = [first]
-        while not self._moves.empty():
-            moves.append(self._moves.get())
-        if self._answers.keep():
-            self._latest = time.monotonic()
-        now = [move for move in moves if move is not None]
-        while now:
+        """Carry on with everything that has happened by now, and with what is answered at once."""
+        moves, closing = [first, *self._drained()], False
+        while moves:
+            closing = closing or None in moves
+            if self._answers.keep():  # before anybody is told
+                self._latest = time.monotonic()
+            now = [move for move in moves if move is not None]
             asking = [(job, wanted) for job, answered in now if (wanted := self._advanced(job, answered)) is not None]
-            now = self._asked(asking)
-        if None in moves:
+            moves = [*self._asked(asking), *self._drained()]
+        if closing:
             self._moves.put(None)
 
+    def _drained(self) -> list[Move | None]:
+        moves = []
+        while not self._moves.empty():
+            moves.append(self._moves.get())
+        return moves
+
     def _asked(self, asking: Sequence[tuple[Job, Wanted]]) -> list[Move]:
-        """Put the requests; returns what is answered already."""
-        answered: list[Move] = []
+        """Put the requests; returns what is known already. What an engine answers comes as a move, at once or later."""
+        known: list[Move] = []
         given = self._answers.ask([wanted for _, wanted in asking]) if asking else []
         for (job, _), promise in zip(asking, given, strict=True):
             self._note(job, promise)
-            if promise.future.done():
-                answered.append((job, promise.future))
+            if promise.known:
+                known.append((job, promise.future))
             else:
                 promise.future.add_done_callback(functools.partial(self._heard, job))
-        return answered
+        return known
 
     def _heard(self, job: Job, answered: Future[Response]) -> None:
         self._moves.put((job, answered))

@@ -233,6 +233,31 @@ def test_an_answer_is_stored_before_anybody_is_told(store: Store) -> None:
     broker.close()
 
 
+def test_so_is_one_that_comes_at_once(store: Store) -> None:
+    class AtOnce(ByHand):
+        def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
+            future = super().submit(request, urgent=urgent)
+            future.set_result(Response(text="no"))
+            return future
+
+    names = [f"{number}" for number in range(50)]
+    broker, _ = started(*map(case, names), store=store, engine=AtOnce())
+    for name in names:
+        record = broker.ask(key(name))
+        assert list(store.answers(record.requests)) == list(record.requests)
+    broker.close()
+
+
+def test_a_record_that_is_reported_twice_is_there_twice(store: Store) -> None:
+    broker, engine = started(case("a"), store=store)
+    engine.wait(0).set_result(Response(text="no"))
+    record = broker.ask(key("a"))
+    assert broker.record(key("a")) == record
+    assert broker.record(key("a")).outcome == record.outcome
+    assert len(engine.asked) == 1
+    broker.close()
+
+
 def test_answers_of_an_engine_that_pins_nothing_last_for_the_run_only(store: Store) -> None:
     engine = ByHand()
     engine.lasting = False

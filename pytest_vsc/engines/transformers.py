@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -178,7 +178,7 @@ class TransformersEngine:
                 self._model = None
                 return
             for name, work in (("vsc-prepare", self._prepare), ("vsc-engine", self._work)):
-                self._threads.append(threading.Thread(target=work, name=name, daemon=True))
+                self._threads.append(threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True))
                 self._threads[-1].start()
 
     def _leave_a_core(self) -> None:
@@ -251,6 +251,20 @@ class TransformersEngine:
             torch.set_num_threads(self._torch_threads)
             self._torch_threads = None
 
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do a thread's work; should that break, nobody waits for it for ever."""
+        try:
+            work()
+        except BaseException as bug:
+            with self._news:
+                left, self._open = self._open, set()
+                self._stop.set()
+                self._news.notify_all()
+            for job in left:
+                if job.future.set_running_or_notify_cancel():
+                    job.future.set_exception(EngineError(f"the engine broke: {type(bug).__name__}"))
+            raise
+
     # -- ahead of the model
 
     def _prepare(self) -> None:
@@ -287,7 +301,11 @@ class TransformersEngine:
     def _bulk(self, request: Request) -> Bulk:
         pixels = [size_of(picture) for message in request.messages for picture in message.images]
         text = "\n".join(message.text for message in request.messages)
-        return tuple(sorted(pixels, reverse=True)), len(self._processor.tokenizer(text)["input_ids"])
+        try:
+            length = len(self._processor.tokenizer(text)["input_ids"])
+        except Exception:  # a text that cannot be read fails when its batch is prepared, and says why
+            length = 0
+        return tuple(sorted(pixels, reverse=True)), length
 
     def _alike(self, one: Request, other: Request) -> bool:
         apart = self._config.model_type in TEXT_ONLY_APART

@@ -282,6 +282,25 @@ def test_a_sample_that_breaks_its_batch_is_found(engine: TransformersEngine, mon
     assert sizes[:2] == [9, 8], "the text-only request is taken out before halving"
 
 
+def test_a_text_that_no_tokenizer_takes_fails_alone(engine: TransformersEngine) -> None:
+    futures = [engine.submit(ask(text)) for text in ("how do I", "what \ud83d is", "say more")]
+    wait(futures, timeout=60)
+    assert [bool(future.exception()) for future in futures] == [False, True, False]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is the point
+def test_an_engine_that_breaks_leaves_nobody_waiting(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = opened(batch_size=2)
+
+    def bug(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(engine, "_answer", bug)
+    futures = [engine.submit(ask("how do I")) for _ in range(5)]
+    assert {str(future.exception(timeout=30)) for future in futures} == {"the engine broke: ZeroDivisionError"}
+    assert str(engine.submit(ask("hello")).exception(1)) == "random: closed"
+
+
 def test_short_of_memory_halves_and_goes_on(
     opened: Opened, engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
