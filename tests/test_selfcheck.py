@@ -71,8 +71,6 @@ def test_too_few_or_failing_requests_are_said() -> None:
 
 
 def test_only_a_few_requests_of_one_kind_of_settings_are_put() -> None:
-    other = [
-        dataclasses.replace(one, generation=one.generation.model_copy(update={"seed": 1})) for one in requests(3)
-    ]
+    other = [dataclasses.replace(one, generation=one.generation.model_copy(update={"seed": 1})) for one in requests(3)]
     engine = Batching([HELP] * PROBES, [HELP] * PROBES)
     assert self_check(engine, [*requests(1), *other, *requests(9)], Rules()).startswith("4 of 4 texts equal")
