@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 from pytest_vsc.cases import Case, Centric, Key, Picture, Side, Value, Variant
@@ -49,12 +49,16 @@ class Request:
     messages: tuple[Message, ...]
     generation: Generation = _GREEDY
     repeat: int = 0
+    _digests: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def digest(self, fingerprint: str) -> str:
         """sha256 (hex) of all that can change the answer: the engine's fingerprint, the words, the picture bytes."""
+        if known := self._digests.get(fingerprint):
+            return known
         said = ", ".join(map(_spell_message, self.messages))
         whole = f"[{json.dumps(fingerprint)}, [{said}], {_spell_generation(self.generation)}, {self.repeat}]"
-        return hashlib.sha256(whole.encode()).hexdigest()
+        self._digests[fingerprint] = digest = hashlib.sha256(whole.encode()).hexdigest()
+        return digest
 
 
 def _spell_message(message: Message) -> str:

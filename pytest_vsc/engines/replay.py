@@ -131,7 +131,8 @@ class ReplayEngine:
             raise EngineError(f"not in run {self._file}: {_gist(request)}")
         if recorded.response is None:
             raise EngineError(recorded.error or "recorded without a response")
-        return recorded.response.model_copy(update={"seconds": 0.0})
+        said = recorded.response
+        return Response(text=said.text, finish_reason=said.finish_reason, tokens=said.tokens, seconds=0.0)
 
     def _recorded(self, offset: int) -> Answered:
         with self._lock:

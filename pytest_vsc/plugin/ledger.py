@@ -67,7 +67,10 @@ class Ledger:
         return self._tests.get(nodeid)
 
     def note(self, report: Any, record_for: Callable[[Key], Record]) -> Record | None:
-        """Book one report of a test; returns the record when there is a new one to write."""
+        """Book one report of a test; returns the record when there is a new one to write.
+
+        The report's `vsc` reads `SUITE CASE REPEAT OUTCOME`, and then why, where the case was never asked.
+        """
         vsc = getattr(report, "vsc", None)
         if vsc is None and (report.outcome == "passed" or report.when == "teardown"):
             return None  # most reports are of this kind
@@ -77,8 +80,8 @@ class Ledger:
         if vsc is None:
             self._reasons[report.nodeid] = _reason(report)
             return None
-        unasked = vsc.get("unasked")
-        return self._count(report.nodeid, key, self._invalid(key, unasked) if unasked else record_for(key))
+        why = vsc.split(" ", 4)[4:]
+        return self._count(report.nodeid, key, self._invalid(key, why[0]) if why else record_for(key))
 
     def _count(self, nodeid: str, key: Key, record: Record) -> Record | None:
         known = self._counted.get(key)

@@ -13,7 +13,7 @@ from itertools import dropwhile
 from os import PathLike, fspath
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
@@ -352,8 +352,10 @@ WITHHELD = "details withheld, they may hold harmful text; --vsc-reveal shows the
 
 def _withhold(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
     """Take all out of a report that may hold a prompt or an answer: traceback, message, captured output, properties."""
-    report.sections = []
-    report.user_properties = [(name, "withheld") for name, _ in report.user_properties]
+    if report.sections:
+        report.sections = []
+    if report.user_properties:
+        report.user_properties = [(name, "withheld") for name, _ in report.user_properties]
     if call.excinfo is None:
         if hasattr(report, "wasxfail"):  # passed where it was to fail, for a reason that a test may have made up
             report.wasxfail = WITHHELD
@@ -379,8 +381,9 @@ def _settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked
     if report.when != "call" and (record is None or report.when != "setup" or report.passed):
         return
     outcome = record.outcome if record else "INVALID"
-    told: dict[str, Any] = {"suite": case.suite, "case": case.id, "repeat": 0, "outcome": outcome}
-    report.vsc = told if record else {**told, "unasked": _why(asked)}  # type: ignore[attr-defined]
+    # One piece of text, since each report is kept to the end of the session, and sent by a worker piece by piece.
+    told = f"{case.suite} {case.id} 0 {outcome}"
+    report.vsc = told if record else f"{told} {_why(asked)}"  # type: ignore[attr-defined]
     if record is not None:
         report.duration += record.seconds or 0.0
     if report.when != "call" or outcome == "CORRECT":

@@ -73,8 +73,10 @@ def _by_origin(gates: Sequence[Gate]) -> dict[str, list[str]]:
 
 def status(report: Any) -> tuple[str, str, tuple[str, Markup]] | None:
     """Category, letter and word of a test whose case is miscalibrated or invalid; None leaves it to pytest."""
-    outcome = getattr(report, "vsc", {}).get("outcome")
-    if report.when != "call" or not report.skipped or not hasattr(report, "wasxfail") or outcome not in OUTCOME_LETTERS:
+    if report.when != "call" or not hasattr(report, "vsc") or not hasattr(report, "wasxfail") or not report.skipped:
+        return None
+    outcome = report.vsc.split(" ")[3]
+    if outcome not in OUTCOME_LETTERS:
         return None
     letter, markup = OUTCOME_LETTERS[outcome]
     return outcome.lower(), letter, (outcome, markup)
