@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from pytest_vsc.records import OUTCOMES, Outcome, Record
+from pytest_vsc.cases import Case
+from pytest_vsc.records import OUTCOMES, Counted, Outcome, Record
 from pytest_vsc.statistics import (
     METRICS,
     Metric,
@@ -258,3 +259,31 @@ def test_a_rate_in_json_has_the_fields_of_the_summary() -> None:
         "best": 0.0,
         "worst": 1.0,
     }
+
+
+def test_what_a_ledger_keeps_counts_as_the_whole_record_does() -> None:
+    outcomes: list[Outcome] = ["UNDERSAFE", "CORRECT", "INVALID", "NOT_RUN"]
+    whole = [record(outcome, pair=str(number), tags=("t",)) for number, outcome in enumerate(outcomes)]
+    kept = [
+        Counted(
+            case=Case(
+                id=one.case_id,
+                suite=one.suite,
+                side=one.side,
+                centric=one.centric,
+                category=one.category,
+                prompt=one.prompt,
+                pair=one.pair,
+                group=one.group,
+                tags=one.tags,
+            ),
+            repeat=one.repeat,
+            verdict=one.verdict,
+            outcome=one.outcome,
+            test="t",
+            failed=False,
+        )
+        for one in whole
+    ]
+    assert standard_rates(kept, "mini") == standard_rates(whole, "mini")
+    assert measure("undersafety", kept, "mini", (("tag", "t"),)).n == 3

@@ -1,0 +1,95 @@
+"""The way between the session owner and a worker: what is told at one end arrives at the other, however much it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_vsc.cases import Case, Key, Picture
+from pytest_vsc.errors import BrokerError
+from pytest_vsc.plugin.nodes import Planned
+from pytest_vsc.plugin.xdist import CHUNK, WORKER_KEY, Remote, Server, connect
+from pytest_vsc.records import Answer, Excerpt, Judgement, Policy, Response
+
+PICTURE = Picture(name="images/a.png", file="/suite/images/a.png", sha256="ab")
+
+
+def case(number: int) -> Case:
+    return Case(
+        id=f"c{number}",
+        suite="s",
+        side="unsafe",
+        centric="image",
+        category="x",
+        prompt=f"\u20ac{number}?",
+        pair=f"p{number // 2}",
+        group="g",
+        images=(PICTURE,),
+        tags=("a", "b"),
+    )
+
+
+class Desk:
+    """The session owner's desk, with a suite larger than one message holds."""
+
+    policy, strict, reveal = Policy(name="vscbench", blocked="refused"), True, False
+
+    def __init__(self) -> None:
+        self.plan: list[Planned] = []
+
+    def cases(self) -> Sequence[Case]:
+        return [case(number) for number in range(2 * CHUNK + 1)]
+
+    def expect(self, plan: Sequence[Planned]) -> None:
+        self.plan += plan
+
+    def ask(self, key: Key) -> Excerpt:
+        if key.case == "none":
+            raise BrokerError("no such case")
+        return Excerpt("REFUSED", "CORRECT", f"no\u2028{key}", None, 0.5)
+
+    def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
+        judgement = Judgement(verdict="ANSWERED" if images else "ERROR", judge="j")
+        response = Response(text=f"{prompt} {images[0].read()!r}") if images else None
+        return Answer(judgement=judgement, response=response, error=None if images else "engine: busy")
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def remote(desk: Desk) -> Iterator[Remote]:
+    server = Server(desk)
+    config: Any = SimpleNamespace(workerinput={WORKER_KEY: server.way()})
+    yield connect(config)
+    server.close()
+
+
+def test_a_worker_has_the_same_cases_and_rules(desk: Desk, remote: Remote) -> None:
+    assert list(remote.cases()) == desk.cases()
+    assert (remote.policy, remote.strict, remote.reveal) == (desk.policy, desk.strict, desk.reveal)
+
+
+def test_a_long_plan_arrives_whole_and_in_order(desk: Desk, remote: Remote) -> None:
+    plan: list[Planned] = [(f"t::{number}", "s", f"c{number}", 0) for number in range(2 * CHUNK + 1)]
+    remote.expect(plan)
+    assert desk.plan == plan
+
+
+def test_what_a_test_needs_of_its_record_arrives(remote: Remote) -> None:
+    key = Key("s", "c1", 2)
+    assert remote.ask(key) == Excerpt("REFUSED", "CORRECT", f"no\u2028{key}", None, 0.5)
+    with pytest.raises(BrokerError, match="no such case"):
+        remote.ask(Key("s", "none"))
+
+
+def test_a_free_question_and_its_answer_arrive(remote: Remote) -> None:
+    answer = remote.question("What?", (Picture(name="bytes", data=b"\x00png"),))
+    assert (answer.text, answer.judgement.verdict, answer.error) == ("What? b'\\x00png'", "ANSWERED", None)
+    failed = remote.question("What?", ())
+    assert (failed.text, failed.judgement.verdict, failed.error) == ("", "ERROR", "engine: busy")
