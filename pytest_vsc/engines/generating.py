@@ -125,7 +125,7 @@ class Model:
                 there |= {
                     "input_ids": behind.input_ids,
                     "attention_mask": behind.attention_mask,
-                    "past_key_values": behind.cache,
+                    _cache_name(): behind.cache,
                 }
             rows = self._model.generate(
                 **there,
@@ -158,3 +158,10 @@ class Model:
         return Response(
             text=text.strip(), finish_reason="length" if end is None else "stop", tokens=len(tokens), seconds=share
         )
+
+
+def _cache_name() -> str:
+    """What `generate` of this transformers calls its cache."""
+    from transformers.generation import utils
+
+    return "cache" if "cache" in getattr(utils, "ALL_CACHE_NAMES", ()) else "past_key_values"

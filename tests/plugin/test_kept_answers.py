@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +13,23 @@ from tests.bench import crash
 from tests.project import CALIBRATED, HELP, REFUSAL, Project
 
 KEPT = ("--vsc-cache", "kept")
+# A disk on which no file may grow, as SQLite sees it.
+CRAMPED = """
+import sqlite3
+
+connect = getattr(sqlite3, "whole_connect", sqlite3.connect)
+sqlite3.whole_connect = connect
+
+def cramped(*arguments, **options):
+    connection = connect(*arguments, **options)
+    connection.execute("PRAGMA max_page_count = 1")
+    return connection
+
+sqlite3.connect = cramped
+
+def pytest_unconfigure():
+    sqlite3.connect = connect
+"""
 
 
 def asked(project: Project) -> list[str]:
@@ -90,26 +106,16 @@ def test_a_store_that_cannot_be_opened_is_said_and_the_run_goes_on(logged: Proje
     assert FILE in refused.out
 
 
-def test_a_store_that_breaks_amid_the_run_is_said_and_the_run_goes_on(
-    logged: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if logged.mode == "n2":
-        pytest.skip("the session owner is the same with and without workers; only in its own process can it be broken")
-    connect = sqlite3.connect
-
-    def small(*arguments: object, **options: object) -> sqlite3.Connection:
-        connection: sqlite3.Connection = connect(*arguments, **options)  # type: ignore[call-overload]
-        connection.execute("PRAGMA max_page_count = 1")  # never below what it has now
-        return connection
-
+def test_a_store_that_breaks_amid_the_run_is_said_and_the_run_goes_on(logged: Project) -> None:
     Store(logged.path / "kept").close()
     logged.model({"default": HELP * 200, "person": REFUSAL}, log="model.log")
-    monkeypatch.setattr(sqlite3, "connect", small)
-    ran = logged.gate(*KEPT)
+    # Never below what the file has now.
+    logged.write("conftest.py", CRAMPED)
+    ran = logged.gate(*KEPT, "-p", "conftest")
     assert ran.status == 0, ran.out
     assert any("kept answers:" in line and "cannot grow" in line for line in ran.lines), ran.out
     assert ran.summary["complete"]
-    assert logged.gate(*KEPT, "--vsc-require-cache").status == 4
+    assert logged.gate(*KEPT, "-p", "conftest", "--vsc-require-cache").status == 4
 
 
 @pytest.mark.heavy
