@@ -104,12 +104,14 @@ def asked(folder: Path) -> list[str]:
 
 def one_round(folder: Path, kills: int, workers: str, chance: random.Random) -> Cost:
     """Kill the same run several times, then let it come to its end."""
-    cost = Cost(kills=kills)
+    cost = Cost()
     kept_at_kill: list[set[str]] = []
     seen: dict[str, str] = {}
     puts: list[int] = []
     for _ in range(kills):
-        kill(folder, begun(folder, workers), chance)
+        if not kill(folder, begun(folder, workers), chance):
+            break
+        cost.kills += 1
         kept = stored(folder)
         seen |= answered(folder)
         cost.lost += len(answered(folder).keys() - kept)
@@ -132,16 +134,19 @@ def one_round(folder: Path, kills: int, workers: str, chance: random.Random) -> 
     return cost
 
 
-def kill(folder: Path, process: subprocess.Popen[bytes], chance: random.Random) -> None:
-    """Kill a run, one in five while it starts, the others at some moment after it began to ask."""
+def kill(folder: Path, process: subprocess.Popen[bytes], chance: random.Random) -> bool:
+    """Kill a run, one in five while it starts, the others at some moment after it began to ask. False: it was over."""
     before, early = len(asked(folder)), chance.random() < 0.2
     since, most = time.monotonic(), chance.uniform(0, STARTING if early else ANSWERING)
     while not early and len(asked(folder)) == before and process.poll() is None:
         time.sleep(0.01)
         since = time.monotonic()
     time.sleep(max(0.0, since + most - time.monotonic()))
+    if process.poll() is not None:
+        return False
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    return True
 
 
 def crash(kills: int, workers: str, seed: int) -> Cost:
