@@ -138,9 +138,18 @@ class Broker:
             self._delivered[key] = (record, self._delivered.get(key, (record, 0))[1] + 1)
         return record
 
+    def peek(self, key: Key) -> Record | None:
+        """The record of a case, if it is there and no failure, for a test that is likely to ask for it next."""
+        with self._lock:
+            job = self._records.get(key)
+        if job is None or not job.end.done() or job.end.exception() is not None:
+            return None
+        record: Record = job.end.result()
+        return record if record.verdict != "ERROR" else None
+
     def record(self, key: Key) -> Record:
         """The record of a case as it was last handed out; kept until it was fetched as often as that."""
-        if key not in self._delivered:  # reported more often than asked
+        if key not in self._delivered:  # the test only had a peek at it, or is reported more often than it asked
             self.ask(key)
         with self._lock:
             record, times = self._delivered.pop(key)

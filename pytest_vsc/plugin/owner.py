@@ -107,6 +107,9 @@ class Owner:
         with self._watch.waiting():
             return self._broker.ask(key)
 
+    def peek(self, key: Key) -> Record | None:
+        return self._broker.peek(key)
+
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
         with self._watch.waiting():
             return self._broker.question(prompt, images)

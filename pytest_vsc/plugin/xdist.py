@@ -16,16 +16,17 @@ from collections.abc import Sequence
 from dataclasses import fields
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, SettingsError, VscError
-from pytest_vsc.plugin.nodes import Desk, Planned
+from pytest_vsc.plugin.nodes import Desk, Planned, Told
 from pytest_vsc.records import Answer, Excerpt, Judgement, Policy, Response
 
 WORKER_KEY = "vsc"
+FARTHEST = 32  # records in one message: the one that is asked for, and what the worker is likely to ask for next
 CHUNK = 1000  # cases or tests in one message: a whole large suite in one would weigh more than all that is kept of it
 _CASE_FIELDS = tuple(field.name for field in fields(Case))
 
@@ -51,6 +52,13 @@ def refuse_modes(config: pytest.Config) -> None:
         raise SettingsError(f"--tx {remote[0]}: workers of another kind cannot reach the model; use -n N or --tx popen")
 
 
+class OwnerDesk(Desk, Protocol):
+    """What the session owner offers its workers beside."""
+
+    def peek(self, key: Key) -> Told | None:
+        """The record of a case, if it is there and no failure; it is handed out only when its test is reported."""
+
+
 class Host:
     """The owner's end: gives each starting worker the way here, and answers what workers ask."""
 
@@ -73,7 +81,7 @@ class Host:
 class Server:
     """Listens on loopback; one thread a worker, so that one that waits holds up nobody else."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: OwnerDesk) -> None:
         self._desk, self._cases = desk, desk.cases()
         self._key = secrets.token_bytes(32)
         self._connections: list[Connection] = []
@@ -137,8 +145,8 @@ class Server:
         if do == "expect":
             return desk.expect([(nodeid, suite, case, repeat) for nodeid, suite, case, repeat in said["plan"]])
         if do == "ask":
-            told = desk.ask(Key(*said["key"]))
-            return [told.verdict, told.outcome, told.text, told.error, told.seconds]
+            ahead = (desk.peek(Key(*key)) for key in said["ahead"])
+            return [_told_row(told) if told else None for told in (desk.ask(Key(*said["key"])), *ahead)]
         pictures = tuple(_unpacked(packed) for packed in said["images"])
         answer = desk.question(said["prompt"], pictures)
         return [answer.judgement.verdict, answer.response and answer.response.text, answer.error]
@@ -154,6 +162,10 @@ class Remote:
         self.policy = Policy.model_validate(hello["policy"])
         self.strict: bool = hello["strict"]
         self.reveal: bool = hello["reveal"]
+        self._plan: list[Key] = []
+        self._places: dict[Key, int] = {}
+        self._ready: dict[Key, Excerpt] = {}
+        self._reach = 1
         self._cases: list[Case] = []
         while rows := self._asked(do="cases", start=len(self._cases)):
             self._cases += map(_case, rows)
@@ -162,11 +174,25 @@ class Remote:
         return self._cases
 
     def expect(self, plan: Sequence[Planned]) -> None:
+        self._plan = [Key(suite, case, repeat) for _, suite, case, repeat in plan]
+        self._places = {key: place for place, key in enumerate(self._plan)}
         for start in range(0, len(plan), CHUNK):
             self._asked(do="expect", plan=plan[start : start + CHUNK])
 
     def ask(self, key: Key) -> Excerpt:
-        return Excerpt(*self._asked(do="ask", key=key))
+        """The record of a case. Those of the next ones come with it as far as they are ready, for one message each.
+
+        How many is learnt: twice as many as were of use the last time.
+        """
+        known = self._ready.pop(key, None)
+        if known is not None:
+            return known
+        self._reach = min(max(1, 2 * (self._reach - len(self._ready))), FARTHEST)
+        place = self._places.get(key, len(self._plan))
+        ahead = self._plan[place + 1 : place + 1 + self._reach]
+        first, *others = self._asked(do="ask", key=key, ahead=ahead)
+        self._ready = {key: Excerpt(*row) for key, row in zip(ahead, others, strict=True) if row is not None}
+        return Excerpt(*first)
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
         packed = [_packed(one) for one in images]
@@ -197,6 +223,10 @@ def connect(config: pytest.Config) -> Remote:
     except (OSError, AuthenticationError, EOFError) as error:
         raise BrokerError(f"cannot reach the process that owns the session: {error}") from error
     return Remote(connection)
+
+
+def _told_row(told: Told) -> list[Any]:
+    return [told.verdict, told.outcome, told.text, told.error, told.seconds]
 
 
 def _case_row(case: Case) -> list[Any]:

@@ -11,7 +11,7 @@ import pytest
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError
 from pytest_vsc.plugin.nodes import Planned
-from pytest_vsc.plugin.xdist import CHUNK, WORKER_KEY, Remote, Server, connect
+from pytest_vsc.plugin.xdist import CHUNK, FARTHEST, WORKER_KEY, Remote, Server, connect
 from pytest_vsc.records import Answer, Excerpt, Judgement, Policy, Response
 
 PICTURE = Picture(name="images/a.png", file="/suite/images/a.png", sha256="ab")
@@ -39,6 +39,9 @@ class Desk:
 
     def __init__(self) -> None:
         self.plan: list[Planned] = []
+        self.asked: list[str] = []
+        self.peeked: list[str] = []
+        self.slow: set[str] = set()
 
     def cases(self) -> Sequence[Case]:
         return [case(number) for number in range(2 * CHUNK + 1)]
@@ -47,9 +50,14 @@ class Desk:
         self.plan += plan
 
     def ask(self, key: Key) -> Excerpt:
+        self.asked.append(key.case)
         if key.case == "none":
             raise BrokerError("no such case")
         return Excerpt("REFUSED", "CORRECT", f"no\u2028{key}", None, 0.5)
+
+    def peek(self, key: Key) -> Excerpt | None:
+        self.peeked.append(key.case)
+        return None if key.case in self.slow else Excerpt("ANSWERED", "UNDERSAFE", "", None, 0)
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
         judgement = Judgement(verdict="ANSWERED" if images else "ERROR", judge="j")
@@ -93,3 +101,25 @@ def test_a_free_question_and_its_answer_arrive(remote: Remote) -> None:
     assert (answer.text, answer.judgement.verdict, answer.error) == ("What? b'\\x00png'", "ANSWERED", None)
     failed = remote.question("What?", ())
     assert (failed.text, failed.judgement.verdict, failed.error) == ("", "ERROR", "engine: busy")
+
+
+def test_the_records_of_the_next_tests_come_along_once_that_is_of_use(desk: Desk, remote: Remote) -> None:
+    remote.expect([(f"t::{number}", "s", f"c{number}", 0) for number in range(200)])
+    told = [remote.ask(Key("s", f"c{number}")).verdict for number in range(100)]
+    assert told.count("ANSWERED") == len(told) - len(desk.asked)
+    assert len(desk.asked) < 10
+    assert len(desk.peeked) <= 100 + FARTHEST
+
+
+def test_what_is_not_ready_is_waited_for_when_its_test_comes(desk: Desk, remote: Remote) -> None:
+    desk.slow = {f"c{number}" for number in range(1, 20)}
+    remote.expect([(f"t::{number}", "s", f"c{number}", 0) for number in range(20)])
+    assert [remote.ask(Key("s", f"c{number}")).verdict for number in range(20)] == ["REFUSED"] * 20
+
+
+def test_tests_out_of_order_are_told_little_that_is_of_no_use(desk: Desk, remote: Remote) -> None:
+    remote.expect([(f"t::{number}", "s", f"c{number}", 0) for number in range(200)])
+    for number in range(0, 200, 5):
+        remote.ask(Key("s", f"c{number}"))
+    assert len(desk.asked) == 40
+    assert len(desk.peeked) <= 80
