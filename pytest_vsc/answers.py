@@ -211,7 +211,7 @@ class Answers:
         if self._store is not None:
             model, fingerprint = self._engine.describe().get("model", "?"), self._print or ""
             self._with_store(lambda store: store.keep(model, fingerprint, fresh), None)
-        if self._store is None:
+        if self._store is None and not getattr(self._engine, "ready_made", False):
             for digest, response in fresh.items():
                 kept = Remembered(response.text, response.finish_reason, response.tokens)
                 self._memory[bytes.fromhex(digest)] = kept

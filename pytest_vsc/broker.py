@@ -93,6 +93,7 @@ class Broker:
         self._plan: deque[Key] = deque()
         self._planned = 0
         self._ahead: set[Key] = set()
+        self._taken: set[Key] = set()
         self._records: dict[Key, Job] = {}
         self._delivered: dict[Key, tuple[Record, int]] = {}
         self._open: set[Job] = set()
@@ -130,6 +131,7 @@ class Broker:
             job = self._records.get(key) or self._examine(key, urgent=True)
             job.askers += 1
             self._ahead.discard(key)
+            self._taken.add(key if key.repeat else self._cases[key].key)
             self._feed()
         record: Record = job.end.result()
         with self._lock:
@@ -139,9 +141,15 @@ class Broker:
         return record
 
     def peek(self, key: Key) -> Record | None:
-        """The record of a case, if it is there and no failure, for a test that is likely to ask for it next."""
+        """The record of a case, if it is there and no failure, for a test that is likely to ask for it soon.
+
+        If it is not even begun it is now: workers run different parts of the plan at a time.
+        """
         with self._lock:
             job = self._records.get(key)
+            if job is None and key in self._cases and key not in self._taken and not self._closed:
+                self._ahead.add(key)
+                self._examine(key, urgent=False)
         if job is None or not job.end.done() or job.end.exception() is not None:
             return None
         record: Record = job.end.result()
@@ -245,7 +253,7 @@ class Broker:
             return
         while self._plan and len(self._ahead) < LOOK_AHEAD:
             key = self._plan.popleft()
-            if key not in self._records:
+            if key not in self._records and key not in self._taken:
                 self._ahead.add(key)
                 self._examine(key, urgent=False)
 

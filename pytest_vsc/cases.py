@@ -85,10 +85,10 @@ class Case:
     variant: Variant | None = None
     images: tuple[Picture, ...] = ()
     tags: tuple[str, ...] = ()
+    key: Key = field(init=False, repr=False, compare=False)  # made once: whoever keeps keys keeps this one
 
-    @property
-    def key(self) -> Key:
-        return Key(self.suite, self.id)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", Key(self.suite, self.id))
 
     @property
     def label(self) -> str:

@@ -28,7 +28,7 @@ HEADER = "suite.toml"
 # What engines and servers take; naming them also keeps odd decoders away from files of unknown origin.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
-_CASE_FIELDS = tuple(field.name for field in fields(Case))
+_CASE_FIELDS = tuple(field.name for field in fields(Case) if field.init)
 _NEEDED = ("id", "side", "centric", "category", "prompt")
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")

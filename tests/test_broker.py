@@ -321,6 +321,24 @@ def test_only_so_much_is_asked_ahead_of_the_tests() -> None:
     broker.close()
 
 
+def test_what_is_asked_before_its_turn_is_examined_once() -> None:
+    names = [f"{number:04d}" for number in range(LOOK_AHEAD + AT_A_TIME)]
+    broker, engine = started(*map(case, names))
+    last = asking(broker, key(names[-1]))  # as by another worker, which runs another part of the plan
+    engine.wait(LOOK_AHEAD).set_result(Response(text="no"))
+    last.result(timeout=10)
+    assert broker.peek(key(names[-2])) is None  # begun now, as it is likely to be asked for next
+    engine.wait(LOOK_AHEAD + 1).set_result(Response(text="yes"))
+    for number in range(AT_A_TIME):
+        engine.wait(number).set_result(Response(text="no"))
+        broker.ask(key(names[number]))
+    assert broker.ask(key(names[-2])).outcome == "UNDERSAFE"
+    assert broker.peek(key(names[-1])) is None
+    engine.wait(LOOK_AHEAD + AT_A_TIME - 1)
+    assert len({request.messages[-1].text for request, _ in engine.asked}) == len(engine.asked) == len(names)
+    broker.close()
+
+
 def test_what_a_dead_test_waited_for_is_stopped_unless_others_wait() -> None:
     broker, engine = started(case("a"), case("b", "same"), case("c", "same"))
     engine.wait(1)

@@ -78,6 +78,7 @@ class ReplayEngine:
     """
 
     lasting = False  # a run file may have been written by anybody: what it says goes into no store
+    ready_made = True  # nor need anybody remember it: it can be read again
 
     def __init__(self, file: Path) -> None:
         self._file = file

@@ -59,8 +59,8 @@ class Ledger:
             if not suite:
                 self._free.add(nodeid)
             elif nodeid not in self._tests:
-                known = self._cases[Key(suite, case, repeat)]  # whose strings are kept anyhow
-                self._tests[nodeid] = Key(known.suite, known.id, repeat)
+                key = Key(suite, case, repeat)
+                self._tests[nodeid] = key if repeat else self._cases[key].key
 
     def key_of(self, nodeid: str) -> Key | None:
         """The case of a selected test."""

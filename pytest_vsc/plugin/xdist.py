@@ -28,7 +28,7 @@ from pytest_vsc.records import Answer, Excerpt, Judgement, Policy, Response
 WORKER_KEY = "vsc"
 FARTHEST = 32  # records in one message: the one that is asked for, and what the worker is likely to ask for next
 CHUNK = 1000  # cases or tests in one message: a whole large suite in one would weigh more than all that is kept of it
-_CASE_FIELDS = tuple(field.name for field in fields(Case))
+_CASE_FIELDS = tuple(field.name for field in fields(Case) if field.init)
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -174,7 +174,7 @@ class Remote:
         return self._cases
 
     def expect(self, plan: Sequence[Planned]) -> None:
-        self._plan = [Key(suite, case, repeat) for _, suite, case, repeat in plan]
+        self._plan = [Key(suite, case, repeat) for _, suite, case, repeat in plan if suite]
         self._places = {key: place for place, key in enumerate(self._plan)}
         for start in range(0, len(plan), CHUNK):
             self._asked(do="expect", plan=plan[start : start + CHUNK])

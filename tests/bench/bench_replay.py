@@ -166,6 +166,7 @@ def pytest_process(folder: Path, *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=folder,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
