@@ -129,7 +129,7 @@ def read_rows(root: Path, shown: str, problems: Problems) -> Iterator[Row]:
     if not present:
         raise SuiteError(f"{shown}: no {PAIRS} and no {CASES}; a suite has one of them or both")
     for name in present:
-        yield from readers[name](_text(root / name, f"{shown}/{name}"), f"{shown}/{name}", problems)
+        yield from readers[name](root / name, f"{shown}/{name}", problems)
 
 
 # --- the fields of a row, and their types ---
@@ -195,10 +195,10 @@ def _described(value: Any) -> str:
 # --- pairs.yaml ---
 
 
-def _pair_rows(text: str, file: str, problems: Problems) -> Iterator[Row]:
+def _pair_rows(path: Path, file: str, problems: Problems) -> Iterator[Row]:
     """Two rows for each pair. A pair that cannot be read is noted and left out."""
     seen: dict[str, str] = {}
-    for row in _yaml_rows(text, file, problems):
+    for row in _yaml_rows(_text(path, file), file, problems):
         pair = _checked(row, _PAIR_FIELDS, problems)
         if pair is None:
             continue
@@ -299,8 +299,8 @@ def _scalar(node: _Node) -> str | _Odd | None:
 # --- cases.jsonl ---
 
 
-def _case_rows(text: str, file: str, problems: Problems) -> Iterator[Row]:
-    for line, written in enumerate(text.split("\n"), 1):
+def _case_rows(path: Path, file: str, problems: Problems) -> Iterator[Row]:
+    for line, written in _lines(path, file):
         if not written.strip():
             continue
         try:
@@ -314,6 +314,19 @@ def _case_rows(text: str, file: str, problems: Problems) -> Iterator[Row]:
         case = _checked(Row(file, line, said), _CASE_FIELDS, problems)
         if case is not None:
             yield case
+
+
+def _lines(path: Path, file: str) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers, one at a time: the memory that a large file takes at once is not given back."""
+    number = 0
+    try:
+        with path.open("rb") as opened:
+            for number, raw in enumerate(opened, 1):
+                yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n")
+    except OSError as error:
+        raise SuiteError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SuiteError(f"{file}:{number}: not UTF-8") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
