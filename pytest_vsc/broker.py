@@ -147,7 +147,8 @@ class Broker:
         """
         with self._lock:
             job = self._records.get(key)
-            if job is None and key in self._cases and key not in self._taken and not self._closed:
+            new = job is None and key in self._cases and key not in self._taken
+            if new and len(self._ahead) < 2 * LOOK_AHEAD and not self._closed:
                 self._ahead.add(key)
                 self._examine(key, urgent=False)
         if job is None or not job.end.done() or job.end.exception() is not None:
