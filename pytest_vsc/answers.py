@@ -194,14 +194,17 @@ class Answers:
             return _broken(error)
 
     def outcome(self, answered: Future[Response]) -> Response | EngineError:
-        """How a promise ended; whatever an engine raised is an EngineError."""
+        """How a promise ended; whatever an engine raised is an EngineError.
+
+        Raises ModelError when there is no model any more.
+        """
         try:
             return answered.result()
         except CancelledError:
             return EngineError("cancelled: the run is ending")
         except EngineError as error:
             return error
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ModelError):
             raise
         except BaseException as error:  # an engine's own bug; its message may hold the prompt
             what = f"{type(error).__name__}: {error}" if self._reveal else f"{type(error).__name__} in the engine"

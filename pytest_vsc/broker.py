@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pytest_vsc.answers import Answers, Given, Wanted
 from pytest_vsc.cases import Case, Key, Picture
-from pytest_vsc.errors import BrokerError, EngineError, VscError
+from pytest_vsc.errors import BrokerError, EngineError, ModelError, VscError
 from pytest_vsc.examine import examine, judged
 from pytest_vsc.protocols import Calibration, Engine, Exchange, Judge
 from pytest_vsc.records import Answer, Judgement, Policy, Record, Request, Response
@@ -275,7 +275,7 @@ class Broker:
                 self._turn(move)
         except BaseException as bug:  # whoever waits must hear of it, and nobody may begin to
             self._broken = True
-            if isinstance(bug, VscError):  # the model was needed late, and could not be loaded
+            if isinstance(bug, VscError):  # the model was needed late and could not be loaded, or it is gone
                 self.failure = bug
             why = str(bug) if isinstance(bug, VscError) else f"the broker broke: {type(bug).__name__}"
             for job in list(self._open):
@@ -333,6 +333,8 @@ class Broker:
             return Wanted(self._resumed(job, answered), job.urgent)
         except StopIteration as stop:
             self._end(job, stop.value)
+        except ModelError:  # there is no model any more: nothing can go on
+            raise
         except Exception as bug:  # a judge or calibration that breaks must fail the test that waits, not hang it
             self._open.discard(job)
             _settle(job.end, error=bug)

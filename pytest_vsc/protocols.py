@@ -17,7 +17,7 @@ Exchange = Generator[Request, Response, T]
 
 
 class Engine(Protocol):
-    """One model that answers requests. It lives in the process that owns the session and nowhere else."""
+    """One model that answers requests. The process that owns the session has one of it, and no other process any."""
 
     def check(self) -> None:
         """See before the run, without loading weights, whether this can work. Raises ModelError or SettingsError."""
@@ -41,6 +41,8 @@ class Engine(Protocol):
 
     def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
         """Take a request at once and answer it later; a failure is an EngineError in the future.
+
+        A ModelError there says that the model is gone, and ends the run.
 
         urgent: somebody waits for it already. A future that is cancelled need not be answered.
         """

@@ -103,10 +103,11 @@ def _opened(spec: str, settings: EngineSettings) -> Engine:
     preset = preset_of(spec)
     folder = Path(spec).expanduser()
     if preset or folder.is_dir() or HUB_ID.fullmatch(spec):
+        from pytest_vsc.engines.process import ProcessEngine
         from pytest_vsc.engines.transformers import TransformersEngine
 
         target = preset.target if preset else str(folder) if folder.is_dir() else spec
-        return TransformersEngine(target, settings)
+        return ProcessEngine(TransformersEngine, target, settings)
     raise ModelError(_unknown(spec))
 
 

@@ -58,12 +58,16 @@ def prepare(config: pytest.Config) -> Owner:
     judge = open_judge(settings.judge)
     policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
     gates, gates_off = gates_in_force(settings, suites)
-    _sound(engine.check, settings.spec)
     writer = RunWriter(settings.output)
     store, trouble = None, ""
-    if not config.option.collectonly:
-        writer.check()
-        store, trouble = _store(settings, engine)
+    try:
+        _sound(engine.check, settings.spec)
+        if not config.option.collectonly:
+            writer.check()
+            store, trouble = _store(settings, engine)
+    except BaseException:
+        engine.close()
+        raise
     return Owner(config, Prepared(settings, suites, engine, judge, policy, gates, gates_off, writer, store, trouble))
 
 
@@ -215,6 +219,9 @@ class Owner:
                 self._ready.writer.record(record)
         except RunFileError as error:
             pytest.exit(printable(error), BAD_SETTINGS)
+
+    def pytest_unconfigure(self) -> None:
+        self._broker.close()  # where no test ever ran
 
     def pytest_internalerror(self) -> None:
         self._internal_error = True

@@ -37,9 +37,9 @@ def half(settings): return object()
     [
         ("scripted:some.toml", "ScriptedEngine"),
         ("replay:run.jsonl", "ReplayEngine"),
-        ("tiny", "TransformersEngine"),
-        ("org/name", "TransformersEngine"),
-        (".", "TransformersEngine"),
+        ("tiny", "ProcessEngine"),
+        ("org/name", "ProcessEngine"),
+        (".", "ProcessEngine"),
     ],
 )
 def test_what_a_form_opens(spec: str, kind: str) -> None:

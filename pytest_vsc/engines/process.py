@@ -1,0 +1,281 @@
+"""An engine in a process of its own: nothing else takes the interpreter from the model, and its end takes none along.
+
+Measured on two cores with the embedded model: in the process of the tests, the model waited for the interpreter's lock
+during 16 % of the run without workers; beside nothing but its own preparation, during 2 %.
+
+Both ends are here. Messages are pickles: each end is the other's own code, and neither reads them from elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pytest_vsc.engines import EngineSettings
+from pytest_vsc.errors import EngineError, ModelError, VscError, one_line
+from pytest_vsc.protocols import Engine
+from pytest_vsc.records import Request, Response
+
+CLOSE_SECONDS = 10.0
+LAST_WORDS = 300  # letters of what a process that ended had last written to its error output
+_RUN = "import sys; sys.path[:] = sys.argv[1:]; from pytest_vsc.engines.process import serve; serve()"
+
+
+class ProcessEngine:
+    """Has an engine checked, loaded and asked in another process, which ends with this one.
+
+    When that process has ended by itself, whatever it had not answered and whatever is asked later raises ModelError.
+    """
+
+    def __init__(self, kind: Callable[[str, EngineSettings], Engine], source: str, settings: EngineSettings) -> None:
+        """kind: a class that the other process can import, of engines that can be probed (`protocols.Probing`)."""
+        self._made_of = (kind, source, settings)
+        self.lasting: bool = kind.lasting  # type: ignore[attr-defined]  # a class, as said
+        self._name = Path(source).resolve().name if Path(source).is_dir() else source
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: BinaryIO | None = None
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._open: dict[int, Future[Any]] = {}
+        self._said: dict[str, str] = {}
+        self._fingerprint: str | None = None
+        self._end: VscError | None = None
+
+    # -- what an engine offers
+
+    def check(self) -> None:
+        try:
+            self._start()
+            self._call("check")
+        except BaseException:
+            self.close()
+            raise
+
+    def load(self) -> None:
+        self._call("load")
+
+    def describe(self) -> dict[str, str]:
+        return dict(self._said)
+
+    @property
+    def fingerprint(self) -> str:
+        if self._fingerprint is None:
+            self._fingerprint = self._call("fingerprint")
+        return self._fingerprint
+
+    def probe(self, requests: Sequence[Request]) -> tuple[Sequence[Response], Sequence[Response]]:
+        """As `protocols.Probing` says. Raises EngineError."""
+        answered: tuple[Sequence[Response], Sequence[Response]] = self._call("probe", requests)
+        return answered
+
+    def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
+        number, future = self._sent("submit", request, urgent)
+        future.add_done_callback(lambda done: self._left(number) if done.cancelled() else None)
+        return future
+
+    def close(self) -> None:
+        """End the other process at once, in whatever it is doing; a running batch ends with it."""
+        with self._lock:
+            self._end = self._end or EngineError(f"{self._name}: closed")
+            process, left, self._open = self._process, self._open, {}
+        for future in left.values():
+            future.cancel()
+            with contextlib.suppress(InvalidStateError):
+                future.set_running_or_notify_cancel()
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(OSError):
+            process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
+        try:
+            process.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    # -- this end
+
+    def _start(self) -> None:
+        if self._process is not None:
+            return
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _RUN, *(entry for entry in sys.path if isinstance(entry, str))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,  # Ctrl-C is for the tests to hear, which then close this engine
+            )
+        except OSError as error:
+            raise ModelError(f"{self._name}: its process cannot be started: {error.strerror or error}") from None
+        threading.Thread(target=self._listen, args=(self._process,), name="vsc-answers", daemon=True).start()
+        self._put(self._made_of)
+
+    def _call(self, name: str, *arguments: object) -> Any:
+        """Have the engine do something, and wait for it. Raises what it raised."""
+        return self._sent(name, *arguments)[1].result()
+
+    def _sent(self, name: str, *arguments: object) -> tuple[int, Future[Any]]:
+        number, future = next(self._numbers), Future[Any]()
+        with self._lock:
+            end = self._end or (EngineError(f"{self._name}: not loaded") if self._process is None else None)
+            if end is None:
+                self._open[number] = future
+        if end is not None:
+            future.set_exception(end)
+        else:
+            self._send(number, name, *arguments)
+        return number, future
+
+    def _send(self, number: int, name: str, *arguments: object) -> None:
+        self._put((number, name, arguments))
+
+    def _left(self, number: int) -> None:
+        """Nobody waits for this answer any more."""
+        with self._lock:
+            waiting = self._open.pop(number, None) is not None
+        if waiting:
+            self._send(number, "cancel")
+
+    def _put(self, message: object) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        written = pickle.dumps(message)
+        with self._lock, contextlib.suppress(OSError, ValueError):  # it has ended: who listens for answers hears of it
+            self._process.stdin.write(written)
+            self._process.stdin.flush()
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        with process.stdout as told:
+            while True:
+                try:
+                    number, outcome = pickle.load(told)  # noqa: S301  # from our own other end
+                except (EOFError, OSError, pickle.UnpicklingError):
+                    break
+                if number is None:
+                    self._said = outcome
+                else:
+                    self._settle(number, outcome)
+        self._mourn(process)
+
+    def _settle(self, number: int, outcome: object) -> None:
+        with self._lock:
+            future = self._open.pop(number, None)
+        if future is None or not future.set_running_or_notify_cancel():
+            return
+        if isinstance(outcome, VscError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    def _mourn(self, process: subprocess.Popen[bytes]) -> None:
+        """Tell whoever waits how the other process ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(CLOSE_SECONDS)
+        with self._lock:
+            self._end = self._end or ModelError(f"{self._name}: {self._how_it_ended(process.returncode)}")
+            left, self._open = self._open, {}
+        for future in left.values():
+            if future.set_running_or_notify_cancel():
+                future.set_exception(self._end)
+
+    def _how_it_ended(self, status: int | None) -> str:
+        assert self._errors is not None
+        self._errors.seek(0)
+        lines = [one_line(line.decode("utf-8", "replace")) for line in self._errors.read().splitlines()]
+        words = next((f" ({line[:LAST_WORDS]})" for line in reversed(lines) if line), "")
+        if status is None or status >= 0:
+            return f"the model's process ended with status {status}{words}"
+        name = signal.Signals(-status).name
+        likely = "; it may have used up the machine's memory" if name == "SIGKILL" else ""
+        return f"the model's process was ended by {name}{likely}{words}"
+
+
+# -- the other end
+
+
+def serve() -> None:
+    """Be the other process: do what is asked on standard input until that ends."""
+    told, asked = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)  # what libraries print is no message
+    kind, source, settings = pickle.load(asked)  # noqa: S301  # from our own other end
+    _Served(kind(source, settings), told).follow(asked)
+
+
+class _Served:
+    """An engine, and the pipe on which it is told what came of each request."""
+
+    def __init__(self, engine: Engine, told: BinaryIO) -> None:
+        self._engine, self._told = engine, told
+        self._lock = threading.Lock()
+        self._said: dict[str, str] = {}
+        self._open: dict[int, Future[Response]] = {}
+        self._calls: queue.SimpleQueue[tuple[int, str, tuple[Any, ...]]] = queue.SimpleQueue()
+
+    def follow(self, asked: BinaryIO) -> None:
+        """Listen in a thread, so that the end of the other side is heard at any time; calls are done in this one."""
+        threading.Thread(target=self._listen, args=(asked,), daemon=True).start()
+        while True:
+            number, name, arguments = self._calls.get()
+            try:
+                found = getattr(self._engine, name)
+                outcome = found(*arguments) if callable(found) else found
+            except VscError as error:
+                outcome = error
+            except Exception as error:
+                outcome = ModelError(one_line(f"{type(error).__name__}: {error}"))
+            self._tell(number, outcome)
+
+    def _listen(self, asked: BinaryIO) -> None:
+        try:
+            while True:
+                number, name, arguments = pickle.load(asked)  # noqa: S301  # from our own other end
+                if name == "submit":
+                    self._submit(number, *arguments)
+                elif name == "cancel":
+                    if (future := self._open.get(number)) is not None:
+                        future.cancel()
+                else:
+                    self._calls.put((number, name, arguments))
+        finally:
+            os._exit(0)  # nobody is there any more; nothing here is worth keeping
+
+    def _submit(self, number: int, request: Request, urgent: bool) -> None:
+        self._open[number] = future = self._engine.submit(request, urgent=urgent)
+        future.add_done_callback(lambda done: self._answered(number, done))
+
+    def _answered(self, number: int, done: Future[Response]) -> None:
+        self._open.pop(number, None)
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is None:
+            self._tell(number, done.result())
+        else:
+            known = isinstance(error, VscError)
+            self._tell(number, error if known else EngineError(f"{type(error).__name__} in the engine"))
+
+    def _tell(self, number: int, outcome: object) -> None:
+        """Say what came of a request, and before that how the engine describes itself, if that has changed."""
+        said = self._engine.describe()
+        with self._lock:
+            if said != self._said:
+                self._said = said
+                self._told.write(pickle.dumps((None, said)))
+            self._told.write(pickle.dumps((number, outcome)))
+            self._told.flush()
