@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError, Future
 from typing import NamedTuple, TypeVar
 
 from pytest_vsc.errors import EngineError, ModelError, StoreError
-from pytest_vsc.protocols import Engine
+from pytest_vsc.protocols import Engine, ReadyMade
 from pytest_vsc.records import FinishReason, Judgement, Request, Response
 from pytest_vsc.store import Store
 
@@ -214,7 +214,7 @@ class Answers:
         if self._store is not None:
             model, fingerprint = self._engine.describe().get("model", "?"), self._print or ""
             self._with_store(lambda store: store.keep(model, fingerprint, fresh), None)
-        if self._store is None and not getattr(self._engine, "ready_made", False):
+        if self._store is None and not isinstance(self._engine, ReadyMade):
             for digest, response in fresh.items():
                 kept = Remembered(response.text, response.finish_reason, response.tokens)
                 self._memory[bytes.fromhex(digest)] = kept

@@ -62,6 +62,14 @@ class Probing(Protocol):
         """
 
 
+@runtime_checkable
+class ReadyMade(Protocol):
+    """What an engine has whose answers were there before it was asked, so that nobody need remember them."""
+
+    @property
+    def ready_made(self) -> bool: ...
+
+
 class Judge(Protocol):
     """Tells refusal from help."""
 

@@ -162,12 +162,10 @@ class ProcessEngine:
         with process.stdout as told:
             while True:
                 try:
-                    number, outcome = pickle.load(told)  # noqa: S301  # from our own other end
+                    self._said, outcomes = pickle.load(told)  # noqa: S301  # from our own other end
                 except (EOFError, OSError, pickle.UnpicklingError):
                     break
-                if number is None:
-                    self._said = outcome
-                else:
+                for number, outcome in outcomes:
                     self._settle(number, outcome)
         self._mourn(process)
 
@@ -222,14 +220,14 @@ class _Served:
 
     def __init__(self, engine: Engine, told: BinaryIO) -> None:
         self._engine, self._told = engine, told
-        self._lock = threading.Lock()
-        self._said: dict[str, str] = {}
         self._open: dict[int, Future[Response]] = {}
         self._calls: queue.SimpleQueue[tuple[int, str, tuple[Any, ...]]] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[tuple[int, object]] = queue.SimpleQueue()
 
     def follow(self, asked: BinaryIO) -> None:
         """Listen in a thread, so that the end of the other side is heard at any time; calls are done in this one."""
         threading.Thread(target=self._listen, args=(asked,), daemon=True).start()
+        threading.Thread(target=self._tell, daemon=True).start()
         while True:
             number, name, arguments = self._calls.get()
             try:
@@ -239,7 +237,7 @@ class _Served:
                 outcome = error
             except Exception as error:
                 outcome = ModelError(one_line(f"{type(error).__name__}: {error}"))
-            self._tell(number, outcome)
+            self._outcomes.put((number, outcome))
 
     def _listen(self, asked: BinaryIO) -> None:
         try:
@@ -265,17 +263,16 @@ class _Served:
             return
         error = done.exception()
         if error is None:
-            self._tell(number, done.result())
+            self._outcomes.put((number, done.result()))
         else:
             known = isinstance(error, VscError)
-            self._tell(number, error if known else EngineError(f"{type(error).__name__} in the engine"))
+            self._outcomes.put((number, error if known else EngineError(f"{type(error).__name__} in the engine")))
 
-    def _tell(self, number: int, outcome: object) -> None:
-        """Say what came of a request, and before that how the engine describes itself, if that has changed."""
-        said = self._engine.describe()
-        with self._lock:
-            if said != self._said:
-                self._said = said
-                self._told.write(pickle.dumps((None, said)))
-            self._told.write(pickle.dumps((number, outcome)))
+    def _tell(self) -> None:
+        """Say what came of the requests, a batch of answers in one message, and how the engine describes itself."""
+        while True:
+            outcomes = [self._outcomes.get()]
+            while not self._outcomes.empty():
+                outcomes.append(self._outcomes.get())
+            self._told.write(pickle.dumps((self._engine.describe(), outcomes)))
             self._told.flush()

@@ -1,7 +1,8 @@
 """What the tool takes of a model's speed. Run by hand: `python -m tests.bench.bench_generation [--repeat N]`.
 
 Compares the gate on the embedded model with bare loops over the same requests, in turns, each in a process of its own.
-Loading is outside every clock. Prints ratios and appends them to `results/generation.jsonl`.
+Loading is outside every clock. Prints ratios, medians of those of each round, and appends them to
+`results/generation.jsonl`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pytest_vsc.engines import EngineSettings
+from pytest_vsc.engines.transformers import TransformersEngine
 from tests.bench import results
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +33,14 @@ LOOPS = {
     "c": "one at a time, prepared in series",
     "d": "bare batches, prepared in a thread",
 }
-WORKERS = ("0", "1", "4")
+GATES = {
+    "n0": "gate -n 0",
+    "n1": "gate -n 1",
+    "n4": "gate -n 4",
+    "auto": "gate -n 0, batch size auto",
+    "here": "gate -n 0, the model in pytest's process",
+}
+ROWS = ("a", "b", "d", *GATES, "c")
 SINGLE = 100  # requests of loop c, which takes a second for ten of them
 
 
@@ -96,27 +106,39 @@ def bare(which: str, size: int, threads: int) -> float:
         stderr=subprocess.DEVNULL,
         text=True,
         check=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        env=environment(),
     )
     figures = json.loads(ran.stdout.splitlines()[-1])
     return float(figures["items"] / figures["seconds"])
 
 
-def gate(workers: str, size: str) -> float:
+def made_here(settings: EngineSettings) -> TransformersEngine:
+    """The engine of `tiny` in pytest's own process, for comparison."""
+    return TransformersEngine(str(MODEL), settings)
+
+
+def gate(workers: str, size: str, vlm: str = "tiny") -> float:
     """Items a second of the gate, from when the model is ready to its last answer."""
     with tempfile.TemporaryDirectory() as folder:
-        asked = ["--vlm", "tiny", "--vsc-cache", "off", "-n", workers, "-q", "-p", "no:randomly"]
+        asked = ["--vlm", vlm, "--vsc-cache", "off", "-n", workers, "-q", "-p", "no:randomly"]
+        gates = [option for name in ("undersafety", "oversafety") for option in ("--vsc-gate", f"{name} <= 65%")]
         sized = [] if size == "auto" else ["--vlm-batch-size", size]
         subprocess.run(
-            [sys.executable, "-m", "pytest", *asked, *sized],
+            [sys.executable, "-m", "pytest", *asked, *gates, "--vsc-gate", "invalid <= 5%", *sized],
             cwd=folder,
             stdout=subprocess.DEVNULL,
             check=True,
-            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            env={**environment(), "PYTHONPATH": str(ROOT)},
         )
         used = json.loads((Path(folder) / "vsc-report/summary.json").read_text())["used"]
     assert used["loaded"] == "yes"
     return int(used["generated"]) / float(used["seconds"])
+
+
+def environment() -> dict[str, str]:
+    """As a user's: bytecode is kept."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "HF_HUB_OFFLINE": "1"}
 
 
 def main() -> None:
@@ -124,35 +146,53 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="of torch, as the gate")
+    parser.add_argument("--rows", default=",".join(ROWS), help=f"any of {', '.join(ROWS)}; n0 is always among them")
     parser.add_argument("--loop", choices=LOOPS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.loop:
         print(json.dumps(loop(asked.loop, asked.batch_size, asked.threads)))
         return
+    rows = list(dict.fromkeys([*asked.rows.split(","), "n0"]))
     rates: dict[str, list[float]] = {}
-
-    def note(name: str, rate: float) -> None:
-        rates.setdefault(name, []).append(rate)
-        print(f"  {name:<44} {rate:7.1f} items/s", flush=True)
-
     for _ in range(asked.repeat):
-        for which in "abd":
-            note(f"({which}) {LOOPS[which]}", bare(which, asked.batch_size, asked.threads))
-        for workers in WORKERS:
-            note(f"gate -n {workers}", gate(workers, str(asked.batch_size)))
-        note("gate -n 0, batch size auto", gate("0", "auto"))
-    note(f"(c) {LOOPS['c']}", bare("c", asked.batch_size, asked.threads))
-    report({name: statistics.median(column) for name, column in rates.items()}, asked)
+        for row in rows:
+            rates.setdefault(row, []).append(measured(row, asked.batch_size, asked.threads))
+            print(f"  {title(row):<46} {rates[row][-1]:7.1f} items/s", flush=True)
+    report(rates, asked)
 
 
-def report(medians: dict[str, float], asked: argparse.Namespace) -> None:
-    gated = medians["gate -n 0"]
-    print(f"\nmedians of {asked.repeat}, batches of {asked.batch_size}, {asked.threads} torch threads")
+def title(row: str) -> str:
+    return GATES.get(row) or f"({row}) {LOOPS[row]}"
+
+
+def measured(row: str, size: int, threads: int) -> float:
+    """Items a second of one row of the table."""
+    if row in LOOPS:
+        return bare(row, size, threads)
+    if row == "here":
+        return gate("0", str(size), "python:tests.bench.bench_generation:made_here")
+    return gate("0", "auto") if row == "auto" else gate(row.removeprefix("n"), str(size))
+
+
+def report(rates: dict[str, list[float]], asked: argparse.Namespace) -> None:
+    gated = rates["n0"]
+    ratios = {
+        name: statistics.median(gate / one for gate, one in zip(gated, column, strict=True))
+        for name, column in rates.items()
+    }
+    medians = {name: statistics.median(column) for name, column in rates.items()}
+    print(f"\nmedians of {asked.repeat} rounds, batches of {asked.batch_size}, {asked.threads} torch threads")
     for name, rate in medians.items():
-        print(f"{name:<46} {rate:7.1f} items/s   gate -n 0 is {gated / rate:5.2f} of it")
+        print(f"{title(name):<48} {rate:7.1f} items/s   gate -n 0 is {ratios[name]:5.2f} of it")
     results.append(
         "generation",
-        {"batch_size": asked.batch_size, "threads": asked.threads, "repeat": asked.repeat, "items_per_second": medians},
+        {
+            "batch_size": asked.batch_size,
+            "threads": asked.threads,
+            "repeat": asked.repeat,
+            "items_per_second": medians,
+            "gate_n0_of_it": ratios,
+        },
     )
 
 
