@@ -9,6 +9,7 @@ Both ends are here. Messages are pickles: each end is the other's own code, and 
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import os
 import pickle
@@ -18,10 +19,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import EngineError, ModelError, VscError, one_line
@@ -45,8 +47,9 @@ class ProcessEngine:
         self.lasting: bool = kind.lasting  # type: ignore[attr-defined]  # a class, as said
         self._name = Path(source).resolve().name if Path(source).is_dir() else source
         self._process: subprocess.Popen[bytes] | None = None
-        self._errors: BinaryIO | None = None
-        self._lock = threading.Lock()
+        self._errors: IO[bytes] = io.BytesIO()
+        self._listener = threading.Thread(target=self._listen, name="vsc-answers", daemon=True)
+        self._lock, self._pipe = threading.Lock(), threading.Lock()
         self._numbers = itertools.count()
         self._open: dict[int, Future[Any]] = {}
         self._said: dict[str, str] = {}
@@ -94,15 +97,14 @@ class ProcessEngine:
             future.cancel()
             with contextlib.suppress(InvalidStateError):
                 future.set_running_or_notify_cancel()
-        if process is None or process.returncode is not None:
+        if process is None or process.stdin is None or process.stdin.closed:
             return
+        process.kill()  # it holds nothing that would be lost
+        process.wait()
+        self._listener.join(CLOSE_SECONDS)
         with contextlib.suppress(OSError):
-            process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
-        try:
-            process.wait(CLOSE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            process.stdin.close()
+        self._errors.close()
 
     # -- this end
 
@@ -120,7 +122,7 @@ class ProcessEngine:
             )
         except OSError as error:
             raise ModelError(f"{self._name}: its process cannot be started: {error.strerror or error}") from None
-        threading.Thread(target=self._listen, args=(self._process,), name="vsc-answers", daemon=True).start()
+        self._listener.start()
         self._put(self._made_of)
 
     def _call(self, name: str, *arguments: object) -> Any:
@@ -153,21 +155,26 @@ class ProcessEngine:
         assert self._process is not None
         assert self._process.stdin is not None
         written = pickle.dumps(message)
-        with self._lock, contextlib.suppress(OSError, ValueError):  # it has ended: who listens for answers hears of it
+        with self._pipe, contextlib.suppress(OSError, ValueError):  # it has ended: who listens for answers hears of it
             self._process.stdin.write(written)
             self._process.stdin.flush()
 
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+    def _listen(self) -> None:
+        process = self._process
+        assert process is not None
         assert process.stdout is not None
-        with process.stdout as told:
-            while True:
-                try:
+        try:
+            with process.stdout as told:
+                while True:
                     self._said, outcomes = pickle.load(told)  # noqa: S301  # from our own other end
-                except (EOFError, OSError, pickle.UnpicklingError):
-                    break
-                for number, outcome in outcomes:
-                    self._settle(number, outcome)
-        self._mourn(process)
+                    for number, outcome in outcomes:
+                        self._settle(number, outcome)
+        except EOFError:
+            self._mourn(process)
+        except BaseException:  # nobody would hear it any more
+            process.kill()
+            self._mourn(process)
+            raise
 
     def _settle(self, number: int, outcome: object) -> None:
         with self._lock:
@@ -191,13 +198,12 @@ class ProcessEngine:
                 future.set_exception(self._end)
 
     def _how_it_ended(self, status: int | None) -> str:
-        assert self._errors is not None
         self._errors.seek(0)
         lines = [one_line(line.decode("utf-8", "replace")) for line in self._errors.read().splitlines()]
         words = next((f" ({line[:LAST_WORDS]})" for line in reversed(lines) if line), "")
         if status is None or status >= 0:
             return f"the model's process ended with status {status}{words}"
-        name = signal.Signals(-status).name
+        name = next((known.name for known in signal.Signals if known == -status), f"signal {-status}")
         likely = "; it may have used up the machine's memory" if name == "SIGKILL" else ""
         return f"the model's process was ended by {name}{likely}{words}"
 
@@ -226,8 +232,8 @@ class _Served:
 
     def follow(self, asked: BinaryIO) -> None:
         """Listen in a thread, so that the end of the other side is heard at any time; calls are done in this one."""
-        threading.Thread(target=self._listen, args=(asked,), daemon=True).start()
-        threading.Thread(target=self._tell, daemon=True).start()
+        for work in (lambda: self._listen(asked), self._tell):
+            threading.Thread(target=_or_end, args=(work,), daemon=True).start()
         while True:
             number, name, arguments = self._calls.get()
             try:
@@ -240,18 +246,15 @@ class _Served:
             self._outcomes.put((number, outcome))
 
     def _listen(self, asked: BinaryIO) -> None:
-        try:
-            while True:
-                number, name, arguments = pickle.load(asked)  # noqa: S301  # from our own other end
-                if name == "submit":
-                    self._submit(number, *arguments)
-                elif name == "cancel":
-                    if (future := self._open.get(number)) is not None:
-                        future.cancel()
-                else:
-                    self._calls.put((number, name, arguments))
-        finally:
-            os._exit(0)  # nobody is there any more; nothing here is worth keeping
+        while True:
+            number, name, arguments = pickle.load(asked)  # noqa: S301  # from our own other end
+            if name == "submit":
+                self._submit(number, *arguments)
+            elif name == "cancel":
+                if (future := self._open.get(number)) is not None:
+                    future.cancel()
+            else:
+                self._calls.put((number, name, arguments))
 
     def _submit(self, number: int, request: Request, urgent: bool) -> None:
         self._open[number] = future = self._engine.submit(request, urgent=urgent)
@@ -276,3 +279,14 @@ class _Served:
                 outcomes.append(self._outcomes.get())
             self._told.write(pickle.dumps((self._engine.describe(), outcomes)))
             self._told.flush()
+
+
+def _or_end(work: Callable[[], None]) -> None:
+    """Do a thread's work, and end the process with it: at the end of the other side, or when this one is broken."""
+    try:
+        work()
+    except EOFError:
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)

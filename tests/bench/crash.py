@@ -1,6 +1,7 @@
 """Kills runs at random moments and counts what that cost. Run by hand: `python -m tests.bench.crash [--kills N]`.
 
-A killed run must have lost no answer that anybody could have seen, and the next run must not ask for one again.
+A killed run must have lost no answer that anybody could have seen, and the next run must not ask for one again. With
+`--real N` the runs are those of the embedded model instead: its process must end with the run, too.
 """
 
 from __future__ import annotations
@@ -61,8 +62,10 @@ def prepare(folder: Path, cases: int = CASES) -> None:
     (folder / "model.toml").write_text(MODEL)
 
 
-def begun(folder: Path, workers: str) -> subprocess.Popen[bytes]:
-    asked = ("--vlm", "scripted:model.toml", "--vsc-suite", "crash", "--vsc-cache", "kept", "-n", workers)
+def begun(
+    folder: Path, workers: str, vlm: str = "scripted:model.toml", suite: str = "crash"
+) -> subprocess.Popen[bytes]:
+    asked = ("--vlm", vlm, "--vsc-suite", suite, "--vsc-cache", "kept", "-n", workers)
     quiet = ("-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", *asked, *quiet],
@@ -161,15 +164,58 @@ def crash(kills: int, workers: str, seed: int) -> Cost:
     return whole
 
 
+def crash_real(kills: int, seed: int) -> dict[str, int]:
+    """Kill runs of `tiny` on one store, each while it answers, then let one come to its end.
+
+    lost: answers in a killed run's file that its store lacks. orphans: processes of models that outlived their run by
+    five seconds. twice: answers that the last run asked for though they were stored.
+    """
+    chance, cost = random.Random(seed), {"kills": 0, "stored": 0, "lost": 0, "orphans": 0, "twice": 0}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        kept: set[str] = set()
+        while cost["kills"] < kills:
+            process = begun(folder, "0", "tiny", "mini")
+            while stored(folder) <= kept and process.poll() is None:
+                time.sleep(0.02)
+            time.sleep(chance.uniform(0, 0.5))
+            models = children(process.pid)
+            if process.poll() is not None:
+                break
+            process.kill()
+            process.wait()
+            kept = stored(folder)
+            cost["kills"] += 1
+            cost["stored"] += len(kept)
+            cost["lost"] += len(answered(folder).keys() - kept)
+            time.sleep(5)
+            cost["orphans"] += sum(Path(f"/proc/{model}").exists() for model in models)
+        begun(folder, "0", "tiny", "mini").wait()
+        used = json.loads((folder / "vsc-report/summary.json").read_text())["used"]
+        cost["twice"] = len(kept) - int(used["stored"])
+        cost["last_run_generated"] = int(used["generated"])
+    return cost
+
+
+def children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--real", type=int, default=0, help="kill this many runs of the embedded model, and no others")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.real:
+        cost = crash_real(arguments.real, arguments.seed)
+        print(", ".join(f"{name} {number}" for name, number in cost.items()))
+        results.append("crash", {"model": "tiny", "seed": arguments.seed, **cost})
+        return
     for workers in ("0", "2"):
-        cost = crash(arguments.kills // 2, workers, arguments.seed)
-        print(f"-n {workers}: {cost}", flush=True)
-        results.append("crash", {"workers": workers, "seed": arguments.seed, **vars(cost)})
+        whole = crash(arguments.kills // 2, workers, arguments.seed)
+        print(f"-n {workers}: {whole}", flush=True)
+        results.append("crash", {"workers": workers, "seed": arguments.seed, **vars(whole)})
 
 
 if __name__ == "__main__":

@@ -67,6 +67,8 @@ class Odd:
             self.waiting.append(future)
         elif text == "fail":
             future.set_exception(EngineError("out of memory"))
+        elif text == "break":
+            raise ValueError("no such text")
         elif text == "bug":
             future.set_exception(ValueError("the prompt was secret"))
         else:
@@ -152,6 +154,7 @@ def test_what_nobody_waits_for_is_cancelled_there_too(opened: Callable[..., Proc
     ("last", "why"),
     [
         ("die", "odd: the model's process was ended by SIGKILL; it may have used up the machine's memory"),
+        ("break", r"odd: the model's process ended with status 1 \(ValueError: no such text\)"),
         ("exit", r"odd: the model's process ended with status 3 \(last \[31mwords\)"),
     ],
 )
