@@ -64,6 +64,7 @@ class Answers:
     ) -> None:
         """load: makes the engine ready, once, given some of the requests that need it. May raise ModelError."""
         self._engine, self._make_ready, self._reveal = engine, load, reveal
+        self._forgets = isinstance(engine, ReadyMade) and engine.ready_made
         self._store = store if engine.lasting else None
         self._loaded = False
         self._print: str | None = None
@@ -214,7 +215,7 @@ class Answers:
         if self._store is not None:
             model, fingerprint = self._engine.describe().get("model", "?"), self._print or ""
             self._with_store(lambda store: store.keep(model, fingerprint, fresh), None)
-        if self._store is None and not isinstance(self._engine, ReadyMade):
+        if self._store is None and not self._forgets:
             for digest, response in fresh.items():
                 kept = Remembered(response.text, response.finish_reason, response.tokens)
                 self._memory[bytes.fromhex(digest)] = kept

@@ -64,10 +64,11 @@ class Probing(Protocol):
 
 @runtime_checkable
 class ReadyMade(Protocol):
-    """What an engine has whose answers were there before it was asked, so that nobody need remember them."""
+    """What an engine may say beside of where its answers come from."""
 
     @property
-    def ready_made(self) -> bool: ...
+    def ready_made(self) -> bool:
+        """Whether they were there before it was asked, so that nobody need remember them."""
 
 
 class Judge(Protocol):

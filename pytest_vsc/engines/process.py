@@ -1,7 +1,7 @@
 """An engine in a process of its own: nothing else takes the interpreter from the model, and its end takes none along.
 
 Measured on two cores with the embedded model: in the process of the tests, the model waited for the interpreter's lock
-during 16 % of the run without workers; beside nothing but its own preparation, during 2 %.
+during 14 to 16 % of a run without workers; beside nothing but its own preparation, during 2 %.
 
 Both ends are here. Messages are pickles: each end is the other's own code, and neither reads them from elsewhere.
 """
@@ -265,11 +265,9 @@ class _Served:
         if done.cancelled():
             return
         error = done.exception()
-        if error is None:
-            self._outcomes.put((number, done.result()))
-        else:
-            known = isinstance(error, VscError)
-            self._outcomes.put((number, error if known else EngineError(f"{type(error).__name__} in the engine")))
+        if error is not None and not isinstance(error, VscError):  # its message may hold the prompt
+            error = EngineError(f"{type(error).__name__} in the engine")
+        self._outcomes.put((number, error or done.result()))
 
     def _tell(self) -> None:
         """Say what came of the requests, a batch of answers in one message, and how the engine describes itself."""

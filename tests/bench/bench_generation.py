@@ -24,6 +24,7 @@ from typing import Any
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.transformers import TransformersEngine
 from tests.bench import results
+from tests.bench.bench_replay import environment
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "fixtures/models/tiny"
@@ -106,7 +107,7 @@ def bare(which: str, size: int, threads: int) -> float:
         stderr=subprocess.DEVNULL,
         text=True,
         check=True,
-        env=environment(),
+        env=environment() | {"HF_HUB_OFFLINE": "1"},
     )
     figures = json.loads(ran.stdout.splitlines()[-1])
     return float(figures["items"] / figures["seconds"])
@@ -128,17 +129,11 @@ def gate(workers: str, size: str, vlm: str = "tiny") -> float:
             cwd=folder,
             stdout=subprocess.DEVNULL,
             check=True,
-            env={**environment(), "PYTHONPATH": str(ROOT)},
+            env=environment() | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)},
         )
         used = json.loads((Path(folder) / "vsc-report/summary.json").read_text())["used"]
     assert used["loaded"] == "yes"
     return int(used["generated"]) / float(used["seconds"])
-
-
-def environment() -> dict[str, str]:
-    """As a user's: bytecode is kept."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "HF_HUB_OFFLINE": "1"}
 
 
 def main() -> None:

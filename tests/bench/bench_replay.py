@@ -152,12 +152,17 @@ def run(folder: Path, *arguments: str) -> Ran:
     return Ran(seconds, {name: int(peak) for name, peak in map(str.split, peaks.read_text().splitlines())})
 
 
+def environment() -> dict[str, str]:
+    """That of this process, but bytecode is kept, as on any user's machine."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def pytest_process(folder: Path, *arguments: str) -> None:
     """Run pytest in a folder. Raises RuntimeError when it does not end with 0: a failing run measures nothing.
 
-    Bytecode is kept, as on any user's machine, and in a place of its own.
+    Bytecode is kept in a place of its own.
     """
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    kept = environment()
     ours = {
         "PYTHONPYCACHEPREFIX": str(folder.parent / "vsc-bench-bytecode"),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), kept.get("PYTHONPATH")))),

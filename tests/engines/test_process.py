@@ -209,10 +209,10 @@ def test_before_it_is_checked_and_closing_without_that() -> None:
 
 
 @pytest.mark.parametrize("source", ["odd", "slow"])
-def test_it_ends_with_the_process_that_asks_it(source: str, tmp_path: Path) -> None:
+def test_it_ends_with_the_process_that_asks_it(source: str) -> None:
     """However that ends, and whatever it is doing: here amid a request, and while loading."""
     code = (
-        "import sys, threading; sys.path[:] = sys.argv[1:]\n"
+        "import sys; sys.path[:] = sys.argv[1:]\n"
         "from test_process import *\n"
         f"engine = ProcessEngine(Odd, {source!r}, EngineSettings()); engine.check()\n"
         "print(engine._process.pid, flush=True)\n"
@@ -233,7 +233,7 @@ def test_it_ends_with_the_process_that_asks_it(source: str, tmp_path: Path) -> N
 def test_a_real_model_answers_the_same(opened: Callable[..., ProcessEngine]) -> None:
     cases = load_suites(("mini",), Path.cwd())[0].cases[:8]
     requests = [Request(messages=(Message(role="user", text=case.prompt, images=case.images),)) for case in cases]
-    here, there = TransformersEngine(str(shipped("fixtures") / "models/tiny"), EngineSettings(device="cpu")), None
+    here = TransformersEngine(str(shipped("fixtures") / "models/tiny"), EngineSettings(device="cpu"))
     here.check()
     here.load()
     there = opened(TransformersEngine, str(shipped("fixtures") / "models/tiny"), device="cpu")
