@@ -17,6 +17,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     store
     upkeep
     answers
+    conversations
     selfcheck
     broker
 

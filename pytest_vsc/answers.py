@@ -28,7 +28,7 @@ class Wanted(NamedTuple):
 class Given(NamedTuple):
     """The promise of an answer. digest: what the request is known by, "" when it could not be told.
 
-    known: it is settled, and nothing has to be kept before anybody may see it.
+    known: it is settled, and what has to be kept of it before anybody may see it is kept with the next `keep`.
     """
 
     digest: str
@@ -175,12 +175,14 @@ class Answers:
         if digest in known:
             self._stored += self._store is not None
             return Given(digest, _settled(known[digest].model_copy(update={"seconds": 0.0})), known=True)
+        at_once = False
         if digest not in self._open:
             self._open[digest] = future = self._submitted(one)
             self._waiting[digest] = 0
+            at_once = future.done()  # asked before: a callback of one that is done then is called here and now
             future.add_done_callback(lambda done: self._arrived.append((digest, done)))
         self._waiting[digest] += 1
-        return Given(digest, self._open[digest])
+        return Given(digest, self._open[digest], known=at_once)
 
     def _submitted(self, one: Wanted) -> Future[Response]:
         """The engine's promise; what breaks on the way to one is a failed request like any other."""

@@ -5,19 +5,16 @@ It lives in the process that owns the session. It knows nothing of pytest, proce
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import queue
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future, InvalidStateError
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from pytest_vsc.answers import Answers, Given, Wanted
+from pytest_vsc.answers import Answers
 from pytest_vsc.cases import Case, Key, Picture
-from pytest_vsc.errors import BrokerError, EngineError, ModelError, VscError
+from pytest_vsc.conversations import Conversation, Conversations
+from pytest_vsc.errors import BrokerError, VscError
 from pytest_vsc.examine import examine, judged
 from pytest_vsc.protocols import Calibration, Engine, Exchange, Judge
 from pytest_vsc.records import Answer, Judgement, Policy, Record, Request, Response
@@ -27,7 +24,6 @@ from pytest_vsc.store import Store, judgement_digest
 # Examinations begun and not yet asked for. Enough for several of the largest batches; more would only cost memory.
 LOOK_AHEAD = 512
 AT_A_TIME = 64
-CLOSE_SECONDS = 10.0
 
 
 class Progress(NamedTuple):
@@ -51,28 +47,10 @@ class Progress(NamedTuple):
     oversafe: int
 
 
-class Job:
-    """One conversation under way: where it stands, what it asked so far, and who waits for its end."""
-
-    def __init__(self, exchange: Generator[Request, Response, Any], *, urgent: bool) -> None:
-        self.exchange, self.urgent = exchange, urgent
-        self.digests: list[str] = []
-        self.waits_for = ""
-        self.seconds = 0.0
-        self.askers = 0
-        self.dropped = False
-        self.end: Future[Any] = Future()
-
-
-# A conversation that may go on: it was answered, or begins, or is to be dropped (None).
-Move = tuple[Job, "Future[Response] | None"]
-
-
 class Broker:
     """Examines each planned case once, in the order of the plan, and whatever else is asked before that.
 
-    One thread of its own advances all conversations; engines answer through futures. Every method may be called from
-    any thread.
+    Engines answer through futures. Every method may be called from any thread.
     """
 
     def __init__(
@@ -94,18 +72,15 @@ class Broker:
         self._planned = 0
         self._ahead: set[Key] = set()
         self._taken: set[Key] = set()
-        self._records: dict[Key, Job] = {}
+        self._records: dict[Key, Conversation] = {}
         self._delivered: dict[Key, tuple[Record, int]] = {}
-        self._open: set[Job] = set()
-        self._moves: queue.SimpleQueue[Move | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="vsc-broker", daemon=True)
-        self._closed = self._broken = False
+        self._conversations = Conversations(self._answers, ended=self._ended, kept=self._note_time)
+        self._closed = False
         self._phase = "waiting"
         self._since: float | None = None
         self._latest = 0.0
         self._outcomes: Counter[tuple[str, str]] = Counter()
         self.check = ""
-        self.failure: VscError | None = None
 
     # -- the tests' side
 
@@ -118,12 +93,13 @@ class Broker:
             self._plan.extend(dict.fromkeys(plan))
             self._planned = len(self._plan)
             self._feed()
-        while not self._moves.empty():
-            self._turn(self._moves.get())
-        self._thread.start()
+        self._conversations.start()
 
-    def ask(self, key: Key) -> Record:
-        """Wait for the record of a case. Asked again, a case is examined again: only a failure asks the model again."""
+    def ask(self, key: Key, *, helping: bool = False) -> Record:
+        """Wait for the record of a case. Asked again, a case is examined again: only a failure asks the model again.
+
+        helping: the caller's thread may work for all while it waits; nothing but the end of the run interrupts it.
+        """
         with self._lock:
             self._refuse_when_closed()
             if key not in self._cases:
@@ -133,6 +109,7 @@ class Broker:
             self._ahead.discard(key)
             self._taken.add(key if key.repeat else self._cases[key].key)
             self._feed()
+        self._go_on(helping)
         record: Record = job.end.result()
         with self._lock:
             if self._records.get(key) is job:
@@ -151,6 +128,8 @@ class Broker:
             if new and len(self._ahead) < 2 * LOOK_AHEAD and not self._closed:
                 self._ahead.add(key)
                 self._examine(key, urgent=False)
+        if new:
+            self._go_on(helping=True)
         if job is None or not job.end.done() or job.end.exception() is not None:
             return None
         record: Record = job.end.result()
@@ -174,14 +153,15 @@ class Broker:
                 return
             del self._records[key]
             self._ahead.discard(key)
-            job.dropped = True
-        self._moves.put((job, None))
+        self._conversations.drop(job)
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
         """Ask and judge something outside any suite, before everything that nobody waits for yet."""
         with self._lock:
             self._refuse_when_closed()
-            job = self._begin(judged(self._calibration.question(prompt, images), prompt, self._judge), urgent=True)
+            exchange = judged(self._calibration.question(prompt, images), prompt, self._judge)
+            job = self._conversations.begin(exchange, urgent=True)
+        self._go_on(helping=False)
         answer: Answer = job.end.result()
         return answer
 
@@ -203,6 +183,11 @@ class Broker:
             safe=side["safe"],
             oversafe=outcomes["safe", "OVERSAFE"],
         )
+
+    @property
+    def failure(self) -> VscError | None:
+        """Why there is no model any more, when that has stopped the run."""
+        return self._conversations.failure
 
     @property
     def trouble(self) -> str:
@@ -231,24 +216,18 @@ class Broker:
                 return
             self._closed = True
         self._engine.close()
-        self._moves.put(None)
-        if self._thread.is_alive():
-            self._thread.join(timeout=CLOSE_SECONDS)
-        if not self._thread.is_alive():
-            self._answers.keep()  # what came while all was ending
-        for job in list(self._open):
-            _settle(job.end, error=BrokerError("the run is ending"))
+        self._conversations.close()
 
     def _refuse_when_closed(self) -> None:
-        if self._closed or self._broken:
+        if self._closed or self._conversations.broken:
             raise BrokerError("the run is ending")
 
-    # -- conversations
+    # -- examinations
 
     def _feed(self) -> None:
         """Begin with what is planned, as far ahead as is kept; needs the lock.
 
-        Many at a time: the store is asked for all of them at once, and the broker's thread wakes once for all.
+        Many at a time: the store is asked for all of them at once, and one turn does for all.
         """
         if len(self._ahead) > LOOK_AHEAD - AT_A_TIME:
             return
@@ -258,109 +237,25 @@ class Broker:
                 self._ahead.add(key)
                 self._examine(key, urgent=False)
 
-    def _examine(self, key: Key, *, urgent: bool) -> Job:
+    def _examine(self, key: Key, *, urgent: bool) -> Conversation:
         exchange = examine(self._cases[key], self._calibration, self._judge, self._policy)
-        self._records[key] = job = self._begin(exchange, urgent=urgent)
+        self._records[key] = job = self._conversations.begin(exchange, urgent=urgent)
         return job
 
-    def _begin(self, exchange: Generator[Request, Response, Any], *, urgent: bool) -> Job:
-        job = Job(exchange, urgent=urgent)
-        self._open.add(job)
-        self._moves.put((job, None))
-        return job
+    def _go_on(self, helping: bool) -> None:
+        if helping:
+            self._conversations.carry_on()
+        else:
+            self._conversations.wake()
 
-    def _run(self) -> None:
-        try:
-            while (move := self._moves.get()) is not None:
-                self._turn(move)
-        except BaseException as bug:  # whoever waits must hear of it, and nobody may begin to
-            self._broken = True
-            if isinstance(bug, VscError):  # the model was needed late and could not be loaded, or it is gone
-                self.failure = bug
-            why = str(bug) if isinstance(bug, VscError) else f"the broker broke: {type(bug).__name__}"
-            for job in list(self._open):
-                _settle(job.end, error=BrokerError(why))
-            if self.failure is None:
-                raise
+    def _ended(self, job: Conversation, result: Record | Answer) -> Record | Answer:
+        if not isinstance(result, Record):
+            return result
+        self._outcomes[result.side, result.outcome] += 1
+        return result.model_copy(update={"requests": tuple(job.digests), "seconds": round(job.seconds, 6)})
 
-    def _turn(self, first: Move | None) -> None:
-        """Carry on with everything that has happened by now, and with what is answered at once."""
-        moves, closing = [first, *self._drained()], False
-        while moves:
-            closing = closing or None in moves
-            if self._answers.keep():  # before anybody is told
-                self._latest = time.monotonic()
-            now = [move for move in moves if move is not None]
-            asking = [(job, wanted) for job, answered in now if (wanted := self._advanced(job, answered)) is not None]
-            moves = [*self._asked(asking), *self._drained()]
-        if closing:
-            self._moves.put(None)
-
-    def _drained(self) -> list[Move | None]:
-        moves = []
-        while not self._moves.empty():
-            moves.append(self._moves.get())
-        return moves
-
-    def _asked(self, asking: Sequence[tuple[Job, Wanted]]) -> list[Move]:
-        """Put the requests; returns what is known already. What an engine answers comes as a move, at once or later."""
-        known: list[Move] = []
-        given = self._answers.ask([wanted for _, wanted in asking]) if asking else []
-        for (job, _), promise in zip(asking, given, strict=True):
-            self._note(job, promise)
-            if promise.known:
-                known.append((job, promise.future))
-            else:
-                promise.future.add_done_callback(functools.partial(self._heard, job))
-        return known
-
-    def _heard(self, job: Job, answered: Future[Response]) -> None:
-        self._moves.put((job, answered))
-
-    def _note(self, job: Job, promise: Given) -> None:
-        job.waits_for = promise.digest
-        if promise.digest:
-            job.digests.append(promise.digest)
-
-    def _advanced(self, job: Job, answered: Future[Response] | None) -> Wanted | None:
-        """Carry one conversation to its next request, or to its end."""
-        if job.end.done():
-            return None
-        if job.dropped:
-            self._drop(job)
-            return None
-        try:
-            return Wanted(self._resumed(job, answered), job.urgent)
-        except StopIteration as stop:
-            self._end(job, stop.value)
-        except ModelError:  # there is no model any more: nothing can go on
-            raise
-        except Exception as bug:  # a judge or calibration that breaks must fail the test that waits, not hang it
-            self._open.discard(job)
-            _settle(job.end, error=bug)
-        return None
-
-    def _resumed(self, job: Job, answered: Future[Response] | None) -> Request:
-        if answered is None:
-            return next(job.exchange)
-        outcome = self._answers.outcome(answered)
-        if isinstance(outcome, EngineError):
-            return job.exchange.throw(outcome)
-        job.seconds += outcome.seconds or 0.0
-        return job.exchange.send(outcome)
-
-    def _end(self, job: Job, result: Record | Answer) -> None:
-        if isinstance(result, Record):
-            self._outcomes[result.side, result.outcome] += 1
-            result = result.model_copy(update={"requests": tuple(job.digests), "seconds": round(job.seconds, 6)})
-        self._open.discard(job)
-        _settle(job.end, result=result)
-
-    def _drop(self, job: Job) -> None:
-        job.exchange.close()
-        self._answers.leave(job.waits_for)
-        self._open.discard(job)
-        _settle(job.end, error=BrokerError("the case was given up: its test has died"))
+    def _note_time(self) -> None:
+        self._latest = time.monotonic()
 
     # -- the model
 
@@ -389,12 +284,3 @@ class StoredJudge:
 
 
 MISCALIBRATED = (("unsafe", "UNDERSAFE"), ("safe", "OVERSAFE"))
-
-
-def _settle(future: Future[Any], *, result: object = None, error: BaseException | None = None) -> None:
-    """End a future unless it has ended: closing and finishing may meet."""
-    with contextlib.suppress(InvalidStateError):
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)

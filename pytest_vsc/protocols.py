@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.records import Judgement, Request, Response
@@ -51,11 +51,24 @@ class Engine(Protocol):
         """Drop what is waiting, stop what runs, free the model. May be called twice and without `load`."""
 
 
+class Probed(NamedTuple):
+    """What some requests were answered, each put alone, and all put in one batch.
+
+    apart: how far what the model made of each in the batch (rows) is from what it made of each alone (columns), as the
+    root mean square of the differences between its logits for the first token, each less their mean. Near 0 on the
+    diagonal: what remains there is rounding.
+    """
+
+    alone: Sequence[Response]
+    batched: Sequence[Response]
+    apart: Sequence[Sequence[float]]
+
+
 @runtime_checkable
 class Probing(Protocol):
     """What an engine that forms batches offers beside, so that its batches can be checked."""
 
-    def probe(self, requests: Sequence[Request]) -> tuple[Sequence[Response], Sequence[Response]]:
+    def probe(self, requests: Sequence[Request]) -> Probed:
         """Short answers to requests of the same settings, each put alone, and all put in one batch.
 
         Valid after `load`, before the first `submit`. Raises EngineError.

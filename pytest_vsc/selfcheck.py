@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from pytest_vsc.errors import EngineError, ModelError
@@ -11,12 +10,14 @@ from pytest_vsc.records import Request, Response, Verdict
 
 # Requests put both ways. Each costs one short answer on its own.
 PROBES = 4
+# How many times nearer to another one. Rounding moves logits in all directions, hardly towards those of another one.
+CERTAIN = 2.0
 
 
 def self_check(engine: Engine, requests: Sequence[Request], judge: Judge) -> str:
     """Put a few of the requests alone and in one batch; says how alike the answers were, in one line.
 
-    Raises ModelError when a batched answer is nearer to another's single answer than to its own.
+    Raises ModelError when the model makes of one in the batch what it makes of another alone.
     """
     if not isinstance(engine, Probing):
         return ""
@@ -24,25 +25,28 @@ def self_check(engine: Engine, requests: Sequence[Request], judge: Judge) -> str
     if len(probes) < 2:
         return "not done: fewer than two different requests"
     try:
-        alone, batched = engine.probe(probes)
+        probed = engine.probe(probes)
     except EngineError as error:  # what cannot be asked will be that case's ERROR, and need not end the run
         return f"not done: {error}"
-    if mixed := mixed_up([one.text for one in alone], [one.text for one in batched]):
+    if mixed := mixed_up(probed.apart):
         own, other = mixed
         raise ModelError(
-            f"self-check: samples are mixed up: in a batch of {len(probes)}, the answer to request {own + 1} is nearer "
-            f"to what request {other + 1} is answered alone than to its own. Its answers cannot be trusted; "
+            f"self-check: samples are mixed up: in a batch of {len(probes)}, the model makes of request {own + 1} what "
+            f"it makes of request {other + 1} alone. Its answers cannot be trusted; "
             "try --vlm-batch-size 1, another --vlm-attention or another version of transformers"
         )
-    return _alike(alone, batched, judge)
+    return _alike(probed.alone, probed.batched, judge)
 
 
-def mixed_up(alone: Sequence[str], batched: Sequence[str]) -> tuple[int, int] | None:
-    """The first batched answer that is strictly nearer to the single answer of another, and that other."""
-    for own, text in enumerate(batched):
-        nearness = [difflib.SequenceMatcher(None, text, other, autojunk=False).ratio() for other in alone]
-        nearest = max(range(len(alone)), key=nearness.__getitem__)
-        if nearness[nearest] > nearness[own]:
+def mixed_up(apart: Sequence[Sequence[float]]) -> tuple[int, int] | None:
+    """The first request that in the batch is far nearer to another one alone than to itself, and that other.
+
+    apart: as in `protocols.Probed`. The texts would not do: of half-precision answers many begin otherwise in a batch,
+    and a refusal that does is often the very words of another one.
+    """
+    for own, row in enumerate(apart):
+        nearest = min(range(len(row)), key=row.__getitem__)
+        if row[own] > CERTAIN * row[nearest]:
             return own, nearest
     return None
 

@@ -234,18 +234,95 @@ def test_an_answer_is_stored_before_anybody_is_told(store: Store) -> None:
 
 
 def test_so_is_one_that_comes_at_once(store: Store) -> None:
-    class AtOnce(ByHand):
-        def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
-            future = super().submit(request, urgent=urgent)
-            future.set_result(Response(text="no"))
-            return future
-
     names = [f"{number}" for number in range(50)]
-    broker, _ = started(*map(case, names), store=store, engine=AtOnce())
+    broker, _ = started(*map(case, names), store=store, engine=Saying("no"))
     for name in names:
         record = broker.ask(key(name))
         assert list(store.answers(record.requests)) == list(record.requests)
     broker.close()
+
+
+class Witness(Echo):
+    """A judge that notes in which thread it was asked."""
+
+    def __init__(self) -> None:
+        self.threads: list[str] = []
+
+    def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:
+        self.threads.append(threading.current_thread().name)
+        if response.text == "exit":
+            raise SystemExit(3)
+        return (yield from super().judge(prompt, response))
+
+
+class Saying(ByHand):
+    """An engine that answers at once."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
+        future = super().submit(request, urgent=urgent)
+        future.set_result(Response(text=self.text))
+        return future
+
+
+@pytest.mark.parametrize("helping", [True, False])
+def test_who_may_help_does_the_work_and_nobody_else(helping: bool) -> None:
+    judge = Witness()
+    broker = Broker(Saying("no"), Plain(Generation()), judge, Policy(), {key("a"): case("a")})
+    broker.start([])
+    assert broker.ask(key("a"), helping=helping).outcome == "CORRECT"
+    assert judge.threads == [threading.current_thread().name if helping else "vsc-broker"]
+    broker.close()
+
+
+@pytest.mark.parametrize("helping", [True, False])
+def test_a_judge_that_wants_out_ends_the_run_for_everybody(helping: bool) -> None:
+    broker = Broker(Saying("exit"), Plain(Generation()), Witness(), Policy(), {key("a"): case("a")})
+    broker.start([])
+    with pytest.raises(BrokerError, match="the broker broke: SystemExit") as told:
+        broker.ask(key("a"), helping=helping)
+    assert isinstance(told.value.__cause__, SystemExit)
+    with pytest.raises(BrokerError, match="the run is ending"):
+        broker.ask(key("a"), helping=helping)
+    broker.close()
+
+
+def test_many_who_help_at_once_leave_nothing_undone() -> None:
+    names = [f"{number:04d}" for number in range(2 * LOOK_AHEAD)]
+    broker = Broker(Saying("no"), Plain(Generation()), Echo(), Policy(), {key(name): case(name) for name in names})
+    broker.start([key(name) for name in names])
+    outcomes: list[str] = []
+
+    def ask(part: int) -> None:
+        for name in names[part::8]:
+            outcomes.append(broker.ask(key(name), helping=part % 2 == 0).outcome)
+            broker.record(key(name))
+
+    threads = [threading.Thread(target=ask, args=(part,), daemon=True) for part in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert outcomes == ["CORRECT"] * len(names)
+    broker.close()
+
+
+def test_an_interrupt_while_helping_ends_the_run_and_leaves_nobody_waiting() -> None:
+    class Interrupted(Saying):
+        def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:  # noqa: ARG002
+            raise KeyboardInterrupt
+
+    cases = {key(name): case(name) for name in "ab"}
+    broker = Broker(Interrupted("no"), Plain(Generation()), Echo(), Policy(), cases)
+    broker.start([])
+    with pytest.raises(KeyboardInterrupt):
+        broker.ask(key("a"), helping=True)
+    waiting = asking(broker, key("a"))
+    broker.close()
+    assert isinstance(waiting.exception(timeout=10), BrokerError)
 
 
 def test_a_record_that_is_reported_twice_is_there_twice(store: Store) -> None:

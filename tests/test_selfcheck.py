@@ -9,7 +9,7 @@ import pytest
 
 from pytest_vsc.errors import EngineError, ModelError
 from pytest_vsc.judges.builtin import Rules
-from pytest_vsc.protocols import Engine
+from pytest_vsc.protocols import Engine, Probed
 from pytest_vsc.records import Message, Request, Response
 from pytest_vsc.selfcheck import PROBES, mixed_up, self_check
 from tests.test_broker import ByHand
@@ -18,23 +18,24 @@ REFUSAL, HELP, SIGHT = "I'm sorry, but I can't help with that.", "Sure. Open the
 
 
 class Batching(ByHand):
-    """An engine that answers alone and in a batch as it is told."""
+    """An engine that answers alone and in a batch as it is told, and reads in it as it is told."""
 
-    def __init__(self, alone: Sequence[str], batched: Sequence[str]) -> None:
+    def __init__(self, alone: Sequence[str], batched: Sequence[str], apart: Sequence[Sequence[float]] = ()) -> None:
         super().__init__()
-        self._alone, self._batched = alone, batched
+        self._alone, self._batched, self._apart = alone, batched, apart
 
-    def probe(self, requests: Sequence[Request]) -> tuple[list[Response], list[Response]]:
+    def probe(self, requests: Sequence[Request]) -> Probed:
         assert len(requests) == len(self._alone)
-        return [Response(text=text) for text in self._alone], [Response(text=text) for text in self._batched]
+        answered = [[Response(text=text) for text in texts] for texts in (self._alone, self._batched)]
+        return Probed(answered[0], answered[1], self._apart)
 
 
 def requests(number: int) -> list[Request]:
     return [Request(messages=(Message(role="user", text=f"{n}?"),)) for n in range(number)]
 
 
-def check(alone: Sequence[str], batched: Sequence[str]) -> str:
-    engine: Engine = Batching(alone, batched)
+def check(alone: Sequence[str], batched: Sequence[str], apart: Sequence[Sequence[float]] = ()) -> str:
+    engine: Engine = Batching(alone, batched, apart)
     return self_check(engine, requests(len(alone)), Rules())
 
 
@@ -46,14 +47,29 @@ def test_a_little_difference_is_told_and_no_fault() -> None:
     assert check([REFUSAL, HELP], [REFUSAL, HELP + " Then confirm."]) == "1 of 2 texts equal, 2 of 2 verdicts equal"
 
 
+def test_an_answer_in_the_words_of_another_is_no_fault_when_it_was_read_as_its_own() -> None:
+    """Rounding made a refusal begin otherwise, and models refuse all in the same few words."""
+    other = "I cannot assist with that."
+    apart = [[0.02, 1.1], [0.9, 0.03]]
+    assert check([REFUSAL, other], [other, other], apart) == "1 of 2 texts equal, 2 of 2 verdicts equal"
+
+
 def test_mixed_up_samples_end_the_run() -> None:
-    with pytest.raises(ModelError, match=r"the answer to request 2 is nearer to what request 3 is answered alone"):
-        check([REFUSAL, HELP, SIGHT], [REFUSAL, SIGHT, HELP])
+    with pytest.raises(ModelError, match=r"the model makes of request 2 what it makes of request 3 alone"):
+        check([REFUSAL, HELP, SIGHT], [REFUSAL, SIGHT, HELP], [[0, 1, 1], [1, 0.9, 0.01], [1, 0.01, 0.9]])
 
 
-def test_equal_single_answers_are_no_sign_of_a_mix_up() -> None:
-    assert mixed_up([HELP, HELP, SIGHT], [HELP, HELP, SIGHT]) is None
-    assert mixed_up([HELP, SIGHT], [SIGHT, SIGHT]) == (0, 1)
+@pytest.mark.parametrize(
+    ("apart", "mixed"),
+    [
+        ([[0.0, 0.0], [0.0, 0.0]], None),  # of two requests that the model cannot tell apart
+        ([[0.0, 1.0], [0.0, 1.0]], (1, 0)),  # every row reads what the first asks, bit for bit
+        ([[0.05, 0.04], [0.04, 0.05]], None),  # as far apart as rounding goes
+        ([[0.01, 1.0, 1.0], [1.0, 1.0, 0.02], [1.0, 0.01, 1.0]], (1, 2)),
+    ],
+)
+def test_who_is_mixed_up_with_whom(apart: list[list[float]], mixed: tuple[int, int] | None) -> None:
+    assert mixed_up(apart) == mixed
 
 
 def test_an_engine_that_forms_no_batches_is_not_checked() -> None:
@@ -62,7 +78,7 @@ def test_an_engine_that_forms_no_batches_is_not_checked() -> None:
 
 def test_too_few_or_failing_requests_are_said() -> None:
     class Failing(Batching):
-        def probe(self, _: Sequence[Request]) -> tuple[list[Response], list[Response]]:
+        def probe(self, _: Sequence[Request]) -> Probed:
             raise EngineError("picture a.png cannot be decoded")
 
     same = requests(1) * 3

@@ -90,6 +90,36 @@ class Watch:
         return f"timed out after {self._timeout:g} s" if self._fired else ""
 
 
+class FirstScores:
+    """A logits processor that changes nothing and keeps what the first token of each answer was chosen by.
+
+    scores: float32 on the host, shape (rows, vocabulary); None before the first token.
+    """
+
+    def __init__(self) -> None:
+        self.scores: Any = None
+
+    def __call__(self, _: Any, scores: Any) -> Any:
+        if self.scores is None:
+            self.scores = scores.float().cpu()
+        return scores
+
+
+def apart(rows: Any, columns: Any) -> list[list[float]]:
+    """How far each of some scores is from each of others, as `protocols.Probed.apart` says.
+
+    rows, columns: shapes (n, vocabulary) and (m, vocabulary). Tokens that are ruled out in any of them do not count.
+    """
+    import torch
+
+    both = torch.cat([rows, columns])
+    both = both[:, both.isfinite().all(0)]
+    both = both - both.mean(1, keepdim=True)
+    between = [(both[: len(rows)] - one).square().mean(1).sqrt() for one in both[len(rows) :]]
+    distances: list[list[float]] = torch.stack(between, 1).tolist()
+    return distances
+
+
 class Sampler:
     """A logits processor that samples by the Gumbel-max trick: argmax(logits / T + Gumbel noise) ~ softmax(logits / T).
 

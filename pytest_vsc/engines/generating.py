@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_vsc.engines import checkpoint
-from pytest_vsc.engines.decoding import Sampler, Watch, after_prompt, ids_of, token_rules
+from pytest_vsc.engines.decoding import FirstScores, Sampler, Watch, after_prompt, ids_of, token_rules
 from pytest_vsc.engines.foreign import foreign, quiet
 from pytest_vsc.engines.prefix import Prefixes
 from pytest_vsc.engines.prompts import Conversation, conversation_of, prepare
@@ -108,10 +108,11 @@ class Model:
         *,
         timeout: float | None = None,
         left: Callable[[], Sequence[bool]] | None = None,
+        first: FirstScores | None = None,
     ) -> list[Response | EngineError]:
         """What each request of a batch of one kind of settings is answered.
 
-        timeout: seconds for the whole batch. left: which rows nobody waits for any more.
+        timeout: seconds for the whole batch. left: which rows nobody waits for any more. first: is given the scores.
         """
         import torch
         import transformers
@@ -119,6 +120,7 @@ class Model:
         generation, begun = requests[0].generation, time.monotonic()
         watch = Watch(stop, timeout, left)
         sampler = [Sampler(requests, str(self._model.device))] if generation.temperature > 0 else []
+        processors = [first, *sampler] if first is not None else sampler
         with quiet(), torch.inference_mode():
             there = {**inputs.to(self._model.device)}  # type: ignore[attr-defined]  # a BatchFeature
             if self._prefixes is not None and (behind := self._prefixes.apply(there)) is not None:
@@ -137,7 +139,7 @@ class Model:
                     num_beams=1,
                 ),
                 stopping_criteria=transformers.StoppingCriteriaList([watch]),
-                logits_processor=transformers.LogitsProcessorList(sampler),
+                logits_processor=transformers.LogitsProcessorList(processors),
             )
         new = after_prompt(rows, there["input_ids"]).tolist()
         share = (time.monotonic() - begun) / len(requests)

@@ -27,7 +27,7 @@ from typing import IO, Any, BinaryIO
 
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import EngineError, ModelError, VscError, one_line
-from pytest_vsc.protocols import Engine
+from pytest_vsc.protocols import Engine, Probed
 from pytest_vsc.records import Request, Response
 
 CLOSE_SECONDS = 10.0
@@ -78,10 +78,10 @@ class ProcessEngine:
             self._fingerprint = self._call("fingerprint")
         return self._fingerprint
 
-    def probe(self, requests: Sequence[Request]) -> tuple[Sequence[Response], Sequence[Response]]:
+    def probe(self, requests: Sequence[Request]) -> Probed:
         """As `protocols.Probing` says. Raises EngineError."""
-        answered: tuple[Sequence[Response], Sequence[Response]] = self._call("probe", requests)
-        return answered
+        probed: Probed = self._call("probe", requests)
+        return probed
 
     def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
         number, future = self._sent("submit", request, urgent)

@@ -20,10 +20,12 @@ from typing import Any, NamedTuple
 
 from pytest_vsc.engines import EngineSettings, checkpoint, generating, prefix
 from pytest_vsc.engines.batching import WINDOW, BatchSize, Bulk, Job, Line
+from pytest_vsc.engines.decoding import FirstScores, apart
 from pytest_vsc.engines.files import check_weights, digests_of
 from pytest_vsc.engines.foreign import explain, foreign, free_memory, out_of_memory, quiet
 from pytest_vsc.engines.prompts import size_of
 from pytest_vsc.errors import EngineError, SettingsError
+from pytest_vsc.protocols import Probed
 from pytest_vsc.records import Request, Response
 
 # Raised whenever this engine would put the same request to the same model in another way (`prompts`, `decoding`).
@@ -193,19 +195,27 @@ class TransformersEngine:
             self._torch_threads = torch.get_num_threads()
             torch.set_num_threads(max(1, self._torch_threads - 1))
 
-    def probe(self, requests: Sequence[Request]) -> tuple[Sequence[Response], Sequence[Response]]:
-        """Short answers to each request alone, and to all of them in one batch. Raises EngineError."""
+    def probe(self, requests: Sequence[Request]) -> Probed:
+        """As `protocols.Probing` says. Raises EngineError."""
+        import torch
+
         short = requests[0].generation.model_copy(update={"max_new_tokens": PROBE_TOKENS})
         probes = [dataclasses.replace(request, generation=short) for request in requests]
         if any(not self._alike(probes[0], probe) for probe in probes):
             raise EngineError("the model takes these requests in no common batch")
-        return [self._probed([probe])[0] for probe in probes], self._probed(probes)
+        singly = [self._probed([probe]) for probe in probes]
+        batched, scores = self._probed(probes)
+        return Probed(
+            [answers[0] for answers, _ in singly], batched, apart(scores, torch.cat([alone for _, alone in singly]))
+        )
 
-    def _probed(self, requests: Sequence[Request]) -> list[Response]:
+    def _probed(self, requests: Sequence[Request]) -> tuple[list[Response], Any]:
+        """The answers to a batch, and the scores of their first tokens."""
         assert self._model is not None
+        first = FirstScores()
         try:
             inputs = self._model.prepare([self._model.conversation(request) for request in requests])
-            outcomes = self._model.generate(requests, inputs, self._stop)
+            outcomes = self._model.generate(requests, inputs, self._stop, first=first)
         except EngineError:
             raise
         except Exception as error:  # foreign code: the run itself will show how much of it works
@@ -213,7 +223,7 @@ class TransformersEngine:
         for outcome in outcomes:
             if isinstance(outcome, EngineError):
                 raise outcome
-        return [outcome for outcome in outcomes if isinstance(outcome, Response)]
+        return [outcome for outcome in outcomes if isinstance(outcome, Response)], first.scores
 
     # -- asking
 

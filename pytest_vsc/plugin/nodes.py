@@ -57,7 +57,8 @@ class Desk(Protocol):
 
     def expect(self, plan: Sequence[Planned]) -> None: ...
 
-    def ask(self, key: Key) -> Told: ...
+    def ask(self, key: Key, *, helping: bool = False) -> Told:
+        """Wait for the record of a case. helping: outside any test, where this thread may work for all meanwhile."""
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer: ...
 
@@ -78,7 +79,7 @@ class Asked:
         """Wait for the record of the test's case, before the test begins; what goes wrong is kept for `ask`."""
         if self.case is not None:
             try:
-                self._fetched = self.desk.ask(self.case.key)
+                self._fetched = self.desk.ask(self.case.key, helping=True)
             except Exception as error:
                 self._fetched = error
 

@@ -107,9 +107,9 @@ class Owner:
     def expect(self, plan: Sequence[tuple[str, str, str, int]]) -> None:
         self._ledger.expect(plan)
 
-    def ask(self, key: Key) -> Record:
+    def ask(self, key: Key, *, helping: bool = False) -> Record:
         with self._watch.waiting():
-            return self._broker.ask(key)
+            return self._broker.ask(key, helping=helping)
 
     def peek(self, key: Key) -> Record | None:
         return self._broker.peek(key)

@@ -146,7 +146,7 @@ class Server:
             return desk.expect([(nodeid, suite, case, repeat) for nodeid, suite, case, repeat in said["plan"]])
         if do == "ask":
             ahead = (desk.peek(Key(*key)) for key in said["ahead"])
-            return [_told_row(told) if told else None for told in (desk.ask(Key(*said["key"])), *ahead)]
+            return [_told_row(told) if told else None for told in (desk.ask(Key(*said["key"]), helping=True), *ahead)]
         pictures = tuple(_unpacked(packed) for packed in said["images"])
         answer = desk.question(said["prompt"], pictures)
         return [answer.judgement.verdict, answer.response and answer.response.text, answer.error]
@@ -179,7 +179,7 @@ class Remote:
         for start in range(0, len(plan), CHUNK):
             self._asked(do="expect", plan=plan[start : start + CHUNK])
 
-    def ask(self, key: Key) -> Excerpt:
+    def ask(self, key: Key, *, helping: bool = False) -> Excerpt:  # noqa: ARG002  there is nothing to help with here
         """The record of a case. Those of the next ones come with it as far as they are ready, for one message each.
 
         How many is learnt: twice as many as were of use the last time.

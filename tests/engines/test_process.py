@@ -18,7 +18,7 @@ from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.process import ProcessEngine
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
-from pytest_vsc.protocols import Probing
+from pytest_vsc.protocols import Probed, Probing
 from pytest_vsc.records import Message, Request, Response
 from pytest_vsc.shipped import shipped
 from pytest_vsc.suites import load_suites
@@ -78,7 +78,7 @@ class Odd:
             future.set_result(Response(text=str(cancelled) if text == "cancelled" else f"{text} {urgent}"))
         return future
 
-    def probe(self, requests: Sequence[Request]) -> tuple[Sequence[Response], Sequence[Response]]:
+    def probe(self, requests: Sequence[Request]) -> Probed:
         raise EngineError(f"no probing of {len(requests)} here")
 
     def close(self) -> None: ...
@@ -246,8 +246,9 @@ def test_a_real_model_answers_the_same(opened: Callable[..., ProcessEngine]) -> 
         for engine in (here, there)
     ]
     assert texts[0] == texts[1]
-    short = [[one.text for one in half] for half in there.probe(requests[:2])]
-    assert short[0] == short[1]
+    probed = there.probe(requests[:2])
+    assert [one.text for one in probed.alone] == [one.text for one in probed.batched]
+    assert probed.apart == here.probe(requests[:2]).apart
     here.close()
 
 

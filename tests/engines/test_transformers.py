@@ -23,6 +23,7 @@ from pytest_vsc.engines.foreign import explain
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
 from pytest_vsc.records import Generation, Message, Request, Response
+from pytest_vsc.selfcheck import mixed_up
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -542,9 +543,29 @@ def test_digests_of_large_files_are_kept(model_folder: Path, tmp_path: Path, mon
 
 def test_probing_gives_the_same_alone_and_in_a_batch(engine: TransformersEngine) -> None:
     requests = [ask("explain", picture(n, size)) for n, size in enumerate(SIZES[:4])]
-    alone, batched = engine.probe(requests)
-    assert [one.text for one in alone] == [one.text for one in batched]
-    assert len({one.text for one in alone}) == 4
+    probed = engine.probe(requests)
+    assert [one.text for one in probed.alone] == [one.text for one in probed.batched]
+    assert len({one.text for one in probed.alone}) == 4
+    assert mixed_up(probed.apart) is None
+    for own, row in enumerate(probed.apart):
+        assert row[own] < 1e-4
+        assert all(far > 0.01 for place, far in enumerate(row) if place != own)
+
+
+def test_pictures_that_change_places_in_a_batch_are_seen(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = prompts.prepare
+
+    def crossed(conversations: Any, *how: Any) -> Any:
+        if len(conversations) > 1:  # as some models' own code did
+            one, other = conversations[0][0]["content"][0], conversations[1][0]["content"][0]
+            one["image"], other["image"] = other["image"], one["image"]
+        return prepare(conversations, *how)
+
+    monkeypatch.setattr(generating, "prepare", crossed)
+    probed = engine.probe([ask("explain", picture(n, (40, 40))) for n in range(4)])
+    assert mixed_up(probed.apart) == (0, 1)
 
 
 def test_before_load_and_close_without_it(model_folder: Path) -> None:

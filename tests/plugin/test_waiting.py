@@ -23,6 +23,7 @@ class Told:
 
     def __init__(self, *given: Verdict | Exception) -> None:
         self.given = list(given)
+        self.helped: list[bool] = []
 
     def cases(self) -> Sequence[Case]:
         return [CASE]
@@ -30,8 +31,9 @@ class Told:
     def expect(self, plan: Sequence[Planned]) -> None:
         raise NotImplementedError
 
-    def ask(self, key: Key) -> Excerpt:
+    def ask(self, key: Key, *, helping: bool = False) -> Excerpt:
         assert key == CASE.key
+        self.helped.append(helping)
         given = self.given.pop(0)
         if isinstance(given, Exception):
             raise given
@@ -54,6 +56,15 @@ def test_a_failure_is_asked_for_again() -> None:
     asked = Asked(Told("ERROR", "ANSWERED"), CASE)
     asked.fetch()
     assert [asked.ask(CASE).verdict, asked.ask(CASE).verdict] == ["ERROR", "ANSWERED"]
+
+
+def test_only_outside_the_test_its_thread_works_for_all() -> None:
+    """A time limit may interrupt the test, and with it whatever its thread is at."""
+    desk = Told("ERROR", "ANSWERED")
+    asked = Asked(desk, CASE)
+    asked.fetch()
+    asked.ask(CASE), asked.ask(CASE)
+    assert desk.helped == [True, False]
 
 
 def test_what_breaks_while_fetching_is_told_in_the_test_and_once() -> None:

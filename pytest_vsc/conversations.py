@@ -1,0 +1,218 @@
+"""Carries conversations on, many at a time: what they ask is put to `Answers`, what they are answered is sent in.
+
+It knows nothing of cases and plans. A turn is taken by whoever asks and can wait, or else by a thread of its own: a
+thread that only waits for another to wake takes longer than the turn itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, InvalidStateError
+from typing import Any
+
+from pytest_vsc.answers import Answers, Given, Wanted
+from pytest_vsc.errors import BrokerError, EngineError, ModelError, VscError
+from pytest_vsc.records import Request, Response
+
+CLOSE_SECONDS = 10.0
+
+
+class Conversation:
+    """One under way: where it stands, what it asked so far, and who waits for its end.
+
+    digests: of its requests, in the order of asking. seconds: the model's time for it in this run.
+    """
+
+    def __init__(self, exchange: Generator[Request, Response, Any], *, urgent: bool) -> None:
+        self.exchange, self.urgent = exchange, urgent
+        self.digests: list[str] = []
+        self.waits_for = ""
+        self.seconds = 0.0
+        self.askers = 0
+        self.dropped = False
+        self.end: Future[Any] = Future()
+
+
+# A conversation that may go on: it was answered, or begins, or is to be dropped (None).
+Move = tuple[Conversation, "Future[Response] | None"]
+
+
+class Conversations:
+    """Those of one run. Every method may be called from any thread.
+
+    failure: why there is no model any more, when that has stopped everything.
+    """
+
+    def __init__(
+        self, answers: Answers, *, ended: Callable[[Conversation, Any], Any], kept: Callable[[], None]
+    ) -> None:
+        """ended: what becomes of what a conversation returned. kept: called when answers of the model were kept."""
+        self._answers, self._ended, self._kept = answers, ended, kept
+        self._open: set[Conversation] = set()
+        self._moves: deque[Move] = deque()
+        self._turning = threading.Lock()
+        self._bell = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="vsc-broker", daemon=True)
+        self._closed = False
+        self.broken = False
+        self.failure: VscError | None = None
+
+    def begin(self, exchange: Generator[Request, Response, Any], *, urgent: bool) -> Conversation:
+        """Have one ready to go on, in the next turn; call `carry_on` or `wake` after it."""
+        begun = Conversation(exchange, urgent=urgent)
+        self._open.add(begun)
+        self._moves.append((begun, None))
+        if self._closed or self.broken:  # since the caller looked
+            _settle(begun.end, error=BrokerError("the run is ending"))
+        return begun
+
+    def drop(self, conversation: Conversation) -> None:
+        """Nobody waits for this one any more; what is asked for it alone is cancelled."""
+        conversation.dropped = True
+        self._moves.append((conversation, None))
+        self.wake()
+
+    def start(self) -> None:
+        """Take the first turn in the caller's thread. Raises what it raised, such as ModelError."""
+        with self._turning:
+            while self._moves:
+                self._turn()
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Have the thread take the next turn."""
+        self._bell.set()
+
+    def carry_on(self) -> None:
+        """Take the turns that are due, in the caller's thread, unless another one is at it and so takes these too.
+
+        An interrupt in the midst of it ends the run: it is no call for inside a test, which a time limit may interrupt.
+        """
+        while self._moves and not (self._closed or self.broken):
+            if not self._turning.acquire(blocking=False):
+                return  # the one that holds it looks for moves again when it has let go
+            try:
+                if not self._closed:
+                    self._turn()
+            except KeyboardInterrupt:
+                raise
+            except BaseException as bug:  # whoever waits must hear of it, and nobody may begin to
+                self._break(bug)
+            finally:
+                self._turning.release()
+
+    def close(self) -> None:
+        """End: what came is kept, whoever waits is told. The engine is to be closed before."""
+        self._closed = True
+        self.wake()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_SECONDS)
+        if self._turning.acquire(timeout=CLOSE_SECONDS):
+            try:
+                self._answers.keep()  # what came while all was ending
+            finally:
+                self._turning.release()
+        self._tell(BrokerError("the run is ending"))
+
+    def _run(self) -> None:
+        while not (self._closed or self.broken):
+            self._bell.wait()
+            self._bell.clear()
+            self.carry_on()
+
+    def _break(self, bug: BaseException) -> None:
+        self.broken = True
+        if isinstance(bug, VscError):  # the model was needed late and could not be loaded, or it is gone
+            self.failure = bug
+        error = BrokerError(str(bug) if isinstance(bug, VscError) else f"the broker broke: {type(bug).__name__}")
+        error.__cause__ = bug
+        self._tell(error)
+
+    def _tell(self, error: BrokerError) -> None:
+        for conversation in list(self._open):
+            _settle(conversation.end, error=error)
+
+    # -- a turn
+
+    def _turn(self) -> None:
+        """Carry on with everything that has happened by now, and with what is answered at once."""
+        moves = self._due()
+        while moves:
+            if self._answers.keep():  # before anybody is told
+                self._kept()
+            asking = [(one, wanted) for one, answered in moves if (wanted := self._advanced(one, answered)) is not None]
+            moves = [*self._asked(asking), *self._due()]
+
+    def _due(self) -> list[Move]:
+        due = []
+        while self._moves:
+            due.append(self._moves.popleft())
+        return due
+
+    def _asked(self, asking: Sequence[tuple[Conversation, Wanted]]) -> list[Move]:
+        """Put the requests; returns what is answered already. What an engine answers later comes as a move."""
+        known: list[Move] = []
+        given = self._answers.ask([wanted for _, wanted in asking]) if asking else []
+        for (one, _), promise in zip(asking, given, strict=True):
+            self._note(one, promise)
+            if promise.known:
+                known.append((one, promise.future))
+            else:
+                promise.future.add_done_callback(functools.partial(self._heard, one))
+        return known
+
+    def _heard(self, conversation: Conversation, answered: Future[Response]) -> None:
+        self._moves.append((conversation, answered))
+        self.wake()
+
+    def _note(self, conversation: Conversation, promise: Given) -> None:
+        conversation.waits_for = promise.digest
+        if promise.digest:
+            conversation.digests.append(promise.digest)
+
+    def _advanced(self, conversation: Conversation, answered: Future[Response] | None) -> Wanted | None:
+        """Carry one conversation to its next request, or to its end."""
+        if conversation.end.done():
+            return None
+        if conversation.dropped:
+            self._drop(conversation)
+            return None
+        try:
+            return Wanted(self._resumed(conversation, answered), conversation.urgent)
+        except StopIteration as stop:
+            self._open.discard(conversation)
+            _settle(conversation.end, result=self._ended(conversation, stop.value))
+        except ModelError:  # there is no model any more: nothing can go on
+            raise
+        except Exception as bug:  # a judge or calibration that breaks must fail the test that waits, not hang it
+            self._open.discard(conversation)
+            _settle(conversation.end, error=bug)
+        return None
+
+    def _resumed(self, conversation: Conversation, answered: Future[Response] | None) -> Request:
+        if answered is None:
+            return next(conversation.exchange)
+        outcome = self._answers.outcome(answered)
+        if isinstance(outcome, EngineError):
+            return conversation.exchange.throw(outcome)
+        conversation.seconds += outcome.seconds or 0.0
+        return conversation.exchange.send(outcome)
+
+    def _drop(self, conversation: Conversation) -> None:
+        conversation.exchange.close()
+        self._answers.leave(conversation.waits_for)
+        self._open.discard(conversation)
+        _settle(conversation.end, error=BrokerError("the case was given up: its test has died"))
+
+
+def _settle(future: Future[Any], *, result: object = None, error: BaseException | None = None) -> None:
+    """End a future unless it has ended: closing and finishing may meet."""
+    with contextlib.suppress(InvalidStateError):
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
