@@ -1,8 +1,11 @@
 """What the tool takes of a model's speed. Run by hand: `python -m tests.bench.bench_generation [--repeat N]`.
 
-Compares the gate on the embedded model with bare loops over the same requests, in turns, each in a process of its own.
-Loading is outside every clock. Prints ratios, medians of those of each round, and appends them to
-`results/generation.jsonl`.
+Compares the gate on the embedded model, or on `--model FOLDER`, with bare loops over the same requests, in turns, each
+in a process of its own. Loading is outside every clock. Prints ratios, medians of those of each round, and appends them
+to `results/generation.jsonl`. On a GPU, with a model of real size and random weights:
+
+    python -m tests.qwen /tmp/qwen-7b --size 7b
+    python -m tests.bench.bench_generation --model /tmp/qwen-7b --batch-size 64 --max-new-tokens 64
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.transformers import TransformersEngine
@@ -27,7 +30,7 @@ from tests.bench import results
 from tests.bench.bench_replay import environment
 
 ROOT = Path(__file__).parents[2]
-MODEL = ROOT / "fixtures/models/tiny"
+TINY = ROOT / "fixtures/models/tiny"
 LOOPS = {
     "a": "bare batches, prepared outside the clock",
     "b": "bare batches, prepared in series",
@@ -45,7 +48,20 @@ ROWS = ("a", "b", "d", *GATES, "c")
 SINGLE = 100  # requests of loop c, which takes a second for ten of them
 
 
-def loop(which: str, size: int, threads: int) -> dict[str, float]:
+class Way(NamedTuple):
+    """How all rows of a table run. threads: of torch, on a CPU."""
+
+    model: Path
+    batch_size: int
+    threads: int
+    max_new_tokens: int
+
+    def options(self) -> list[str]:
+        """As `main` reads them."""
+        return [word for name, value in self._asdict().items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def loop(which: str, way: Way) -> dict[str, float]:
     """Run one bare loop over the requests of `mini` in this process."""
     import torch
     import transformers
@@ -57,23 +73,32 @@ def loop(which: str, size: int, threads: int) -> dict[str, float]:
     from pytest_vsc.suites import load_suites
 
     transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(threads)
-    processor = checkpoint.read_processor(str(MODEL), "tiny", {"trust_remote_code": False})
+    device = checkpoint.device_of("auto")
+    dtype = checkpoint.dtype_of("auto", "auto")
+    if device == "cpu":
+        torch.set_num_threads(way.threads)
+    processor = checkpoint.read_processor(str(way.model), "model", {"trust_remote_code": False})
     processor.tokenizer.padding_side = "left"
-    model = transformers.AutoModelForImageTextToText.from_pretrained(MODEL, dtype=torch.float32).eval()
-    config = transformers.GenerationConfig(**token_rules(model, processor), max_new_tokens=256, do_sample=False)
+    model = transformers.AutoModelForImageTextToText.from_pretrained(
+        way.model, dtype=getattr(torch, dtype), device_map={"": device}
+    ).eval()
+    kind = model.config.model_type
+    config = transformers.GenerationConfig(
+        **token_rules(model, processor), max_new_tokens=way.max_new_tokens, do_sample=False
+    )
     cases = load_suites(("mini",), ROOT)[0].cases
     requests = [Request(messages=(Message(role="user", text=case.prompt, images=case.images),)) for case in cases]
+    size = way.batch_size
     if which == "c":
         requests, size = requests[:: len(requests) // SINGLE], 1
     batches = [requests[start : start + size] for start in range(0, len(requests), size)]
 
     def prepared(batch: list[Request]) -> Any:
-        return prepare([conversation_of(one, "idefics3") for one in batch], processor, "float32")
+        return prepare([conversation_of(one, kind) for one in batch], processor, dtype)
 
     def answer(inputs: Any) -> None:
         with torch.inference_mode():
-            model.generate(**inputs, generation_config=config)
+            model.generate(**inputs.to(device), generation_config=config).cpu()
 
     answer(prepared(batches[0]))
     ready = [prepared(batch) for batch in batches] if which == "a" else []
@@ -97,11 +122,10 @@ def ahead(batches: list[Any], prepared: Any) -> Iterator[Any]:
         yield inputs
 
 
-def bare(which: str, size: int, threads: int) -> float:
+def bare(which: str, way: Way) -> float:
     """Items a second of one loop in a process of its own."""
-    asked = ["--loop", which, "--batch-size", str(size), "--threads", str(threads)]
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.bench.bench_generation", *asked],
+        [sys.executable, "-m", "tests.bench.bench_generation", "--loop", which, *way.options()],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -114,77 +138,93 @@ def bare(which: str, size: int, threads: int) -> float:
 
 
 def made_here(settings: EngineSettings) -> TransformersEngine:
-    """The engine of `tiny` in pytest's own process, for comparison."""
-    return TransformersEngine(str(MODEL), settings)
+    """The engine in pytest's own process, for comparison."""
+    return TransformersEngine(os.environ["BENCH_MODEL"], settings)
 
 
-def gate(workers: str, size: str, vlm: str = "tiny") -> float:
-    """Items a second of the gate, from when the model is ready to its last answer."""
+def gate(workers: str, way: Way, vlm: str = "", *, sized: bool = True) -> float:
+    """Items a second of the gate, from when the model is ready to its last answer.
+
+    Whether the model passes is all the same, a complete run is not.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        asked = ["--vlm", vlm, "--vsc-cache", "off", "-n", workers, "-q", "-p", "no:randomly"]
-        gates = [option for name in ("undersafety", "oversafety") for option in ("--vsc-gate", f"{name} <= 65%")]
-        sized = [] if size == "auto" else ["--vlm-batch-size", size]
-        subprocess.run(
-            [sys.executable, "-m", "pytest", *asked, *gates, "--vsc-gate", "invalid <= 5%", *sized],
+        asked = ["--vlm", vlm or str(way.model), "--vsc-cache", "off", "-n", workers, "-q", "-p", "no:randomly"]
+        asked += ["--vlm-max-new-tokens", str(way.max_new_tokens)]
+        asked += ["--vlm-batch-size", str(way.batch_size)] if sized else []
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        ours = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path, "BENCH_MODEL": str(way.model)}
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", *asked],
             cwd=folder,
-            stdout=subprocess.DEVNULL,
-            check=True,
-            env=environment() | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            env=environment() | ours,
         )
-        used = json.loads((Path(folder) / "vsc-report/summary.json").read_text())["used"]
+        try:
+            summary = json.loads((Path(folder) / "vsc-report/summary.json").read_text())
+        except OSError:
+            raise RuntimeError(f"the gate came to no end:\n{ran.stdout[-2000:]}") from None
+    used = summary["used"]
+    assert summary["complete"]
     assert used["loaded"] == "yes"
+    print(f"    {used.get('batch_size')}, {summary['header']['model'].get('self_check')}", flush=True)
     return int(used["generated"]) / float(used["seconds"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--model", type=Path, default=TINY, help="a folder")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="of torch, as the gate")
+    parser.add_argument("--max-new-tokens", type=int, default=256)
     parser.add_argument("--rows", default=",".join(ROWS), help=f"any of {', '.join(ROWS)}; n0 is always among them")
     parser.add_argument("--loop", choices=LOOPS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    way = Way(asked.model.resolve(), asked.batch_size, asked.threads, asked.max_new_tokens)
     if asked.loop:
-        print(json.dumps(loop(asked.loop, asked.batch_size, asked.threads)))
+        print(json.dumps(loop(asked.loop, way)))
         return
     rows = list(dict.fromkeys([*asked.rows.split(","), "n0"]))
     rates: dict[str, list[float]] = {}
     for _ in range(asked.repeat):
         for row in rows:
-            rates.setdefault(row, []).append(measured(row, asked.batch_size, asked.threads))
+            rates.setdefault(row, []).append(measured(row, way))
             print(f"  {title(row):<46} {rates[row][-1]:7.1f} items/s", flush=True)
-    report(rates, asked)
+    report(rates, way, asked.repeat)
 
 
 def title(row: str) -> str:
     return GATES.get(row) or f"({row}) {LOOPS[row]}"
 
 
-def measured(row: str, size: int, threads: int) -> float:
+def measured(row: str, way: Way) -> float:
     """Items a second of one row of the table."""
     if row in LOOPS:
-        return bare(row, size, threads)
+        return bare(row, way)
     if row == "here":
-        return gate("0", str(size), "python:tests.bench.bench_generation:made_here")
-    return gate("0", "auto") if row == "auto" else gate(row.removeprefix("n"), str(size))
+        return gate("0", way, "python:tests.bench.bench_generation:made_here")
+    return gate("0", way, sized=False) if row == "auto" else gate(row.removeprefix("n"), way)
 
 
-def report(rates: dict[str, list[float]], asked: argparse.Namespace) -> None:
+def report(rates: dict[str, list[float]], way: Way, repeat: int) -> None:
     gated = rates["n0"]
     ratios = {
         name: statistics.median(gate / one for gate, one in zip(gated, column, strict=True))
         for name, column in rates.items()
     }
     medians = {name: statistics.median(column) for name, column in rates.items()}
-    print(f"\nmedians of {asked.repeat} rounds, batches of {asked.batch_size}, {asked.threads} torch threads")
+    print(f"\nmedians of {repeat} rounds, {way.model.name}, batches of {way.batch_size}, {way.threads} torch threads")
     for name, rate in medians.items():
         print(f"{title(name):<48} {rate:7.1f} items/s   gate -n 0 is {ratios[name]:5.2f} of it")
     results.append(
         "generation",
         {
-            "batch_size": asked.batch_size,
-            "threads": asked.threads,
-            "repeat": asked.repeat,
+            **way._asdict(),
+            "model": way.model.name,
+            "repeat": repeat,
             "items_per_second": medians,
             "gate_n0_of_it": ratios,
         },

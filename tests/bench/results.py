@@ -10,7 +10,10 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,16 @@ def surroundings() -> dict[str, Any]:
         **{library: version for library in LIBRARIES if (version := _version(library))},
         "cpus": os.cpu_count(),
         "platform": f"{platform.system()} {platform.machine()}",
+        **({"gpu": gpu} if (gpu := _gpu()) else {}),
     }
+
+
+def _gpu() -> str | None:
+    """The kind of CUDA device, asked of a process of its own: a benchmark's own need load no torch."""
+    code = "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')"
+    if _version("torch") is None or shutil.which("nvidia-smi") is None:
+        return None
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _version(library: str) -> str | None:
