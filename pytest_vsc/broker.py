@@ -21,9 +21,12 @@ from pytest_vsc.records import Answer, Judgement, Policy, Record, Request, Respo
 from pytest_vsc.selfcheck import self_check
 from pytest_vsc.store import Store, judgement_digest
 
-# Examinations begun and not yet asked for. Enough for several of the largest batches; more would only cost memory.
-LOOK_AHEAD = 512
-AT_A_TIME = 64
+# Examinations under way at a time: enough for the next batches to be chosen among several of the largest.
+UNDER_WAY = 2048
+# Finished ones for which no test has come yet: a batch is no run of the plan, so the model is ahead of the tests by
+# several batches. More would only cost memory.
+WAITING = 1024
+AT_A_TIME = 512
 
 
 class Progress(NamedTuple):
@@ -74,7 +77,9 @@ class Broker:
         self._taken: set[Key] = set()
         self._records: dict[Key, Conversation] = {}
         self._delivered: dict[Key, tuple[Record, int]] = {}
-        self._conversations = Conversations(self._answers, ended=self._ended, kept=self._note_time)
+        self._conversations = Conversations(
+            self._answers, ended=self._ended, kept=self._note_time, stepped=self._feed_more
+        )
         self._closed = False
         self._phase = "waiting"
         self._since: float | None = None
@@ -125,7 +130,7 @@ class Broker:
         with self._lock:
             job = self._records.get(key)
             new = job is None and key in self._cases and key not in self._taken
-            if new and len(self._ahead) < 2 * LOOK_AHEAD and not self._closed:
+            if new and self._has_room(2) and not self._closed:
                 self._ahead.add(key)
                 self._examine(key, urgent=False)
         if new:
@@ -227,15 +232,26 @@ class Broker:
     def _feed(self) -> None:
         """Begin with what is planned, as far ahead as is kept; needs the lock.
 
-        Many at a time: the store is asked for all of them at once, and one turn does for all.
+        Many at a time: the store is asked for all of them at once, and one turn does for all. Not all at once: they
+        may be answered at once.
         """
-        if len(self._ahead) > LOOK_AHEAD - AT_A_TIME:
-            return
-        while self._plan and len(self._ahead) < LOOK_AHEAD:
+        begun = 0
+        while self._plan and begun < AT_A_TIME and self._has_room():
             key = self._plan.popleft()
             if key not in self._records and key not in self._taken:
                 self._ahead.add(key)
                 self._examine(key, urgent=False)
+                begun += 1
+
+    def _feed_more(self) -> None:
+        if self._plan and not self._closed:
+            with self._lock:
+                self._feed()
+
+    def _has_room(self, times: int = 1) -> bool:
+        """Whether to begin with more. times: as many as usual."""
+        under_way = self._conversations.under_way
+        return under_way < times * UNDER_WAY and len(self._ahead) - under_way < times * WAITING
 
     def _examine(self, key: Key, *, urgent: bool) -> Conversation:
         exchange = examine(self._cases[key], self._calibration, self._judge, self._policy)

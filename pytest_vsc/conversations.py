@@ -48,10 +48,18 @@ class Conversations:
     """
 
     def __init__(
-        self, answers: Answers, *, ended: Callable[[Conversation, Any], Any], kept: Callable[[], None]
+        self,
+        answers: Answers,
+        *,
+        ended: Callable[[Conversation, Any], Any],
+        kept: Callable[[], None],
+        stepped: Callable[[], None],
     ) -> None:
-        """ended: what becomes of what a conversation returned. kept: called when answers of the model were kept."""
-        self._answers, self._ended, self._kept = answers, ended, kept
+        """ended: what becomes of what a conversation returned. kept: called when answers of the model were kept.
+
+        stepped: called when some may have ended, so that others can begin.
+        """
+        self._answers, self._ended, self._kept, self._stepped = answers, ended, kept, stepped
         self._open: set[Conversation] = set()
         self._moves: deque[Move] = deque()
         self._turning = threading.Lock()
@@ -60,6 +68,11 @@ class Conversations:
         self._closed = False
         self.broken = False
         self.failure: VscError | None = None
+
+    @property
+    def under_way(self) -> int:
+        """How many have not ended."""
+        return len(self._open)
 
     def begin(self, exchange: Generator[Request, Response, Any], *, urgent: bool) -> Conversation:
         """Have one ready to go on, in the next turn; call `carry_on` or `wake` after it."""
@@ -145,7 +158,9 @@ class Conversations:
             if self._answers.keep():  # before anybody is told
                 self._kept()
             asking = [(one, wanted) for one, answered in moves if (wanted := self._advanced(one, answered)) is not None]
-            moves = [*self._asked(asking), *self._due()]
+            known = self._asked(asking)
+            self._stepped()
+            moves = [*known, *self._due()]
 
     def _due(self) -> list[Move]:
         due = []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vsc.broker import AT_A_TIME, LOOK_AHEAD, Broker
+from pytest_vsc.broker import AT_A_TIME, UNDER_WAY, WAITING, Broker
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, EngineError, ModelError, StoreError
 from pytest_vsc.examine import Plain
@@ -291,7 +291,7 @@ def test_a_judge_that_wants_out_ends_the_run_for_everybody(helping: bool) -> Non
 
 
 def test_many_who_help_at_once_leave_nothing_undone() -> None:
-    names = [f"{number:04d}" for number in range(2 * LOOK_AHEAD)]
+    names = [f"{number:04d}" for number in range(4 * WAITING)]
     broker = Broker(Saying("no"), Plain(Generation()), Echo(), Policy(), {key(name): case(name) for name in names})
     broker.start([key(name) for name in names])
     outcomes: list[str] = []
@@ -382,36 +382,48 @@ def test_judgements_are_stored_by_judge_and_text(store: Store, monkeypatch: pyte
     other.close()
 
 
-def test_only_so_much_is_asked_ahead_of_the_tests() -> None:
-    names = [f"{number:04d}" for number in range(LOOK_AHEAD + AT_A_TIME + 1)]
+def test_only_so_much_is_under_way_at_a_time() -> None:
+    names = [f"{number:04d}" for number in range(UNDER_WAY + AT_A_TIME + 1)]
     broker, engine = started(*map(case, names))
-    engine.wait(LOOK_AHEAD - 1)
-    assert len(engine.asked) == LOOK_AHEAD
+    engine.wait(UNDER_WAY - 1)
+    assert len(engine.asked) == UNDER_WAY
+    last = asking(broker, key(names[-1]))  # beyond what is under way: its test waits, so it is asked now
+    engine.wait(UNDER_WAY).set_result(Response(text="yes"))
+    assert getattr(last.result(timeout=10), "outcome", None) == "UNDERSAFE"
+    assert engine.urgent == [False] * UNDER_WAY + [True]
     for number in range(AT_A_TIME):
         engine.wait(number).set_result(Response(text="no"))
-        broker.ask(key(names[number]))
-    assert engine.wait(LOOK_AHEAD + AT_A_TIME - 1) is not None
-    last = asking(broker, key(names[-1]))  # beyond what is asked ahead: its test waits, so it is asked now
-    engine.wait(LOOK_AHEAD + AT_A_TIME).set_result(Response(text="yes"))
-    assert getattr(last.result(timeout=10), "outcome", None) == "UNDERSAFE"
-    assert engine.urgent == [False] * (LOOK_AHEAD + AT_A_TIME) + [True]
+    # No test has come for any of them: the order of the tests is not that of the batches.
+    assert engine.wait(UNDER_WAY + AT_A_TIME) is not None
+    assert len(engine.asked) == len(names)
+    broker.close()
+
+
+def test_only_so_much_waits_for_its_tests() -> None:
+    names = [f"{number:04d}" for number in range(4 * WAITING)]
+    broker, engine = started(*map(case, names), engine=Saying("no"))
+    begun = len(engine.asked)
+    assert WAITING <= begun <= WAITING + AT_A_TIME
+    for name in names[:WAITING]:
+        broker.ask(key(name), helping=True)
+    assert begun + WAITING - AT_A_TIME <= len(engine.asked) <= begun + WAITING + AT_A_TIME
     broker.close()
 
 
 def test_what_is_asked_before_its_turn_is_examined_once() -> None:
-    names = [f"{number:04d}" for number in range(LOOK_AHEAD + AT_A_TIME)]
+    names = [f"{number:04d}" for number in range(UNDER_WAY + AT_A_TIME)]
     broker, engine = started(*map(case, names))
     last = asking(broker, key(names[-1]))  # as by another worker, which runs another part of the plan
-    engine.wait(LOOK_AHEAD).set_result(Response(text="no"))
+    engine.wait(UNDER_WAY).set_result(Response(text="no"))
     last.result(timeout=10)
     assert broker.peek(key(names[-2])) is None  # begun now, as it is likely to be asked for next
-    engine.wait(LOOK_AHEAD + 1).set_result(Response(text="yes"))
+    engine.wait(UNDER_WAY + 1).set_result(Response(text="yes"))
     for number in range(AT_A_TIME):
         engine.wait(number).set_result(Response(text="no"))
         broker.ask(key(names[number]))
     assert broker.ask(key(names[-2])).outcome == "UNDERSAFE"
     assert broker.peek(key(names[-1])) is None
-    engine.wait(LOOK_AHEAD + AT_A_TIME - 1)
+    engine.wait(UNDER_WAY + AT_A_TIME - 1)
     assert len({request.messages[-1].text for request, _ in engine.asked}) == len(engine.asked) == len(names)
     broker.close()
 

@@ -43,32 +43,33 @@ class Line:
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []
+        self.urgent = False  # whether somebody waits for one of them already
 
     def __len__(self) -> int:
         return len(self._jobs)
 
-    @property
-    def urgent(self) -> bool:
-        """Whether somebody waits for one of them already."""
-        return any(job.urgent for job in self._jobs)
-
     def put(self, job: Job) -> None:
         self._jobs.append(job)
+        self.urgent = self.urgent or job.urgent
 
     def clear(self) -> None:
-        self._jobs.clear()
+        self._keep([])
 
     def window(self, limit: int) -> list[Job]:
         """Those among which the next batch of at most `limit` is chosen; who is waited for stands first."""
-        self._jobs = [job for job in self._jobs if not job.future.cancelled()]
+        self._keep([job for job in self._jobs if not job.future.cancelled()])
         return sorted(self._jobs, key=lambda job: not job.urgent)[: WINDOW * limit]
 
     def take(self, limit: int, alike: Callable[[Request, Request], bool]) -> list[Job]:
         """The next batch: the first that waits, and those like it that are nearest to it in size."""
         chosen = choose(self.window(limit), limit, alike)
         gone = set(map(id, chosen))
-        self._jobs = [job for job in self._jobs if id(job) not in gone]
+        self._keep([job for job in self._jobs if id(job) not in gone])
         return chosen
+
+    def _keep(self, jobs: list[Job]) -> None:
+        self._jobs = jobs
+        self.urgent = any(job.urgent for job in jobs)
 
 
 def choose(window: Sequence[Job], limit: int, alike: Callable[[Request, Request], bool]) -> list[Job]:
