@@ -1,8 +1,8 @@
 """What the tool takes of a model's speed. Run by hand: `python -m tests.bench.bench_generation [--repeat N]`.
 
 Compares the gate on the embedded model, or on `--model FOLDER`, with bare loops over the same requests, in turns, each
-in a process of its own. Loading is outside every clock, and four requests to begin with. Prints ratios, medians of those of each round, and appends them
-to `results/generation.jsonl`. On a GPU, with a model of real size and random weights:
+in a process of its own. Outside every clock: loading, and four requests to warm up. Prints ratios, medians of those of
+each round, and appends them to `results/generation.jsonl`. On a GPU, with a model of real size and random weights:
 
     python -m tests.qwen /tmp/qwen-7b --size 7b
     python -m tests.bench.bench_generation --model /tmp/qwen-7b --batch-size 64 --max-new-tokens 64
@@ -100,9 +100,7 @@ def loop(which: str, way: Way) -> dict[str, float]:
         with torch.inference_mode():
             model.generate(**inputs.to(device), generation_config=config).cpu()
 
-    answer(
-        prepared(requests[:4])
-    )  # as the gate's self-check does: on a GPU the first batch of a size loads its kernels
+    answer(prepared(requests[:4]))  # as the gate's self-check does
     ready = [prepared(batch) for batch in batches] if which == "a" else []
     begun = time.perf_counter()
     for inputs in ready or (ahead(batches, prepared) if which == "d" else map(prepared, batches)):
