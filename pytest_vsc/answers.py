@@ -84,6 +84,11 @@ class Answers:
     def counts(self) -> Counts:
         return Counts(self._generated, self._tokens, self._stored)
 
+    @property
+    def outstanding(self) -> int:
+        """How many requests the engine has still to answer."""
+        return max(0, len(self._open) - len(self._arrived))
+
     def ask(self, wanted: Sequence[Wanted]) -> list[Given]:
         """A promise for each request, in the same order; many are broken already or kept, none is waited for.
 

@@ -21,12 +21,14 @@ from pytest_vsc.records import Answer, Judgement, Policy, Record, Request, Respo
 from pytest_vsc.selfcheck import self_check
 from pytest_vsc.store import Store, judgement_digest
 
-# Examinations under way at a time: enough for the next batches to be chosen among several of the largest.
+# Examinations begun together: the store is asked for all of their answers at once, and one turn does for all.
+AT_A_TIME = 64
+# Those under way at a time: enough for the next batches to be chosen among several of the largest.
 UNDER_WAY = 2048
-# Finished ones for which no test has come yet: a batch is no run of the plan, so the model is ahead of the tests by
-# several batches. More would only cost memory.
+# Finished ones for which no test has come yet. A batch is no run of the plan, so a model at work is ahead of the tests
+# by several batches. Where answers are there at once, more would only keep memory taken.
 WAITING = 1024
-AT_A_TIME = 512
+WAITING_AT_ONCE = 2 * AT_A_TIME
 
 
 class Progress(NamedTuple):
@@ -115,7 +117,7 @@ class Broker:
             self._taken.add(key if key.repeat else self._cases[key].key)
             self._feed()
         self._go_on(helping)
-        record: Record = job.end.result()
+        record: Record = self._conversations.result(job)
         with self._lock:
             if self._records.get(key) is job:
                 del self._records[key]
@@ -135,9 +137,9 @@ class Broker:
                 self._examine(key, urgent=False)
         if new:
             self._go_on(helping=True)
-        if job is None or not job.end.done() or job.end.exception() is not None:
+        if job is None or not job.ended or job.error is not None:
             return None
-        record: Record = job.end.result()
+        record: Record = job.result
         return record if record.verdict != "ERROR" else None
 
     def record(self, key: Key) -> Record:
@@ -154,7 +156,7 @@ class Broker:
         """One who waited for this case has died, or never will ask: what is asked for it alone is stopped."""
         with self._lock:
             job = self._records.get(key)
-            if job is None or job.end.done() or job.askers > 1:
+            if job is None or job.ended or job.askers > 1:
                 return
             del self._records[key]
             self._ahead.discard(key)
@@ -167,7 +169,7 @@ class Broker:
             exchange = judged(self._calibration.question(prompt, images), prompt, self._judge)
             job = self._conversations.begin(exchange, urgent=True)
         self._go_on(helping=False)
-        answer: Answer = job.end.result()
+        answer: Answer = self._conversations.result(job)
         return answer
 
     def progress(self) -> Progress:
@@ -230,18 +232,14 @@ class Broker:
     # -- examinations
 
     def _feed(self) -> None:
-        """Begin with what is planned, as far ahead as is kept; needs the lock.
-
-        Many at a time: the store is asked for all of them at once, and one turn does for all. Not all at once: they
-        may be answered at once.
-        """
-        begun = 0
-        while self._plan and begun < AT_A_TIME and self._has_room():
+        """Begin with the next of the plan, if it is time to; needs the lock."""
+        if not self._has_room():
+            return
+        for _ in range(min(AT_A_TIME, len(self._plan))):
             key = self._plan.popleft()
             if key not in self._records and key not in self._taken:
                 self._ahead.add(key)
                 self._examine(key, urgent=False)
-                begun += 1
 
     def _feed_more(self) -> None:
         if self._plan and not self._closed:
@@ -249,9 +247,12 @@ class Broker:
                 self._feed()
 
     def _has_room(self, times: int = 1) -> bool:
-        """Whether to begin with more. times: as many as usual."""
+        """Whether to begin with some more. times: as many as usual."""
         under_way = self._conversations.under_way
-        return under_way < times * UNDER_WAY and len(self._ahead) - under_way < times * WAITING
+        waiting = WAITING if self._answers.outstanding else WAITING_AT_ONCE
+        return (
+            under_way <= times * UNDER_WAY - AT_A_TIME and len(self._ahead) - under_way <= times * waiting - AT_A_TIME
+        )
 
     def _examine(self, key: Key, *, urgent: bool) -> Conversation:
         exchange = examine(self._cases[key], self._calibration, self._judge, self._policy)
@@ -268,7 +269,7 @@ class Broker:
         if not isinstance(result, Record):
             return result
         self._outcomes[result.side, result.outcome] += 1
-        return result.model_copy(update={"requests": tuple(job.digests), "seconds": round(job.seconds, 6)})
+        return result.model_copy(update={"requests": job.digests, "seconds": round(job.seconds, 6)})
 
     def _note_time(self) -> None:
         self._latest = time.monotonic()

@@ -6,12 +6,11 @@ thread that only waits for another to wake takes longer than the turn itself.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from typing import Any
 
 from pytest_vsc.answers import Answers, Given, Wanted
@@ -24,17 +23,26 @@ CLOSE_SECONDS = 10.0
 class Conversation:
     """One under way: where it stands, what it asked so far, and who waits for its end.
 
-    digests: of its requests, in the order of asking. seconds: the model's time for it in this run.
+    digests: of its requests, in the order of asking. seconds: the model's time for it in this run. ended: `result` or
+    `error` is there; little else is, as many of these wait for their tests.
     """
 
+    __slots__ = (
+        *("askers", "bell", "digests", "dropped", "ended", "error", "exchange", "result", "seconds"),
+        *("urgent", "waits_for"),
+    )
+
     def __init__(self, exchange: Generator[Request, Response, Any], *, urgent: bool) -> None:
-        self.exchange, self.urgent = exchange, urgent
-        self.digests: list[str] = []
+        self.exchange: Generator[Request, Response, Any] | None = exchange
+        self.urgent = urgent
+        self.digests: tuple[str, ...] = ()
         self.waits_for = ""
         self.seconds = 0.0
         self.askers = 0
-        self.dropped = False
-        self.end: Future[Any] = Future()
+        self.dropped = self.ended = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.bell: threading.Event | None = None  # rings at the end, where somebody has come before it
 
 
 # A conversation that may go on: it was answered, or begins, or is to be dropped (None).
@@ -62,7 +70,7 @@ class Conversations:
         self._answers, self._ended, self._kept, self._stepped = answers, ended, kept, stepped
         self._open: set[Conversation] = set()
         self._moves: deque[Move] = deque()
-        self._turning = threading.Lock()
+        self._turning, self._ending = threading.Lock(), threading.Lock()
         self._bell = threading.Event()
         self._thread = threading.Thread(target=self._run, name="vsc-broker", daemon=True)
         self._closed = False
@@ -80,8 +88,19 @@ class Conversations:
         self._open.add(begun)
         self._moves.append((begun, None))
         if self._closed or self.broken:  # since the caller looked
-            _settle(begun.end, error=BrokerError("the run is ending"))
+            self._settle(begun, error=BrokerError("the run is ending"))
         return begun
+
+    def result(self, conversation: Conversation) -> Any:
+        """Wait for the end of one. Raises what it ended with."""
+        with self._ending:
+            if not conversation.ended and conversation.bell is None:
+                conversation.bell = threading.Event()
+        if conversation.bell is not None:
+            conversation.bell.wait()
+        if conversation.error is not None:
+            raise conversation.error
+        return conversation.result
 
     def drop(self, conversation: Conversation) -> None:
         """Nobody waits for this one any more; what is asked for it alone is cancelled."""
@@ -147,7 +166,18 @@ class Conversations:
 
     def _tell(self, error: BrokerError) -> None:
         for conversation in list(self._open):
-            _settle(conversation.end, error=error)
+            self._settle(conversation, error=error)
+
+    def _settle(self, conversation: Conversation, *, result: object = None, error: BaseException | None = None) -> None:
+        """End one unless it has ended: closing and finishing may meet."""
+        self._open.discard(conversation)
+        with self._ending:
+            if conversation.ended:
+                return
+            conversation.result, conversation.error, conversation.ended = result, error, True
+            conversation.exchange = None
+        if conversation.bell is not None:
+            conversation.bell.set()
 
     # -- a turn
 
@@ -187,11 +217,11 @@ class Conversations:
     def _note(self, conversation: Conversation, promise: Given) -> None:
         conversation.waits_for = promise.digest
         if promise.digest:
-            conversation.digests.append(promise.digest)
+            conversation.digests += (promise.digest,)
 
     def _advanced(self, conversation: Conversation, answered: Future[Response] | None) -> Wanted | None:
         """Carry one conversation to its next request, or to its end."""
-        if conversation.end.done():
+        if conversation.ended:
             return None
         if conversation.dropped:
             self._drop(conversation)
@@ -199,35 +229,26 @@ class Conversations:
         try:
             return Wanted(self._resumed(conversation, answered), conversation.urgent)
         except StopIteration as stop:
-            self._open.discard(conversation)
-            _settle(conversation.end, result=self._ended(conversation, stop.value))
+            self._settle(conversation, result=self._ended(conversation, stop.value))
         except ModelError:  # there is no model any more: nothing can go on
             raise
         except Exception as bug:  # a judge or calibration that breaks must fail the test that waits, not hang it
-            self._open.discard(conversation)
-            _settle(conversation.end, error=bug)
+            self._settle(conversation, error=bug)
         return None
 
     def _resumed(self, conversation: Conversation, answered: Future[Response] | None) -> Request:
+        exchange = conversation.exchange
+        assert exchange is not None
         if answered is None:
-            return next(conversation.exchange)
+            return next(exchange)
         outcome = self._answers.outcome(answered)
         if isinstance(outcome, EngineError):
-            return conversation.exchange.throw(outcome)
+            return exchange.throw(outcome)
         conversation.seconds += outcome.seconds or 0.0
-        return conversation.exchange.send(outcome)
+        return exchange.send(outcome)
 
     def _drop(self, conversation: Conversation) -> None:
-        conversation.exchange.close()
+        if conversation.exchange is not None:
+            conversation.exchange.close()
         self._answers.leave(conversation.waits_for)
-        self._open.discard(conversation)
-        _settle(conversation.end, error=BrokerError("the case was given up: its test has died"))
-
-
-def _settle(future: Future[Any], *, result: object = None, error: BaseException | None = None) -> None:
-    """End a future unless it has ended: closing and finishing may meet."""
-    with contextlib.suppress(InvalidStateError):
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+        self._settle(conversation, error=BrokerError("the case was given up: its test has died"))

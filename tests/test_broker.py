@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vsc.broker import AT_A_TIME, UNDER_WAY, WAITING, Broker
+from pytest_vsc.broker import AT_A_TIME, UNDER_WAY, WAITING, WAITING_AT_ONCE, Broker
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, EngineError, ModelError, StoreError
 from pytest_vsc.examine import Plain
@@ -399,14 +399,28 @@ def test_only_so_much_is_under_way_at_a_time() -> None:
     broker.close()
 
 
-def test_only_so_much_waits_for_its_tests() -> None:
-    names = [f"{number:04d}" for number in range(4 * WAITING)]
+def test_a_model_is_so_far_ahead_of_the_tests() -> None:
+    names = [f"{number:04d}" for number in range(2 * UNDER_WAY)]
+    broker, engine = started(*map(case, names))
+    engine.wait(0)  # is not answered, and the first test waits for it
+    for number in range(1, WAITING // 2 + 1):
+        engine.wait(number).set_result(Response(text="no"))
+    engine.wait(UNDER_WAY + WAITING // 2 - 1)
+    for number in range(WAITING // 2 + 1, 2 * WAITING):
+        engine.wait(number).set_result(Response(text="no"))
+    last = asking(broker, key(names[-1]))  # a turn later than all those
+    engine.wait(len(engine.asked)).set_result(Response(text="no"))
+    last.result(timeout=10)
+    assert len(engine.asked) <= UNDER_WAY + WAITING + AT_A_TIME
+    broker.close()
+
+
+def test_of_what_is_answered_at_once_little_waits_for_its_tests() -> None:
+    names = [f"{number:04d}" for number in range(8 * WAITING_AT_ONCE)]
     broker, engine = started(*map(case, names), engine=Saying("no"))
-    begun = len(engine.asked)
-    assert WAITING <= begun <= WAITING + AT_A_TIME
-    for name in names[:WAITING]:
+    for done, name in enumerate(names):
+        assert min(len(names), done + AT_A_TIME) <= len(engine.asked) <= done + WAITING_AT_ONCE + AT_A_TIME
         broker.ask(key(name), helping=True)
-    assert begun + WAITING - AT_A_TIME <= len(engine.asked) <= begun + WAITING + AT_A_TIME
     broker.close()
 
 
