@@ -109,11 +109,20 @@ class Conversations:
         self.wake()
 
     def start(self) -> None:
-        """Take the first turn in the caller's thread. Raises what it raised, such as ModelError."""
+        """Take the first turn in the caller's thread. Raises what it raised, such as ModelError for want of a model.
+
+        A model that was there and is gone by its end is a `failure`, as at any later time.
+        """
         with self._turning:
-            while self._moves:
-                self._turn()
+            try:
+                while self._moves:
+                    self._turn()
+            except ModelError as gone:
+                if not self._answers.loaded:
+                    raise
+                self._break(gone)
         self._thread.start()
+        self.wake()
 
     def wake(self) -> None:
         """Have the thread take the next turn."""

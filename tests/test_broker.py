@@ -409,7 +409,9 @@ def test_a_model_is_so_far_ahead_of_the_tests() -> None:
     for number in range(WAITING // 2 + 1, 2 * WAITING):
         engine.wait(number).set_result(Response(text="no"))
     last = asking(broker, key(names[-1]))  # a turn later than all those
-    engine.wait(len(engine.asked)).set_result(Response(text="no"))
+    while True not in engine.urgent:
+        assert engine.came.acquire(timeout=10)
+    engine.wait(engine.urgent.index(True)).set_result(Response(text="no"))
     last.result(timeout=10)
     assert len(engine.asked) <= UNDER_WAY + WAITING + AT_A_TIME
     broker.close()
@@ -474,6 +476,21 @@ def test_a_model_that_is_needed_late_and_cannot_be_loaded_stops_the_run(store: S
     again.close()
     with pytest.raises(ModelError, match="its weights are gone"):
         started(case("b"), store=store, engine=Gone())
+
+
+def test_a_model_that_is_gone_at_once_was_there() -> None:
+    class Dying(ByHand):
+        def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
+            future = super().submit(request, urgent=urgent)
+            future.set_exception(ModelError("its process has ended"))
+            return future
+
+    broker, engine = started(case("a"), engine=Dying())
+    assert (engine.loads, str(broker.failure)) == (1, "its process has ended")
+    assert broker.used()["loaded"] == "yes"
+    with pytest.raises(BrokerError):
+        broker.ask(key("a"))
+    broker.close()
 
 
 def test_progress_counts_cases_answers_and_what_is_miscalibrated(store: Store) -> None:
