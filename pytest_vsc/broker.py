@@ -111,15 +111,15 @@ class Broker:
             self._refuse_when_closed()
             if key not in self._cases:
                 raise BrokerError(f"ask: case {key.case!r} of suite {key.suite!r} is not part of this run")
-            job = self._records.get(key) or self._examine(key, urgent=True)
-            job.askers += 1
+            examination = self._records.get(key) or self._examine(key, urgent=True)
+            examination.askers += 1
             self._ahead.discard(key)
             self._taken.add(key if key.repeat else self._cases[key].key)
             self._feed()
         self._go_on(helping)
-        record: Record = self._conversations.result(job)
+        record: Record = self._conversations.result(examination)
         with self._lock:
-            if self._records.get(key) is job:
+            if self._records.get(key) is examination:
                 del self._records[key]
             self._delivered[key] = (record, self._delivered.get(key, (record, 0))[1] + 1)
         return record
@@ -130,16 +130,16 @@ class Broker:
         If it is not even begun it is now: workers run different parts of the plan at a time.
         """
         with self._lock:
-            job = self._records.get(key)
-            new = job is None and key in self._cases and key not in self._taken
+            examination = self._records.get(key)
+            new = examination is None and key in self._cases and key not in self._taken
             if new and self._has_room(2) and not self._closed:
                 self._ahead.add(key)
                 self._examine(key, urgent=False)
         if new:
             self._go_on(helping=True)
-        if job is None or not job.ended or job.error is not None:
+        if examination is None or not examination.ended or examination.error is not None:
             return None
-        record: Record = job.result
+        record: Record = examination.result
         return record if record.verdict != "ERROR" else None
 
     def record(self, key: Key) -> Record:
@@ -155,21 +155,21 @@ class Broker:
     def forget(self, key: Key) -> None:
         """One who waited for this case has died, or never will ask: what is asked for it alone is stopped."""
         with self._lock:
-            job = self._records.get(key)
-            if job is None or job.ended or job.askers > 1:
+            examination = self._records.get(key)
+            if examination is None or examination.ended or examination.askers > 1:
                 return
             del self._records[key]
             self._ahead.discard(key)
-        self._conversations.drop(job)
+        self._conversations.drop(examination)
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
         """Ask and judge something outside any suite, before everything that nobody waits for yet."""
         with self._lock:
             self._refuse_when_closed()
             exchange = judged(self._calibration.question(prompt, images), prompt, self._judge)
-            job = self._conversations.begin(exchange, urgent=True)
+            conversation = self._conversations.begin(exchange, urgent=True)
         self._go_on(helping=False)
-        answer: Answer = self._conversations.result(job)
+        answer: Answer = self._conversations.result(conversation)
         return answer
 
     def progress(self) -> Progress:
@@ -256,8 +256,8 @@ class Broker:
 
     def _examine(self, key: Key, *, urgent: bool) -> Conversation:
         exchange = examine(self._cases[key], self._calibration, self._judge, self._policy)
-        self._records[key] = job = self._conversations.begin(exchange, urgent=urgent)
-        return job
+        self._records[key] = examination = self._conversations.begin(exchange, urgent=urgent)
+        return examination
 
     def _go_on(self, helping: bool) -> None:
         if helping:
@@ -265,11 +265,11 @@ class Broker:
         else:
             self._conversations.wake()
 
-    def _ended(self, job: Conversation, result: Record | Answer) -> Record | Answer:
+    def _ended(self, conversation: Conversation, result: Record | Answer) -> Record | Answer:
         if not isinstance(result, Record):
             return result
         self._outcomes[result.side, result.outcome] += 1
-        return result.model_copy(update={"requests": job.digests, "seconds": round(job.seconds, 6)})
+        return result.model_copy(update={"requests": conversation.digests, "seconds": round(conversation.seconds, 6)})
 
     def _note_time(self) -> None:
         self._latest = time.monotonic()

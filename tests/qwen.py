@@ -50,14 +50,12 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 MROPE = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]}
-FIRST_SPECIAL, SPECIAL = (
-    151643,
-    [
-        *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>"),
-        *("<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>"),
-        *("<|image_pad|>", "<|video_pad|>"),
-    ],
-)
+FIRST_SPECIAL = 151643
+SPECIAL = [
+    *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>"),
+    *("<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>"),
+    *("<|image_pad|>", "<|video_pad|>"),
+]
 # Each turn between its marks, a picture as one placeholder between its own.
 CHAT = (
     "{% for turn in messages %}<|im_start|>{{ turn.role }}\n{% for part in turn.content %}"

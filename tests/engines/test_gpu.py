@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pytest_vsc.records import Generation, Message, Request, Response
 from pytest_vsc.selfcheck import mixed_up
 from pytest_vsc.shipped import shipped
 from pytest_vsc.suites import load_suites
+from tests.loaded import Opened, loading
 from tests.project import Project
 
 
@@ -38,22 +39,12 @@ pytestmark = [
 ]
 
 TINY = str(shipped("fixtures") / "models/tiny")
-Opened = Callable[..., TransformersEngine]
 
 
 @pytest.fixture
 def opened() -> Iterator[Opened]:
-    engines: list[TransformersEngine] = []
-
-    def open_(**settings: Any) -> TransformersEngine:
-        engines.append(TransformersEngine(TINY, EngineSettings(**settings)))
-        engines[-1].check()
-        engines[-1].load()
-        return engines[-1]
-
-    yield open_
-    for engine in engines:
-        engine.close()
+    with loading() as open_:
+        yield lambda **settings: open_(TINY, **settings)
 
 
 def requests(number: int, **settings: Any) -> list[Request]:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from pytest_vsc.cases import Picture
-from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.records import Generation, Message, Request
 from pytest_vsc.selfcheck import mixed_up
+from tests.loaded import loading
 from tests.project import Project
 from tests.qwen import write_qwen
 
@@ -38,11 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(folder: Path) -> Iterator[TransformersEngine]:
-    engine = TransformersEngine(str(folder), EngineSettings(dtype="float32", batch_size=16))
-    engine.check()
-    engine.load()
-    yield engine
-    engine.close()
+    with loading() as open_:
+        yield open_(folder, dtype="float32", batch_size=16)
 
 
 def picture(number: int) -> Picture:

@@ -24,6 +24,7 @@ from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
 from pytest_vsc.records import Generation, Message, Request, Response
 from pytest_vsc.selfcheck import mixed_up
+from tests.loaded import Opened, loading
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -40,8 +41,6 @@ CHAT = (
     "{% endfor %}{% if add_generation_prompt %}<s>assistant :{% endif %}"
 )
 SIZES = [(40, 40), (64, 32), (20, 70), (33, 48), (100, 30), (16, 16)]
-
-Opened = Callable[..., TransformersEngine]
 
 
 def write_model(folder: Path) -> None:
@@ -115,26 +114,14 @@ def copied(model_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(model_folder: Path) -> Iterator[TransformersEngine]:
-    engine = TransformersEngine(str(model_folder), EngineSettings(device="cpu", batch_size=16))
-    engine.check()
-    engine.load()
-    yield engine
-    engine.close()
+    with loading() as open_:
+        yield open_(model_folder, device="cpu", batch_size=16)
 
 
 @pytest.fixture
 def opened(model_folder: Path) -> Iterator[Opened]:
-    engines: list[TransformersEngine] = []
-
-    def open_(folder: Path = model_folder, **settings: Any) -> TransformersEngine:
-        engines.append(TransformersEngine(str(folder), EngineSettings(device="cpu", **settings)))
-        engines[-1].check()
-        engines[-1].load()
-        return engines[-1]
-
-    yield open_
-    for engine in engines:
-        engine.close()
+    with loading() as open_:
+        yield lambda folder=model_folder, **settings: open_(folder, device="cpu", **settings)
 
 
 def picture(number: int, size: tuple[int, int]) -> Picture:
