@@ -99,10 +99,12 @@ class Case:
 class SuiteHeader(Value):
     """What a suite says of itself in `suite.toml`.
 
-    paired: the centrics in which every case must have its twin.
-    gates: default gates, in the gate language.
+    format: of the suite's files; 1 is the only one so far. paired: the centrics in which every case must have its twin.
+    gates: default gates, in the gate language. policy: which verdicts count as what, "" for the default.
+    incomplete: what is missing of what the suite is a copy of, in one line; shown in the header of every run.
     """
 
+    format: Literal[1] = 1
     name: str
     version: str
     title: str = ""
@@ -110,11 +112,13 @@ class SuiteHeader(Value):
     licence: str
     picture_licence: str = ""
     source: str = ""
+    citation: str = ""
     paired: tuple[Centric, ...] = ()
     categories: tuple[str, ...] = Field(min_length=1)
     gates: tuple[str, ...] = ()
     policy: str = ""
     allow_empty_prompt: bool = False
+    incomplete: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,8 +72,11 @@ def shipped_suites() -> tuple[str, ...]:
 
 
 def _digest(header: SuiteHeader, cases: Iterable[Case]) -> str:
-    """sha256 of what the suite says, picture bytes included, wherever it lies on disk."""
-    whole = hashlib.sha256(b"[" + _ENCODE(header.model_dump(mode="json")).encode())
+    """sha256 of what the suite says, picture bytes included, wherever it lies on disk.
+
+    Fields that are not set are left out, so that a later version of this package with more of them tells the same.
+    """
+    whole = hashlib.sha256(b"[" + _ENCODE(header.model_dump(mode="json", exclude_defaults=True)).encode())
     for case in cases:
         whole.update(b"," + _ENCODE(_said(case)).encode())
     whole.update(b"]")
@@ -84,7 +87,7 @@ _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def _said(case: Case) -> dict[str, Any]:
-    said = {name: getattr(case, name) for name in _CASE_FIELDS}
+    said = {name: value for name in _CASE_FIELDS if (value := getattr(case, name))}
     return {**said, "images": [[picture.name, picture.sha256] for picture in case.images]}
 
 
@@ -152,6 +155,8 @@ def _header_problem(field: str, found: Mapping[str, Any]) -> str:
         return f"unknown field '{field}'; {expected(field, SuiteHeader.model_fields)}"
     if kind == "missing":
         return f"missing field '{field}'"
+    if kind == "literal_error" and field == "format":
+        return f"format {found['input']!r} is not one that this version reads; expected 1"
     if kind == "literal_error":
         return f"unknown centric {found['input']!r} in 'paired'; {expected(str(found['input']), CENTRICS)}"
     return f"field '{field}': {message[0].lower()}{message[1:]} ({str(found['input'])[:40]})"
