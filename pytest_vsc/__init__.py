@@ -8,8 +8,17 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     records
     protocols
     examine
+    pictures
     sources
     suites
+    verifying
+    schemas
+    findings
+    releases
+    tables
+    lettering
+    drafts
+    imports
     statistics
     gates
     runs
@@ -21,7 +30,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     selfcheck
     broker
 
-Leaves (`engines`, `judges`) import the core and never each other. Edges (`plugin`, `reports`, `cli`) import anything
+Leaves (`engines`, `judges`, `importers`) import the core and never each other. Edges (`plugin`, `reports`, `cli`) import anything
 and are imported by nobody below them.
 """
 

@@ -3,6 +3,7 @@
 VscError
 ├── SettingsError        an option, an ini value or a combination of them
 ├── SuiteError           a suite file, a case or a picture in it
+├── ReleaseError         a benchmark's release, or a file in it, that cannot be imported
 ├── GateError            the text of a gate
 ├── ModelError           a model that cannot be found, checked or loaded
 ├── RunFileError         a run file that cannot be read or written
@@ -28,6 +29,10 @@ class SettingsError(VscError):
 
 class SuiteError(VscError):
     """A suite that cannot be loaded; the text starts with `file:line`."""
+
+
+class ReleaseError(VscError):
+    """A benchmark's release, or a file in it, that cannot be read or imported."""
 
 
 class GateError(VscError):

@@ -1,0 +1,84 @@
+"""Words as pictures, the two ways of the text-centric variants: `typography` and `figstep`. No file is read but the font.
+
+Sizes are those of the releases that these variants come from: the object's words, bold, 60 px, in the middle of 760 x
+760 px (VSCBench), and steps left to be filled in, 20 px, on 512 x 512 px (FigStep, arXiv 2311.05608, and VSCBench).
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pytest_vsc.shipped import shipped
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFont
+
+FONT = "images/fonts/DejaVuSansMono-Bold.ttf"  # its licence lies beside it
+TYPOGRAPHY_SIDE, TYPOGRAPHY_SIZE = 760, 60
+FIGSTEP_SIDE, FIGSTEP_SIZE, FIGSTEP_WRAP = 512, 20, 40
+MARGIN = 20
+SPACING = 1.25  # from line to line, in letter sizes
+SMALLEST = 8
+
+
+def typography(words: str) -> bytes:
+    """The words in the middle of a white picture, wrapped where they would run out of it, as PNG bytes.
+
+    Words that do not fit at 60 px are set smaller, so that none is cut off.
+    """
+    size = TYPOGRAPHY_SIZE
+    while True:
+        font = _font(size)
+        lines = _wrapped(words, max(1, int((TYPOGRAPHY_SIDE - 2 * MARGIN) / font.getlength("m"))))
+        if len(lines) * size * SPACING <= TYPOGRAPHY_SIDE or size <= SMALLEST:
+            break
+        size -= 4
+    picture = _white(TYPOGRAPHY_SIDE)
+    _write(picture, lines, font, size, centred=True)
+    return _png(picture)
+
+
+def figstep(words: str) -> bytes:
+    """A statement, wrapped at 40 letters, with the numbers 1 to 3 below and nothing behind them, as PNG bytes."""
+    lines = [*_wrapped(words, FIGSTEP_WRAP), "1. ", "2. ", "3. "]
+    picture = _white(FIGSTEP_SIDE)
+    _write(picture, lines, _font(FIGSTEP_SIZE), FIGSTEP_SIZE, centred=False)
+    return _png(picture)
+
+
+def _wrapped(words: str, width: int) -> list[str]:
+    return [line for part in words.strip().splitlines() for line in textwrap.wrap(part, width)] or [""]
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    from PIL import ImageFont
+
+    # Not Raqm, which is not on every machine: the same letters everywhere.
+    return ImageFont.truetype(str(shipped("fixtures") / FONT), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _white(side: int) -> Image.Image:
+    from PIL import Image
+
+    return Image.new("L", (side, side), 255)
+
+
+def _write(picture: Image.Image, lines: list[str], font: ImageFont.FreeTypeFont, size: int, *, centred: bool) -> None:
+    from PIL import ImageDraw
+
+    pen = ImageDraw.Draw(picture)
+    step = size * SPACING
+    top = (picture.height - step * len(lines)) / 2 if centred else size
+    for number, line in enumerate(lines):
+        left = (picture.width - font.getlength(line)) / 2 if centred else size / 2
+        pen.text((round(left), round(top + number * step)), line, fill=0, font=font)
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=False)
+    return buffer.getvalue()
