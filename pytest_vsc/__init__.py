@@ -4,6 +4,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
 
     errors
     shipped
+    memos
     cases
     records
     protocols
@@ -13,6 +14,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     suites
     verifying
     schemas
+    selection
     findings
     releases
     tables
@@ -21,6 +23,8 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     imports
     statistics
     gates
+    locks
+    scores
     runs
     storefile
     store

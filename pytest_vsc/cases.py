@@ -93,7 +93,14 @@ class Case:
     @property
     def label(self) -> str:
         """The part of a node id that names the case: its pair where it has one, since `-k safe` must not match all."""
-        return f"{self.suite}-{self.pair or self.id}"
+        return self.labelled(self.pair or self.id)
+
+    def labelled(self, name: str) -> str:
+        """The name behind the words that `-k` goes by: suite, centric, variant, category; said once if it begins so."""
+        words = [word for word in (self.centric, self.variant, self.category) if word]
+        for word in words:
+            name = name.removeprefix(f"{word}-")
+        return "-".join([self.suite, *words, name])
 
 
 class SuiteHeader(Value):

@@ -47,6 +47,7 @@ class Item:
 class About(Value):
     """What an imported suite says of itself.
 
+    paired: the centrics in which every case has its twin; None looks at the items.
     categories: those of the benchmark, in order; () takes those of the items. rows: how many rows each table of a
     complete release has, by file name. parts: of the release, of which one is imported at a time, the first unless
     asked.
@@ -58,7 +59,7 @@ class About(Value):
     source: str
     citation: str = ""
     description: str = ""
-    paired: tuple[Centric, ...] = ()
+    paired: tuple[Centric, ...] | None = ()
     categories: tuple[str, ...] = ()
     policy: str = ""
     allow_empty_prompt: bool = False

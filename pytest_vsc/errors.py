@@ -5,6 +5,7 @@ VscError
 ├── SuiteError           a suite file, a case or a picture in it
 ├── ReleaseError         a benchmark's release, or a file in it, that cannot be imported
 ├── GateError            the text of a gate
+├── LockError            a lock that cannot be read or written, or a run that is not as locked
 ├── ModelError           a model that cannot be found, checked or loaded
 ├── RunFileError         a run file that cannot be read or written
 ├── StoreError           the store of answers cannot be opened, read or written; the run goes on without it
@@ -37,6 +38,10 @@ class ReleaseError(VscError):
 
 class GateError(VscError):
     """The text of a gate that cannot be parsed or does not fit the suite."""
+
+
+class LockError(VscError):
+    """A lock that cannot be read or written, or that does not hold for a run."""
 
 
 class ModelError(VscError):

@@ -14,12 +14,13 @@ from typing import Literal, NamedTuple, NoReturn, get_args
 
 from pytest_vsc.cases import CENTRICS, VARIANTS, Suite, Value
 from pytest_vsc.errors import GateError, expected
-from pytest_vsc.records import Counted, Record
+from pytest_vsc.records import Counted, PolicyName, Record
 from pytest_vsc.statistics import (
     CONFIDENCE,
     LARGER_IS_BETTER,
     METRICS,
     ONE_SIDED,
+    PUBLISHED,
     SLICE_KEYS,
     Metric,
     Rate,
@@ -29,6 +30,7 @@ from pytest_vsc.statistics import (
     extremes,
     measure,
     population,
+    exact_share,
     spell,
     tally_cases,
     values_of,
@@ -42,7 +44,7 @@ DEFAULT = ("default", ("invalid <= 2%",))
 EVERY = "*"
 
 # Words of the language that stand for what is not there yet; said so rather than called unknown.
-LATER_METRICS = frozenset({"sra", "sra_u", "sra_s", "utility"})
+LATER_METRICS = frozenset({"utility"})
 LATER_BOUNDS = frozenset({"baseline", "corrected", "@"})
 
 
@@ -270,13 +272,14 @@ SUITE_LAYER = "suite "  # how the origin of a suite's own gates begins: they may
 
 
 def resolve_gates(
-    layers: Iterable[tuple[str, Sequence[str]]], suite: Suite
+    layers: Iterable[tuple[str, Sequence[str]]], suite: Suite, policy: PolicyName = "strict"
 ) -> tuple[tuple[Gate, ...], tuple[str, ...]]:
     """The gates in force for a suite, and the removals that took one away, as lines for the header.
 
     layers: (origin, texts), the weakest first; each overrides the same metric and slice of those before it. Under them
     all lies `invalid <= 2%`. Within a layer a slice that is named beats one that `*` stands for.
-    Raises GateError for a gate that cannot be read, that no case of the suite can ever decide, or that is set twice.
+    Raises GateError for a gate that cannot be read, that no case of the suite can ever decide, that is set twice, or
+    whose metric is not counted under the policy.
     """
     held = tally_cases(suite.cases)
     force: dict[tuple[Metric, Slice], Gate] = {}
@@ -294,6 +297,12 @@ def resolve_gates(
                 )
             elif before is not None:
                 gone[place] = f"{entry.text} ({origin})"
+    for gate in force.values():
+        if gate.metric in PUBLISHED and policy != "vscbench":
+            raise GateError(
+                f"{gate.origin}: '{gate.text}': {gate.metric} is counted under --vsc-policy vscbench only; the policy of "
+                f"this run is {policy}"
+            )
     ordered = sorted(force.values(), key=lambda gate: (METRICS.index(gate.metric), len(gate.slice)))
     return tuple(ordered), tuple(gone.values())
 
@@ -335,7 +344,7 @@ def _counted(metric: Metric) -> str:
     """What the metric counts: `unsafe case`, `safe case`, `case`, `pair`."""
     if metric in ONE_SIDED:
         return f"{ONE_SIDED[metric][0]} case"
-    return "pair" if metric == "pairs" else "case"
+    return {"pairs": "pair", "sra": "case of each side"}.get(metric, "case")
 
 
 def _choices(draft: _Draft, item: _Item, suite: str, held: Tally) -> list[tuple[SliceKey, str]]:
@@ -395,15 +404,15 @@ def _settle(draft: _Draft, slice: Slice) -> Gate | Off:
 
 
 def decide(
-    gate: Gate, records: Iterable[Record | Counted] | Tally, suite: str, *, partial: tuple[int, int] | None = None
+    gate: Gate, records: Iterable[Record | Counted] | Tally, suite: str, *, partial: str = ""
 ) -> Decision:
     """Decide one gate on the records of one suite, or on their tally, exactly.
 
     PASS needs the worst case inside the bound, FAIL the best case outside; else INCONCLUSIVE. A slice without a record
-    is SKIPPED. partial: (recorded, expected) of a run that is not whole; the message then says so.
+    is SKIPPED. partial: what is recorded of a run that is not whole, and why; the message then says so.
     """
     rate = measure(gate.metric, records, suite, gate.slice)
-    mark = f"; partial {partial[0]}/{partial[1]}" if partial else ""
+    mark = f"; partial {partial}" if partial else ""
     if not rate.n:
         message = f"{gate.name} not decided: no {_counted(gate.metric)} that it counts was recorded ({gate.text}){mark}"
         return Decision(gate=gate, suite=suite, decision="SKIPPED", message=message)
@@ -434,8 +443,9 @@ def _inside(gate: Gate, share: Fraction) -> bool:
 
 def _sentence(gate: Gate, rate: Rate, ruling: Ruling) -> str:
     """`undersafety 12.5% (30/240 decided, 95% interval 8.9%-17.3%) > 5%`."""
-    share = _shown(Fraction(rate.count, rate.decided), gate.bound) if rate.decided else "unknown"
-    measured = f"{gate.name} {share} ({', '.join(_facts(gate, rate))})"
+    exact = exact_share(rate)
+    shown = "unknown" if exact is None else _shown(exact, gate.bound)
+    measured = f"{gate.name} {shown} ({', '.join(_facts(gate, rate))})"
     if ruling == "INCONCLUSIVE":
         return f"{measured}: {_undecided(gate, rate)} between it and {gate.op} {gate.percent}%"
     beyond = ">" if gate.op == "<=" else "<"
@@ -444,7 +454,8 @@ def _sentence(gate: Gate, rate: Rate, ruling: Ruling) -> str:
 
 def _facts(gate: Gate, rate: Rate) -> list[str]:
     units = {"invalid": " cases", "pairs": " pairs decided"}.get(gate.metric, " decided")
-    facts = [f"{rate.count}/{rate.decided}{units}"]
+    facts = [f"{side.metric} {side.count}/{side.decided}" for side in rate.sides or ()]
+    facts = facts or [f"{rate.count}/{rate.decided}{units}"]
     if rate.low is not None and rate.high is not None:
         facts.append(f"{CONFIDENCE:.0%} interval {rate.low:.1%}-{rate.high:.1%}")
     if rate.invalid:

@@ -19,10 +19,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pytest_vsc import __version__
-from pytest_vsc.cases import SIDES, Value
+from pytest_vsc.cases import CENTRICS, SIDES, Centric, Value
 from pytest_vsc.drafts import Importer, Item, Options, Wanted
 from pytest_vsc.errors import ReleaseError, SuiteError
-from pytest_vsc.findings import Finding, Findings
+from pytest_vsc.findings import LOST, Finding, Findings
 from pytest_vsc.pictures import fit
 from pytest_vsc.releases import LARGEST_PICTURE, Release, clean_path
 from pytest_vsc.sources import CASES, HEADER, PICTURE_HASHES
@@ -36,19 +36,20 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class Count(Value):
-    """How many cases were written of one kind. variant "" for image-centric ones."""
+    """How many cases of one kind the release asks for, and how many were written. variant "" for image-centric ones."""
 
     centric: str
     category: str
     variant: str
     side: str
+    asked: int
     cases: int
 
 
 class Report(Value):
     """What became of a release. No path of a machine and no time is in it, so that it is the same each time.
 
-    read: rows by file. cases: written, in all; items: what the release asked for, the cases that could not be written
+    read: rows by file. cases: written, in all; asked: what the release asks for, the cases that could not be written
     included. complete: nothing is missing and nothing was refused.
     """
 
@@ -59,7 +60,7 @@ class Report(Value):
     suite: str
     sha256: str
     read: Mapping[str, int]
-    items: int
+    asked: int
     cases: int
     groups: int
     pictures: int
@@ -100,7 +101,7 @@ def run_import(importer: Importer, order: Order) -> Report:
     with Release(order.places) as release:
         read: Counter[str] = Counter()
         items = list(_counted(importer.read(release, options), read))
-        asked = len(items)
+        asked = Counter(map(_kind, items))
         items = _sound(items, importer.about.allow_empty_prompt, release.findings)
         _count_rows(importer, read, release.findings)
         try:
@@ -110,8 +111,9 @@ def run_import(importer: Importer, order: Order) -> Report:
             raise ReleaseError(f"--out: cannot write beside {order.out}: {error.strerror}") from None
         try:
             brought = _Pictures(release, scratch, _prefix(items)).bring(items)
-            items = _whole_pairs([item for item in items if item.id not in brought.lost], importer, release.findings)
-            draft = _Suite(name, order.name, importer, items, brought, asked, dict(sorted(read.items())), part)
+            paired = _paired(items) if importer.about.paired is None else importer.about.paired
+            items = _whole_pairs([item for item in items if item.id not in brought.lost], paired, release.findings)
+            draft = _Suite(name, order.name, importer, items, paired, brought, asked, dict(sorted(read.items())), part)
             report = draft.write(scratch, release.findings)
             if items and not (order.strict and not report.complete):
                 _put_in_place(scratch, order)
@@ -193,14 +195,26 @@ def _note_prompt(item: Item, cases: int, findings: Findings) -> None:
         findings.add("noted", "control-characters", "a prompt has control characters; kept as published", item.at)
 
 
-def _whole_pairs(items: Sequence[Item], importer: Importer, findings: Findings) -> list[Item]:
-    """The items less those of a paired centric whose twin is lost."""
+def _paired(items: Sequence[Item]) -> tuple[Centric, ...]:
+    """The centrics in which every item has its twin."""
+    sides = _sides(items)
+    alone = {item.centric for item in items if item.pair is None or sides[item.pair] != set(SIDES)}
+    return tuple(centric for centric in CENTRICS if centric not in alone)
+
+
+def _sides(items: Sequence[Item]) -> Mapping[str | None, set[str]]:
     sides: dict[str | None, set[str]] = defaultdict(set)
     for item in items:
         sides[item.pair].add(item.side)
+    return sides
+
+
+def _whole_pairs(items: Sequence[Item], paired: Sequence[Centric], findings: Findings) -> list[Item]:
+    """The items less those of a paired centric whose twin is lost."""
+    sides = _sides(items)
     whole = []
     for item in items:
-        if item.centric in importer.about.paired and sides[item.pair] != set(SIDES):
+        if item.centric in paired and sides[item.pair] != set(SIDES):
             what = "a case is left out since its twin is lost: half a pair says nothing"
             findings.add("missing", "twin-lost", what, f"{item.at}: {item.id}")
         else:
@@ -338,8 +352,9 @@ class _Suite:
     imported_by: str
     importer: Importer
     items: Sequence[Item]
+    paired: Sequence[Centric]
     brought: _Brought
-    asked: int
+    asked: Mapping[tuple[str, str, str, str], int]
     read: Mapping[str, int]
     part: str
 
@@ -378,7 +393,7 @@ class _Suite:
             "picture_licence": about.licence if self.brought.names else "",
             "source": about.source,
             "citation": about.citation,
-            "paired": [centric for centric in about.paired if any(item.centric == centric for item in self.items)],
+            "paired": [centric for centric in self.paired if any(item.centric == centric for item in self.items)],
             "categories": declared + sorted(name for name in present if name not in declared),
             "policy": about.policy,
             "gates": [gate for side, gate in DEFAULT_GATES.items() if side in sides],
@@ -419,26 +434,27 @@ class _Suite:
     def _incomplete(self, findings: Findings) -> str:
         if not findings.lost:
             return ""
-        what = f"{len(self.items):,} of {self.asked:,} cases" if len(self.items) < self.asked else "rows are missing"
-        names = dict.fromkeys(f"{one.kind} {one.name} ({one.count:,})" for one in findings if one.kind in LOST_KINDS)
+        asked = sum(self.asked.values())
+        what = f"{len(self.items):,} of {asked:,} cases" if len(self.items) < asked else "rows are missing"
+        names = dict.fromkeys(f"{one.kind} {one.name} ({one.count:,})" for one in findings if one.kind in LOST)
         return f"{what}; {', '.join(names)}; see {REPORT}"
 
     def _report(self, sha256: str, findings: Findings, incomplete: str) -> Report:
-        counts = Counter((item.centric, item.category, item.variant or "", item.side) for item in self.items)
+        made = Counter(map(_kind, self.items))
         return Report(
             importer=self.imported_by,
             part=self.part,
             suite=self.name,
             sha256=sha256,
             read=self.read,
-            items=self.asked,
+            asked=sum(self.asked.values()),
             cases=len(self.items),
             groups=len({item.group or item.pair or item.id for item in self.items}),
             pictures=len(self._used()),
             rendered=self.brought.rendered,
             counts=tuple(
-                Count(centric=centric, category=category, variant=variant, side=side, cases=number)
-                for (centric, category, variant, side), number in sorted(counts.items())
+                Count(centric=kind[0], category=kind[1], variant=kind[2], side=kind[3], asked=asked, cases=made[kind])
+                for kind, asked in sorted(self.asked.items())
             ),
             findings=tuple(findings),
             complete=not findings.lost and bool(self.items),
@@ -446,7 +462,8 @@ class _Suite:
         )
 
 
-LOST_KINDS = ("missing", "refused")
+def _kind(item: Item) -> tuple[str, str, str, str]:
+    return item.centric, item.category, item.variant or "", item.side
 
 
 def _toml(said: Mapping[str, Any]) -> str:

@@ -46,7 +46,7 @@ def fit(data: bytes) -> Fit:
 
     Raises ValueError, in words, for what is no picture, is damaged or has more than MOST_PIXELS pixels.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of bombs, which are refused below, and of what the repairs are for
@@ -59,7 +59,7 @@ def fit(data: bytes) -> Fit:
                 return _fitted(picture, data)
         except Image.DecompressionBombError:
             raise ValueError(f"more than {2 * MOST_PIXELS:,} pixels; expected at most {MOST_PIXELS:,}") from None
-        except Image.UnidentifiedImageError:
+        except UnidentifiedImageError:
             raise ValueError(f"no picture of a known format; expected one of {', '.join(FORMATS)}") from None
         except ValueError:
             raise
@@ -82,7 +82,12 @@ def _fitted(picture: Image.Image, data: bytes) -> Fit:
         repaired.append(("foreign-format", "a picture is in a format that servers do not take; made PNG"))
     if not repaired:
         return Fit(data, ENDINGS[str(picture.format)], (), tuple(noted))
+    if picture.mode in ("I", "F"):
+        raise ValueError(
+            f"pixels of mode {picture.mode}, whose brightness is not told; expected 8 or 16 bits a channel"
+        )
     buffer = io.BytesIO()
-    keep = picture.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "I")
-    (picture if keep else picture.convert("RGB")).save(buffer, "PNG", save_all=False)
+    keep = picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+    made = picture if keep else picture.convert("RGBA" if picture.mode == "PA" else "RGB")
+    made.save(buffer, "PNG", save_all=False)
     return Fit(buffer.getvalue(), ".png", tuple(repaired), tuple(noted))

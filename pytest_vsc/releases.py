@@ -26,6 +26,7 @@ LARGEST_PICTURE = 64 * 2**20
 # deflate reaches 1,032 at most, on nothing but zeros; metadata comes to about ten.
 BOMB_RATIO, BOMB_SIZE = 200, 10 * 2**20
 MOST_FILES = 1_000_000
+TABLE_ENDINGS = (".csv", ".tsv", ".xlsx", ".jsonl", ".json", ".parquet", ".arrow")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 _IGNORED = ("__MACOSX", ".git", "Thumbs.db", ".DS_Store")
 
@@ -45,11 +46,13 @@ class File(NamedTuple):
 class Release:
     """The files of a release, wherever they lie below the places given. Later places fill in what earlier ones lack.
 
-    findings: what was odd about what was asked for. Raises ReleaseError for a place that cannot be read at all.
+    A place that is a table stands for the folder that it lies in. tables: the paths of these tables. findings: what was
+    odd about what was asked for. Raises ReleaseError for a place that cannot be read at all.
     """
 
     def __init__(self, places: Sequence[Path]) -> None:
         self.findings = Findings()
+        self.tables: list[str] = []
         self._zips = contextlib.ExitStack()
         self._files: dict[str, File] = {}
         self._by_name: dict[str, list[str]] = defaultdict(list)
@@ -149,7 +152,11 @@ class Release:
     def text(self, file: File) -> str:
         """The text of a file: UTF-8, by its mark UTF-16, else Windows' Latin-1, which is a finding."""
         data = self.read(file)
-        for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        for mark, name in (
+            (codecs.BOM_UTF8, "utf-8-sig"),
+            (codecs.BOM_UTF16_LE, "utf-16"),
+            (codecs.BOM_UTF16_BE, "utf-16"),
+        ):
             if data.startswith(mark):
                 self.findings.add("noted", "byte-order-mark", "a text file begins with a byte order mark", file.path)
                 return self._decoded(data, name, file)
@@ -164,9 +171,22 @@ class Release:
     def json(self, file: File) -> Any:
         """What a JSON file says. Raises ReleaseError."""
         try:
-            return json.loads(self.text(file))
+            return self.parsed(self.text(file), file.path)
         except (ValueError, RecursionError) as error:
             raise ReleaseError(f"{file.path}: not JSON: {one_line(error)}") from None
+
+    def parsed(self, text: str, where: str) -> Any:
+        """What a JSON text says; the first of a key that an object has twice. Raises ValueError, RecursionError."""
+
+        def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+            said: dict[str, Any] = {}
+            for key, value in pairs:
+                if said.setdefault(key, value) != value:
+                    what = "a key is there twice and says different things; the first is taken"
+                    self.findings.add("refused", "key-twice", what, f"{where}: {key}")
+            return said
+
+        return json.loads(text, object_pairs_hook=once)
 
     def _decoded(self, data: bytes, encoding: str, file: File) -> str:
         try:
@@ -177,7 +197,12 @@ class Release:
     # --- listing ---
 
     def _listed(self, place: Path) -> Iterator[File]:
-        listed = self._in_folder(place) if place.is_dir() else self._in_zip(place)
+        if place.is_dir():
+            listed = self._in_folder(place)
+        elif place.is_file() and place.name.casefold().endswith(TABLE_ENDINGS):
+            listed = self._beside_table(place)
+        else:
+            listed = self._in_zip(place)
         for number, file in enumerate(listed, 1):
             if number > MOST_FILES:
                 raise ReleaseError(f"{place.name}: holds more than {MOST_FILES:,} files; is it the right folder?")
@@ -197,7 +222,7 @@ class Release:
             for name in sorted(names):
                 file = Path(folder, name)
                 path = file.relative_to(root).as_posix()
-                if file.is_symlink() and not any(file.resolve().is_relative_to(one) for one in inside):
+                if file.is_symlink() and _leads_outside(file, inside):
                     what = "a file is a link that leads outside the release; never read"
                     self.findings.add("noted", "link-outside", what, path)
                     continue
@@ -206,14 +231,25 @@ class Release:
                     if stat.S_ISREG(found.st_mode):
                         yield File(path, found.st_size, file.read_bytes)
 
+    def _beside_table(self, place: Path) -> Iterator[File]:
+        """The table, even where it is a link, and what else its folder holds, such as its pictures."""
+        if place.name in self._files:
+            raise ReleaseError(f"{place}: a place before it has a file of this name; name the table first")
+        self.tables.append(place.name)
+        yield File(place.name, place.stat().st_size, place.read_bytes)
+        yield from (file for file in self._in_folder(place.parent) if file.path != place.name)
+
     def _in_zip(self, place: Path) -> Iterator[File]:
         try:
             opened = self._zips.enter_context(zipfile.ZipFile(place))
         except FileNotFoundError:
-            raise ReleaseError(f"{place}: no such folder or file; expected a release's folder or its zip file") from None
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+            raise ReleaseError(
+                f"{place}: no such folder or file; expected a release's folder or its zip file"
+            ) from None
+        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             what = one_line(getattr(error, "strerror", None) or error)
             raise ReleaseError(f"{place}: neither a folder nor a zip file ({what})") from None
+        seen: dict[str, zipfile.ZipInfo] = {}
         for member in opened.infolist():
             if member.is_dir():
                 continue
@@ -226,8 +262,24 @@ class Release:
             elif member.file_size > BOMB_SIZE and member.file_size > BOMB_RATIO * max(member.compress_size, 1):
                 what = f"a member of the zip file unpacks to more than {BOMB_RATIO} times its size; never unpacked"
                 self.findings.add("refused", "zip-bomb", what, f"{path} ({member.file_size:,} bytes)")
+            elif (other := seen.setdefault(path, member)) is not member:
+                self._tell_twice(path, (member.CRC, member.file_size) == (other.CRC, other.file_size))
             else:
                 yield File(path, member.file_size, lambda member=member: opened.read(member))  # type: ignore[misc]
+
+    def _tell_twice(self, path: str, alike: bool) -> None:
+        if alike:
+            self.findings.add("noted", "file-twice", "a file is there several times, the same bytes each time", path)
+        else:
+            what = "a zip file has two files of one path that differ; the first is taken"
+            self.findings.add("refused", "zip-member-twice", what, path)
+
+
+def _leads_outside(link: Path, inside: Sequence[Path]) -> bool:
+    try:
+        return not any(link.resolve().is_relative_to(one) for one in inside)
+    except (OSError, RuntimeError):  # a link to itself: there is no file to read
+        return False
 
 
 def clean_path(name: str) -> str | None:

@@ -15,18 +15,25 @@ from pytest_vsc.cases import Key, Value
 from pytest_vsc.errors import RunFileError, expected
 from pytest_vsc.gates import Decision
 from pytest_vsc.records import Generation, Policy, Record
+from pytest_vsc.scores import Score
+from pytest_vsc.selection import Drawn, Sample
 from pytest_vsc.statistics import Rate
 
 V = TypeVar("V", bound=Value)
 
 
 class SuiteSeen(Value):
-    """Which suite a run was about: two runs are comparable only when the hashes agree."""
+    """Which suite a run was about: two runs are comparable only when the hashes agree.
+
+    incomplete: what the suite lacks of what it is a copy of. drawn: the figures of the sample, where there is one.
+    """
 
     name: str
     version: str
     sha256: str
     cases: int
+    incomplete: str = ""
+    drawn: Drawn | None = None
 
 
 class Header(Value):
@@ -37,19 +44,23 @@ class Header(Value):
     started: str
     model: dict[str, str]
     suites: tuple[SuiteSeen, ...]
+    sample: Sample | None = None
     judge: str
+    judge_identity: str = ""
     policy: Policy
     calibration: str
     generation: Generation
     system_sha256: str | None = None
     gates: tuple[str, ...]
     gates_off: tuple[str, ...] = ()
+    lock: str = ""
 
 
 class Footer(Value):
     """How a run ended. expected: selected cases; recorded: those whose test was run; complete: all of the suite's.
 
-    used: what the model said of itself by then, such as the size of its batches, and how many answers were generated
+    cut: why a run that was broken off is not complete. filters: what the user selected by, where that left cases out.
+    scores: the table that VSCBench publishes, under its policy. used: what the model said of itself by then, such as the size of its batches, and how many answers were generated
     and how many were stored before.
     """
 
@@ -58,8 +69,10 @@ class Footer(Value):
     expected: int
     recorded: int
     cut: str | None
+    filters: tuple[str, ...] = ()
     gates: tuple[Decision, ...]
     rates: tuple[Rate, ...]
+    scores: tuple[Score, ...] = ()
     used: dict[str, str] = Field(default_factory=dict)
     exit: int
 

@@ -21,13 +21,14 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-PAIRS, CASES = "pairs.yaml", "cases.jsonl"
+HEADER, PAIRS, CASES = "suite.toml", "pairs.yaml", "cases.jsonl"
+PICTURE_HASHES = "pictures.sha256"  # in the form of the command sha256sum: HASH, two blanks, path
 MOST_PROBLEMS = 20
 
 _SHARED_FIELDS = frozenset({"pair", "centric", "category", "variant", "group", "prompt", "image", "images", "tags"})
-_PAIR_FIELDS = _SHARED_FIELDS | {"safe", "unsafe"}
-_HALF_FIELDS = frozenset({"prompt", "image", "images", "tags", "group"})
-_CASE_FIELDS = _SHARED_FIELDS | {"id", "side"}
+PAIR_FIELDS = _SHARED_FIELDS | {"safe", "unsafe"}
+HALF_FIELDS = frozenset({"prompt", "image", "images", "tags", "group"})
+CASE_FIELDS = _SHARED_FIELDS | {"id", "side"}
 _LISTS = ("images", "tags")
 _NO_TEXT = frozenset({*SIDES, *_LISTS})
 
@@ -92,6 +93,20 @@ def read_table(file: Path, shown: str) -> Table:
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what its reader lets through
         line = re.search(r"at line (\d+)", str(error))
         raise SuiteError(f"{shown}:{line[1] if line else text.count(chr(10)) + 1}: not TOML: {error}") from None
+
+
+def read_hashes(root: Path, shown: str) -> dict[str, str]:
+    """The sha256 of each picture by its path, as the suite lists them; empty where it does not. Raises SuiteError."""
+    file = root / PICTURE_HASHES
+    if not file.is_file():
+        return {}
+    listed: dict[str, str] = {}
+    for number, line in enumerate(_text(file, f"{shown}/{PICTURE_HASHES}").splitlines(), 1):
+        found = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line)
+        if found is None:
+            raise SuiteError(f"{shown}/{PICTURE_HASHES}:{number}: expected a sha256, two blanks and a path")
+        listed[found[2]] = found[1]
+    return listed
 
 
 # --- pairs.yaml and cases.jsonl, both into rows ---
@@ -199,7 +214,7 @@ def _pair_rows(path: Path, file: str, problems: Problems) -> Iterator[Row]:
     """Two rows for each pair. A pair that cannot be read is noted and left out."""
     seen: dict[str, str] = {}
     for row in _yaml_rows(_text(path, file), file, problems):
-        pair = _checked(row, _PAIR_FIELDS, problems)
+        pair = _checked(row, PAIR_FIELDS, problems)
         if pair is None:
             continue
         name = pair.said.get("pair")
@@ -218,7 +233,7 @@ def _half_rows(pair: Row, problems: Problems) -> Iterator[Row]:
         if side not in pair.said:
             problems.add(pair.at(side), f"half a pair: {name!r} has no '{side}'; expected both sides")
             continue
-        half = _checked(pair.said[side], _HALF_FIELDS, problems)
+        half = _checked(pair.said[side], HALF_FIELDS, problems)
         if half is not None:
             yield _merged(pair, half, side)
 
@@ -284,7 +299,7 @@ def _plain(node: _Node, file: str, problems: Problems, depth: int = 0) -> str | 
         field = str(key.value) if key.id == "scalar" else "?"
         if field in lines:
             problems.add(f"{file}:{_line(key)}", f"field {field!r} is given twice")
-        lines[field] = _line(value if field in _PAIR_FIELDS else key)
+        lines[field] = _line(value if field in PAIR_FIELDS else key)
         row.said[field] = _plain(value, file, problems, depth + 1)
     return row
 
@@ -311,7 +326,7 @@ def _case_rows(path: Path, file: str, problems: Problems) -> Iterator[Row]:
         if not isinstance(said, dict):
             problems.add(f"{file}:{line}", f"expected a case with its fields, not {_described(said)}")
             continue
-        case = _checked(Row(file, line, said), _CASE_FIELDS, problems)
+        case = _checked(Row(file, line, said), CASE_FIELDS, problems)
         if case is not None:
             yield case
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import io
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -20,26 +21,28 @@ from pydantic import ValidationError
 
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case, Picture, Suite, SuiteHeader
 from pytest_vsc.errors import SuiteError, expected
+from pytest_vsc.memos import Memo
+from pytest_vsc.pictures import FORMATS, can_be_opened
 from pytest_vsc.records import POLICIES
 from pytest_vsc.shipped import shipped
-from pytest_vsc.sources import Problems, Row, read_rows, read_table
-
-HEADER = "suite.toml"
-# What engines and servers take; naming them also keeps odd decoders away from files of unknown origin.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+from pytest_vsc.sources import HEADER, PICTURE_HASHES, Problems, Row, read_hashes, read_rows, read_table
 
 _CASE_FIELDS = tuple(field.name for field in fields(Case) if field.init)
 _NEEDED = ("id", "side", "centric", "category", "prompt")
 
+MEMO = "pictures"  # how the name of a suite's memo begins
+SHARE = 64  # pictures that a thread reads before it takes more
+
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)*")
 _NAME_RULE = "a name has letters, digits, '.', '_' and '-' only"
 
 
-def load_suites(names: Sequence[str], base: Path) -> tuple[Suite, ...]:
+def load_suites(names: Sequence[str], base: Path, memo: Path | None = None) -> tuple[Suite, ...]:
     """The suites of these names or folders, in order. Raises SuiteError; so do two suites of one name."""
     suites: dict[str, Suite] = {}
     for name in names:
-        suite = load_suite(name, base)
+        suite = load_suite(name, base, memo)
         if other := suites.get(suite.name):
             places = " and ".join(_shown(Path(one.root), base) for one in (other, suite))
             raise SuiteError(f"--vsc-suite: two suites are named '{suite.name}' ({places}); their names must differ")
@@ -47,16 +50,19 @@ def load_suites(names: Sequence[str], base: Path) -> tuple[Suite, ...]:
     return tuple(suites.values())
 
 
-def load_suite(name_or_path: str, base: Path) -> Suite:
+def load_suite(name_or_path: str, base: Path, memo: Path | None = None) -> Suite:
     """The suite of a shipped name, or of a folder given absolute or relative to `base`.
 
+    memo: a folder in which the digests of pictures are kept, so that those that did not change are not read again.
     Raises SuiteError with up to 20 problems, one a line, each `file:line: what is wrong; what is allowed`.
     """
     root = _folder(name_or_path, base)
     shown, problems = _shown(root, base), Problems()
     header = _header(root / HEADER, f"{shown}/{HEADER}")
-    rows = read_rows(root, shown, problems)
-    sourced = _cases(rows, header, _Pictures(root), problems)
+    rows = list(read_rows(root, shown, problems))
+    pictures = _Pictures(root, read_hashes(root, shown), memo)
+    pictures.read(rows)
+    sourced = _cases(rows, header, pictures, problems)
     problems.stop_if_any()
     if not sourced:
         raise SuiteError(f"{shown}: the suite is empty; expected at least one pair or case")
@@ -270,58 +276,87 @@ def _picture_names(said: Mapping[str, Any]) -> list[str]:
 class _Pictures:
     """The pictures of one suite, each read, recognised and hashed once however many cases show it."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, listed: Mapping[str, str], memo: Path | None) -> None:
+        self._root, self._listed = root, listed
         self._known: dict[str, Picture | str] = {}
+        name = hashlib.sha256(str(root).encode(errors="surrogateescape")).hexdigest()[:16]
+        self._memo = Memo(memo / f"{MEMO}-{name}.json" if memo else None, whole=True)
+        self._folders: dict[str, bool] = {}
+
+    def read(self, rows: Iterable[Row]) -> None:
+        """Read the pictures of all rows, less those that did not change since they were last read.
+
+        Several at a time: most of it is waiting and hashing, which threads share.
+        """
+        names = list(dict.fromkeys(name for row in rows for name in _picture_names(row.said)))
+        shares = [names[start : start + SHARE] for start in range(0, len(names), SHARE)]
+        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+            for share, found in zip(shares, pool.map(self._read, shares), strict=True):
+                self._known.update(zip(share, found, strict=True))
+        self._memo.keep()
+
+    def _read(self, names: Iterable[str]) -> list[Picture | str]:
+        return [self._picture(name) for name in names]
+
+    def _picture(self, name: str) -> Picture | str:
+        """The picture, or what is wrong with it."""
+        if not self._is_inside(name):
+            return f"picture '{name}' leads outside the suite; expected a path below its folder"
+        file = f"{self._root}/{name}"
+        try:
+            sha256 = self._memo.digest(file, _opened_digest)
+        except ValueError:
+            return f"picture '{name}' cannot be decoded; expected one of {', '.join(FORMATS)}"
+        except OSError as error:
+            if Path(file).is_file():
+                return f"picture '{name}' cannot be read: {error.strerror}"
+            near = _near(Path(file), self._root)
+            return f"picture '{name}' does not exist; expected a path below the suite's folder{near}"
+        listed = self._listed.get(name, sha256)
+        if listed != sha256:
+            was = f"sha256 {sha256[:12]}, not {listed[:12]}"
+            return f"picture '{name}' is not the one that {PICTURE_HASHES} lists ({was})"
+        return Picture(name=name, file=file, sha256=sha256)
+
+    def _is_inside(self, name: str) -> bool:
+        """Whether the file, and every folder and link on the way to it, lies below the suite's folder."""
+        plain = _PLAIN_PATH.fullmatch(name) and ".." not in name  # as most are, and thousands may be
+        if not plain and _leads_out(name):
+            return False
+        file = f"{self._root}/{name}"
+        folder = os.path.dirname(file)  # noqa: PTH120  thousands of pictures lie in a few folders
+        if folder not in self._folders:
+            self._folders[folder] = Path(folder).resolve().is_relative_to(self._root)
+        linked = os.path.islink(file)  # noqa: PTH114
+        return self._folders[folder] and (not linked or Path(file).resolve().is_relative_to(self._root))
 
     def of(self, row: Row) -> tuple[tuple[Picture, ...], list[tuple[str, str]]]:
         """The pictures of a row, and what is wrong with them as (field, what)."""
         field = "image" if "image" in row.said else "images"
-        found = [self._get(name) for name in _picture_names(row.said)]
+        found = [self._known[name] for name in _picture_names(row.said)]
         images = tuple(one for one in found if isinstance(one, Picture))
         return images, [(field, one) for one in found if isinstance(one, str)]
 
-    def _get(self, name: str) -> Picture | str:
-        if name not in self._known:
-            self._known[name] = _picture(name, self._root)
-        return self._known[name]
 
-
-def _picture(name: str, root: Path) -> Picture | str:
-    """The picture, or what is wrong with it."""
-    file = root / name
-    if not _is_inside(name, root):
-        return f"picture '{name}' leads outside the suite; expected a path below its folder"
-    if not file.is_file():
-        return f"picture '{name}' does not exist; expected a path below the suite's folder{_near(file, root)}"
-    data = file.read_bytes()
-    if not _is_picture(data):
-        return f"picture '{name}' cannot be decoded; expected one of {', '.join(FORMATS)}"
-    return Picture(name=name, file=str(file), sha256=hashlib.sha256(data).hexdigest())
-
-
-def _is_inside(name: str, root: Path) -> bool:
+def _leads_out(name: str) -> bool:
     path = PurePosixPath(name)
-    if "\0" in name or path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
-        return False
-    return (root / name).resolve().is_relative_to(root)
+    return "\0" in name or path.is_absolute() or bool(PureWindowsPath(name).drive) or ".." in path.parts
+
+
+def _opened_digest(file: Path) -> str:
+    """The sha256 of a picture that can be opened. Raises ValueError for one that cannot."""
+    if not file.is_file():
+        raise FileNotFoundError(file)  # a pipe would be waited for
+    data = file.read_bytes()
+    if not can_be_opened(data):
+        raise ValueError
+    return hashlib.sha256(data).hexdigest()
 
 
 def _near(file: Path, root: Path) -> str:
     names = [other.name for other in file.parent.iterdir()] if file.parent.is_dir() else []
     nearest = difflib.get_close_matches(file.name, names, n=1)
     return f"; did you mean '{file.with_name(nearest[0]).relative_to(root).as_posix()}'?" if nearest else ""
-
-
-def _is_picture(data: bytes) -> bool:
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            picture.verify()
-    except Exception:  # PIL's readers raise what they like on broken files: SyntaxError, struct.error, ...
-        return False
-    return True
 
 
 # --- cases against each other ---

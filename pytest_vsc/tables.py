@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,11 +72,13 @@ def _found(column: str, columns: Mapping[str, object]) -> str:
 
 
 def _named(release: Release, row: Entry, names: Sequence[str]) -> Entry:
-    """The row with the columns called as they should be where they differ in blanks, or in upper and lower case only."""
+    """The row with the columns called as they should be where they differ in blanks or in case only."""
     meant = {_key(name): name for name in names}
     said: dict[str, Any] = {}
     for column, value in row.said.items():
         name = meant.get(_key(column), column)
+        if name != column and name in row.said:
+            name = column  # the column that is called as it should be is the one that is meant
         if name != column:
             what = "a column's name differs in blanks or case"
             release.findings.add("repaired", "column-name", what, f"{row.at.rpartition(':')[0]}: {column}")
@@ -95,14 +96,28 @@ def _is_sound(release: Release, row: Entry, needed: Sequence[str]) -> bool:
         find.add("refused", "row-without-field", "a row lacks a field that it needs", f"{row.at}: {missing[0]}")
         return False
     for column, value in row.said.items():
-        if isinstance(value, str) and len(value) > LONGEST_CELL:
-            what = f"a row has a cell of more than {LONGEST_CELL:,} characters"
-            find.add("refused", "row-too-large", what, f"{row.at}: {column}")
-            return False
-        if isinstance(value, str) and not value.isascii() and re.search(r"[\ud800-\udfff]", value):
-            find.add("refused", "not-unicode", "a row has text that is not valid Unicode", f"{row.at}: {column}")
-            return False
+        for text in _texts(value):
+            if len(text) > LONGEST_CELL:
+                what = f"a row has a cell of more than {LONGEST_CELL:,} characters"
+                find.add("refused", "row-too-large", what, f"{row.at}: {column}")
+                return False
+            if not text.isascii() and re.search(r"[\ud800-\udfff]", text):
+                find.add("refused", "not-unicode", "a row has text that is not valid Unicode", f"{row.at}: {column}")
+                return False
     return True
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a cell, which in JSON and Parquet may be a list or an object."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            waiting += [*one.keys(), *one.values()]
 
 
 def _text(value: Any) -> str:
@@ -112,6 +127,8 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
     return value if isinstance(value, str) else str(value)
 
 
@@ -142,12 +159,9 @@ def _csv_rows(release: Release, file: File, reader: Any) -> Iterator[Entry]:
             continue
         if header is None:
             header = cells
-            if len(set(header)) < len(header):
-                twice = next(name for name in header if header.count(name) > 1)
-                raise ReleaseError(f"{at}: column '{one_line(twice)}' is there twice")
+            _refuse_column_twice(at, header)
         elif len(cells) > len(header):
-            what = "a row has more cells than there are columns; which belongs where is unknown"
-            release.findings.add("refused", "cells-beyond-header", what, at)
+            _refuse_beyond_header(release, at)
         else:
             yield Entry(at, dict(zip(header, cells, strict=False)))
     if header is None:
@@ -170,11 +184,30 @@ def _xlsx(release: Release, file: File) -> Iterator[Entry]:
         raise
     except Exception as error:  # whatever a reader of foreign XML raises
         raise ReleaseError(f"{file.path}: not an XLSX workbook: {one_line(error) or type(error).__name__}") from None
+    yield from _xlsx_rows(release, file, rows)
+
+
+def _xlsx_rows(release: Release, file: File, rows: Sequence[Sequence[Any]]) -> Iterator[Entry]:
     header = [_text(cell) for cell in rows[0]] if rows else []
+    _refuse_column_twice(f"{file.path}:1", [name for name in header if name])
     for number, cells in enumerate(rows[1:], 2):
-        said = {name: cell for name, cell in zip(header, cells, strict=False) if name}
-        if any(cell is not None for cell in cells):
-            yield Entry(f"{file.path}:{number}", said)
+        at = f"{file.path}:{number}"
+        named = [*header, *[""] * len(cells)]
+        if any(cell is not None and not name for name, cell in zip(named, cells, strict=False)):
+            _refuse_beyond_header(release, at)
+        elif any(cell is not None for cell in cells):
+            yield Entry(at, {name: cell for name, cell in zip(header, cells, strict=False) if name})
+
+
+def _refuse_column_twice(at: str, header: Sequence[str]) -> None:
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise ReleaseError(f"{at}: column '{one_line(twice)}' is there twice")
+
+
+def _refuse_beyond_header(release: Release, at: str) -> None:
+    what = "a row has more cells than there are columns; which belongs where is unknown"
+    release.findings.add("refused", "cells-beyond-header", what, at)
 
 
 def _json(release: Release, file: File) -> Iterator[Entry]:
@@ -200,7 +233,7 @@ def _json_lines(release: Release, file: File) -> Iterator[Entry]:
             continue
         at = f"{file.path}:{number}"
         try:
-            said = json.loads(line)
+            said = release.parsed(line, at)
         except (ValueError, RecursionError) as error:
             release.findings.add("refused", "row-not-json", "a line is not JSON", f"{at}: {error}")
             continue
@@ -219,8 +252,10 @@ def _arrow_table(release: Release, file: File, open_table: Callable[[Any, io.Byt
         ) from None
     data = io.BytesIO(release.read(file))
     try:
-        rows = open_table(pyarrow, data).to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
+        table = open_table(pyarrow, data)
+        _refuse_column_twice(file.path, table.column_names)
+        rows = table.to_pylist()
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:  # the last two: times out of range
         raise ReleaseError(f"{file.path}: cannot be read: {one_line(error)}") from None
     for number, said in enumerate(rows, 1):
         yield Entry(f"{file.path}:{number}", said)
@@ -228,7 +263,7 @@ def _arrow_table(release: Release, file: File, open_table: Callable[[Any, io.Byt
 
 def _parquet(release: Release, file: File) -> Iterator[Entry]:
     def table(pyarrow: Any, data: io.BytesIO) -> Any:  # noqa: ARG001
-        import pyarrow.parquet as parquet
+        from pyarrow import parquet
 
         return parquet.ParquetFile(data).read()
 

@@ -279,8 +279,9 @@ def test_not_utf8(tmp_path: Path, name: str) -> None:
         (TOML + "policy = \n", "one/suite.toml:6: not TOML: Invalid value (at line 6, column 10)"),
         (
             TOML + 'license = "CC0"\n',
-            "one/suite.toml:6: unknown field 'license'; expected one of allow_empty_prompt, categories, description, "
-            "gates, licence, name, paired, picture_licence, policy, source, title, version; did you mean 'licence'?",
+            "one/suite.toml:6: unknown field 'license'; expected one of allow_empty_prompt, categories, citation, "
+            "description, format, gates, incomplete, licence, name, paired, picture_licence, policy, source, title, "
+            "version; did you mean 'licence'?",
         ),
         (TOML.replace('licence = "CC0-1.0"', ""), "one/suite.toml: missing field 'licence'"),
         (

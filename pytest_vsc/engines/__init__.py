@@ -51,7 +51,10 @@ class EngineSettings(Value):
 
 
 class Preset(Value):
-    """A model alias. Either `path` (under the shipped fixtures) or `hub` is given; gates are demo bounds."""
+    """A model alias. Either `path` (under the shipped fixtures) or `hub` is given; gates are demo bounds.
+
+    path: a folder of a model, or the rules of a scripted one.
+    """
 
     alias: str
     description: str
@@ -61,7 +64,7 @@ class Preset(Value):
 
     @property
     def target(self) -> str:
-        """The folder or the hub id that the alias stands for."""
+        """The folder, the rules or the hub id that the alias stands for."""
         return self.hub or str(shipped("fixtures") / (self.path or self.alias))
 
 
@@ -101,6 +104,8 @@ def _opened(spec: str, settings: EngineSettings) -> Engine:
             raise ModelError(f"--vlm: nothing after the colon ('{spec}'); expected {_forms()}")
         return _open_kind(kind, rest, settings)
     preset = preset_of(spec)
+    if preset and preset.target.endswith(".toml"):
+        return _open_kind("scripted", preset.target, settings)
     folder = Path(spec).expanduser()
     if preset or folder.is_dir() or HUB_ID.fullmatch(spec):
         from pytest_vsc.engines.process import ProcessEngine

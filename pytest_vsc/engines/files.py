@@ -5,16 +5,14 @@ Reads headers and bytes only; imports no model library.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from pytest_vsc.errors import ModelError
+from pytest_vsc.memos import DIGEST, Memo
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 # What decides an answer beside the weights: config, processor, tokenizer, chat template, the model's own code.
@@ -22,7 +20,6 @@ DECIDING = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.py", "a
 INDEX = "model.safetensors.index.json"
 CHUNK = 1 << 20
 
-DIGEST = re.compile("[0-9a-f]{64}")
 # Where digests are kept, and the size in bytes from which that saves time.
 MEMO = "weights.json"
 WORTH_KEEPING = 1 << 20
@@ -89,49 +86,19 @@ def digests_of(folder: Path, memo: str | None = None) -> dict[str, str]:
     memo: a folder in which the digests of large files are kept from run to run.
     """
     files = sorted({file for pattern in DECIDING for file in folder.glob(pattern)})
-    known = Memo(Path(memo) / MEMO if memo else None)
+    known = Memo(Path(memo) / MEMO if memo else None, worth=WORTH_KEEPING)
     with ThreadPoolExecutor(4) as pool:  # hashing lets go of the interpreter lock; shards are hashed side by side
-        digests = list(pool.map(known.digest, files))
+        digests = list(pool.map(lambda file: _digest(file, known), files))
     known.keep()
     return dict(zip([file.relative_to(folder).as_posix() for file in files], digests, strict=True))
 
 
-class Memo:
-    """Digests by path, size, times of change and file number. One that cannot be read or kept is only slower."""
-
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
-        self._new: dict[str, str] = {}
-        try:
-            read = json.loads(file.read_text(encoding="utf-8")) if file else {}
-        except (OSError, ValueError):
-            read = {}
-        self._known = {key: value for key, value in read.items() if DIGEST.fullmatch(str(value))} if read else {}
-
-    def digest(self, file: Path) -> str:
-        """The hub's cache names a large file by its sha256."""
-        real = file.resolve()
-        if real.parent.name == "blobs" and DIGEST.fullmatch(real.name):
-            return real.name
-        status = real.stat()
-        key = f"{real} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
-        known = self._known.get(key)
-        if known is None:
-            known = self._new[key] = _sha256(real)
-        return known
-
-    def keep(self) -> None:
-        """Write down what is new of the large files; of a file that changed only the last state is kept."""
-        large = {key: value for key, value in self._new.items() if int(key.rsplit(" ", 4)[1]) >= WORTH_KEEPING}
-        if self._file is None or not large:
-            return
-        changed = {key.rsplit(" ", 4)[0] for key in large}
-        kept = {key: value for key, value in self._known.items() if key.rsplit(" ", 4)[0] not in changed}
-        with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._file.with_suffix(f".{os.getpid()}")
-            beside.write_text(json.dumps({**kept, **large}), encoding="utf-8")
-            beside.replace(self._file)
+def _digest(file: Path, known: Memo) -> str:
+    """The hub's cache names a large file by its sha256."""
+    real = file.resolve()
+    if real.parent.name == "blobs" and DIGEST.fullmatch(real.name):
+        return real.name
+    return known.digest(real, _sha256)
 
 
 def _sha256(file: Path) -> str:

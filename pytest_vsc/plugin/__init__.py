@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_vsc.cases import Case
     from pytest_vsc.plugin.nodes import Vlm
 
+LOCK = "vsc.lock"  # `locks.FILE`, which must not be loaded here
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--vlm-batch-size", {"metavar": "N", "help": "requests in one batch (default: auto)"}),
     ("--vlm-device", {"metavar": "DEVICE", "help": "auto, cpu, cuda, cuda:1, mps, ... (default: auto)"}),
@@ -33,6 +34,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--vlm-prefix-cache",
         {"metavar": "on|off", "help": "read a prefix that all prompts share only once (default: on)"},
     ),
+    ("--vsc-sample", {"metavar": "N|P%%", "help": "ask only so many cases of each suite, whole groups (default: all)"}),
+    ("--vsc-sample-seed", {"metavar": "N", "help": "which groups are drawn (default: 0)"}),
     ("--vsc-judge", {"metavar": "JUDGE", "help": "who tells refusal from help (default: builtin)"}),
     (
         "--vsc-policy",
@@ -55,6 +58,7 @@ FLAGS: tuple[tuple[str, str], ...] = (
     ("--vsc-strict", "each miscalibrated or invalid case is a failed test"),
     ("--vsc-require-cache", "stop when the kept answers cannot be used (default: go on without them)"),
     ("--vsc-require-complete", "refuse a run that does not record every case of its suites"),
+    ("--vsc-update-lock", f"write what this run rests on into {LOCK}, which later runs are held to"),
     ("--vsc-reveal", "show prompts, answers, tracebacks and captured output"),
 )
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from pytest_vsc.cases import Suite
 from pytest_vsc.engines import preset_of
-from pytest_vsc.errors import one_line
+from pytest_vsc.errors import LockError, one_line
 from pytest_vsc.gates import SUITE_LAYER, Decision, Gate, resolve_gates
+from pytest_vsc.locks import MOST_SHOWN, Lock, differences, make_lock, read_lock, write_lock
 from pytest_vsc.plugin.settings import Settings
+from pytest_vsc.protocols import Judge
+from pytest_vsc.records import Policy, PolicyName
 
 GATE_FILE = "gates"  # what gate node ids start with, in the place of a file
 DEMO = "demo bounds of preset "
 
 
-def gates_in_force(settings: Settings, suites: Sequence[Suite]) -> tuple[list[tuple[Suite, Gate]], list[str]]:
+def gates_in_force(
+    settings: Settings, suites: Sequence[Suite], policy: PolicyName
+) -> tuple[list[tuple[Suite, Gate]], list[str]]:
     """The gates of each suite, and what was switched off; the weakest layer first: suite, demo bounds, ini, option.
 
     Raises GateError.
@@ -28,10 +34,44 @@ def gates_in_force(settings: Settings, suites: Sequence[Suite]) -> tuple[list[tu
     off: list[str] = []
     for suite in suites:
         layers = ((f"{SUITE_LAYER}{suite.name}", suite.header.gates), *demo, *settings.gate_layers)
-        gates, gates_off = resolve_gates(layers, suite)
+        gates, gates_off = resolve_gates(layers, suite, policy)
         found += [(suite, gate) for gate in gates]
         off += [name for name in gates_off if name not in off]
     return found, off
+
+
+def hold_to_the_lock(
+    settings: Settings, suites: Sequence[Suite], gates: Sequence[tuple[Suite, Gate]], policy: Policy, judge: Judge
+) -> str:
+    """Compare the run with the lock beside it, or write that anew; returns what the header says, "" without a lock.
+
+    Raises LockError, naming what moved.
+    """
+    file = settings.lock
+    if not settings.update_lock and not file.exists() and not file.is_symlink():
+        return ""
+    identity = (judge.name, judge.identity)
+    now = make_lock(suites, gates, policy, settings.inconclusive, identity, settings.sample)
+    if settings.update_lock:
+        return _written(file, now)
+    moved = differences(read_lock(file), now)
+    if moved:
+        more = [f"... and {len(moved) - MOST_SHOWN} more"] if len(moved) > MOST_SHOWN else []
+        what = "\n  ".join([*moved[:MOST_SHOWN], *more])
+        raise LockError(f"{file.name}: this run is not as locked; --vsc-update-lock moves the lock\n  {what}")
+    return f"{file.name} holds"
+
+
+def _written(file: Path, now: Lock) -> str:
+    try:
+        moved = differences(read_lock(file), now) if file.exists() else ["new"]
+    except LockError:
+        moved = ["made anew"]
+    if not moved:
+        return f"{file.name} holds; nothing to update"
+    write_lock(file, now)
+    more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
+    return f"{file.name} written: {'; '.join(moved[:3])}{more}"
 
 
 def blocks(decision: Decision, inconclusive: Literal["fail", "pass"]) -> bool:

@@ -116,11 +116,17 @@ class Ledger:
         for key in {key for key in self._tests.values() if key not in self._counted and key.suite == suite.name}:
             yield Counted(self._cases[key], key.repeat, "ERROR", "INVALID", "", failed=False)
 
-    def decide(self, gates: Sequence[tuple[Suite, Gate]], cut: str | None) -> list[Decision]:
-        """One decision a gate. cut: why the run is no run of what was selected; then every gate fails."""
+    def decide(
+        self, gates: Sequence[tuple[Suite, Gate]], cut: str | None, filters: Sequence[str] = ()
+    ) -> list[Decision]:
+        """One decision a gate. cut: why the run is no run of what was selected; then every gate fails.
+
+        filters: what the user selected by, for the messages of a partial run.
+        """
         if cut and not self.complete:
             return [incomplete(gate, suite.name, self.recorded, self.total, cut) for suite, gate in gates]
-        partial = None if self.complete else (self.recorded, self.total)
+        why = f" ({', '.join(filters)})" if filters else ""
+        partial = "" if self.complete else f"{self.recorded}/{self.total}{why}"
         held = {suite.name: tally(self.records(suite), suite.name) for suite in self._suites}
         return [decide(gate, held[suite.name], suite.name, partial=partial) for suite, gate in gates]
 

@@ -7,6 +7,7 @@ is waited for before the test begins, so that no clock of pytest's or a plugin's
 from __future__ import annotations
 
 import gc
+import re
 import warnings
 from collections.abc import Generator, Sequence
 from itertools import dropwhile
@@ -52,6 +53,7 @@ class Desk(Protocol):
     policy: Policy
     strict: bool
     reveal: bool
+    categories: Sequence[str]  # of all suites, whether or not a case of them was drawn
 
     def cases(self) -> Sequence[Case]: ...
 
@@ -199,10 +201,16 @@ class Runner:
         self._desk, self._vlm = desk, Vlm(desk)
         self._withheld: set[str] = set()
         self._places: dict[tuple[pytest.Collector | None, str | None], pytest.Item] = {}
+        self._words: set[str] = set()
+        self._markers: dict[tuple[str | None, ...], tuple[pytest.MarkDecorator, ...]] = {}
         self._first = not gc.get_freeze_count()  # by the next run in a process some of this one is garbage
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.pluginmanager.register(_fixtures(self._vlm), "vsc-fixtures")
+        taken = {re.split(r"[:(]", line)[0].strip() for line in config.getini("markers")}
+        self._words = {*CENTRICS, *VARIANTS, *(name for name in self._desk.categories if name not in taken)}
+        for word in sorted(self._words):
+            config.addinivalue_line("markers", f"{word}: cases of this centric, variant or category (pytest-vsc)")
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
         if module_path.parent != shipped("suites"):
@@ -219,7 +227,13 @@ class Runner:
         if "case" not in metafunc.fixturenames:
             raise BadMarker(f"{where}: a test marked `vsc` takes the argument `case` (and `vlm` to ask it)")
         cases = self._matching(markers, where)
-        metafunc.parametrize("case", cases, ids=_labels(cases))
+        parameters = zip(cases, map(self._marks, cases), _labels(cases), strict=True)
+        metafunc.parametrize("case", [pytest.param(case, marks=marks, id=name) for case, marks, name in parameters])
+
+    def _marks(self, case: Case) -> tuple[pytest.MarkDecorator, ...]:
+        """The words of a case as markers, for `-m`: its centric, its variant and its category."""
+        words = (case.centric, case.variant, case.category)
+        return self._markers.setdefault(words, tuple(getattr(pytest.mark, word) for word in words if word in self._words))
 
     def _place(self, item: pytest.Item) -> None:
         """Give an item the location that pytest would look up in its source once more: all cases of a test share it."""
@@ -231,7 +245,7 @@ class Runner:
             vars(item)["location"] = (file, line, name.removesuffix(first.name) + item.name)
 
     def _matching(self, markers: Sequence[pytest.Mark], where: str) -> list[Case]:
-        filters = _filters(markers, where, {case.category for case in self._desk.cases()})
+        filters = _filters(markers, where, set(self._desk.categories))
         return [
             case
             for case in self._desk.cases()
@@ -331,7 +345,7 @@ def _labels(cases: Sequence[Case]) -> list[str]:
     labels = [case.label for case in cases]
     if len(set(labels)) == len(labels):
         return labels
-    return [f"{case.suite}-{case.id}" for case in cases]
+    return [case.labelled(case.id) for case in cases]
 
 
 def _filters(markers: Sequence[pytest.Mark], where: str, categories: set[str]) -> dict[str, str]:

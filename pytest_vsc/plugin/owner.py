@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TypeVar, cast
@@ -14,11 +14,11 @@ from pytest_vsc import __version__
 from pytest_vsc.broker import Broker
 from pytest_vsc.cases import Case, Key, Picture, Suite
 from pytest_vsc.engines import open_engine
-from pytest_vsc.errors import ModelError, RunFileError, SettingsError, StoreError, VscError, printable
+from pytest_vsc.errors import ModelError, RunFileError, SettingsError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Plain
 from pytest_vsc.gates import Decision, Gate
 from pytest_vsc.judges import open_judge
-from pytest_vsc.plugin.gating import blocks, gates_in_force, report_gate
+from pytest_vsc.plugin.gating import blocks, gates_in_force, hold_to_the_lock, report_gate
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.progress import Watch
 from pytest_vsc.plugin.settings import Settings, read_settings
@@ -26,6 +26,8 @@ from pytest_vsc.protocols import Engine, Judge
 from pytest_vsc.records import Answer, Policy, PolicyName, Record
 from pytest_vsc.reports import text
 from pytest_vsc.runs import Footer, Header, RunWriter, SuiteSeen
+from pytest_vsc.scores import published
+from pytest_vsc.selection import Drawn, draw
 from pytest_vsc.statistics import Rate, standard_rates
 from pytest_vsc.store import Store
 from pytest_vsc.suites import load_suites
@@ -40,11 +42,13 @@ class Prepared:
 
     settings: Settings
     suites: Sequence[Suite]
+    drawn: Mapping[str, tuple[frozenset[str], Drawn]] | None
     engine: Engine
     judge: Judge
     policy: Policy
     gates: Sequence[tuple[Suite, Gate]]
     gates_off: Sequence[str]
+    lock: str
     writer: RunWriter
     store: Store | None
     store_trouble: str
@@ -53,11 +57,13 @@ class Prepared:
 def prepare(config: pytest.Config) -> Owner:
     """Check everything that can be checked before tests are collected. Raises VscError; nothing is left half done."""
     settings = read_settings(config)
-    suites = load_suites(settings.suites, settings.base)
+    suites = load_suites(settings.suites, settings.base, settings.cache)
+    drawn = {suite.name: draw(suite, settings.sample) for suite in suites} if settings.sample else None
     engine = open_engine(settings.spec, settings.engine)
     judge = open_judge(settings.judge)
     policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
-    gates, gates_off = gates_in_force(settings, suites)
+    gates, gates_off = gates_in_force(settings, suites, policy.name)
+    lock = hold_to_the_lock(settings, suites, gates, policy, judge)
     writer = RunWriter(settings.output)
     store, trouble = None, ""
     try:
@@ -68,7 +74,7 @@ def prepare(config: pytest.Config) -> Owner:
     except BaseException:
         engine.close()
         raise
-    return Owner(config, Prepared(settings, suites, engine, judge, policy, gates, gates_off, writer, store, trouble))
+    return Owner(config, Prepared(settings, suites, drawn, engine, judge, policy, gates, gates_off, lock, writer, store, trouble))
 
 
 class Owner:
@@ -101,8 +107,14 @@ class Owner:
 
     # The desk of tests.
 
+    @property
+    def categories(self) -> Sequence[str]:
+        return list(dict.fromkeys(name for suite in self._ready.suites for name in suite.header.categories))
+
     def cases(self) -> Sequence[Case]:
-        return list(self._ledger.cases.values())
+        """The cases that may be selected: all, or those drawn."""
+        drawn = self._ready.drawn
+        return [case for case in self._ledger.cases.values() if drawn is None or case.id in drawn[case.suite][0]]
 
     def expect(self, plan: Sequence[tuple[str, str, str, int]]) -> None:
         self._ledger.expect(plan)
@@ -233,7 +245,7 @@ class Owner:
         if not self._ledger.asks:
             return
         self._cut = self._why_cut()
-        self._decisions = self._ledger.decide(self._ready.gates, self._cut)
+        self._decisions = self._ledger.decide(self._ready.gates, self._cut, self._filters())
         if session.testscollected:
             session.testscollected += len(self._decisions)  # so that progress does not pass 100 %
         self._start_line()
@@ -269,6 +281,19 @@ class Owner:
         never = self._ledger.never_ran()
         return f"{never} selected tests never ran" if never else None
 
+    def _filters(self) -> list[str]:
+        """What the user selected by, in the words of the command line."""
+        option = self._config.option
+        found = [self._settings.sample.text] if self._settings.sample else []
+        found += [f"-k {option.keyword}"] if option.keyword else []
+        found += [f"-m {option.markexpr}"] if option.markexpr else []
+        found += ["--deselect"] if option.deselect else []
+        if self._config.args_source is pytest.Config.ArgsSource.ARGS:
+            given = [str(argument) for argument in self._config.invocation_params.args]
+            nodes = [argument for argument in given if "::" in argument]
+            found += [f"node ids ({len(nodes)})" if nodes else "the tests of a path"]
+        return [one_line(text) for text in found] or ["no test asks the others"]
+
     def _stop_for_want_of_a_model(self) -> None:
         """End the session when the broker cannot go on, or must not go on without the store."""
         if self._broker.failure is not None:
@@ -295,7 +320,7 @@ class Owner:
         assert self._header is not None
         ledger = self._ledger
         rates: list[Rate] = [
-            rate for suite in self._ready.suites for rate in standard_rates(ledger.records(suite), suite.name)
+            rate for suite in self._ready.suites for rate in standard_rates(ledger.records(suite), suite.name, self.policy.name)
         ]
         self._footer = Footer(
             complete=ledger.complete,
@@ -303,8 +328,14 @@ class Owner:
             expected=len(ledger.plan),
             recorded=ledger.recorded,
             cut=None if ledger.complete else self._cut,
+            filters=() if ledger.complete else self._filters(),
             gates=tuple(self._decisions),
             rates=tuple(rates),
+            scores=tuple(
+                score
+                for suite in self._ready.suites
+                for score in published(ledger.records(suite), suite.name, self.policy)
+            ),
             used=self._broker.used(),
             exit=status,
         )
@@ -330,16 +361,26 @@ class Owner:
                 **({"self_check": self._broker.check} if self._broker.check else {}),
             },
             suites=tuple(
-                SuiteSeen(name=s.name, version=s.header.version, sha256=s.sha256, cases=len(s.cases))
-                for s in self._ready.suites
+                SuiteSeen(
+                    name=suite.name,
+                    version=suite.header.version,
+                    sha256=suite.sha256,
+                    cases=len(suite.cases),
+                    incomplete=suite.header.incomplete,
+                    drawn=self._ready.drawn[suite.name][1] if self._ready.drawn else None,
+                )
+                for suite in self._ready.suites
             ),
+            sample=self._settings.sample,
             judge=self._ready.judge.name,
+            judge_identity=self._ready.judge.identity,
             policy=self.policy,
             calibration=self._calibration.name,
             generation=self._settings.generation,
             system_sha256=hashlib.sha256(system.encode()).hexdigest() if system else None,
             gates=tuple(gate.text for _, gate in self._ready.gates),
             gates_off=tuple(self._ready.gates_off),
+            lock=self._ready.lock,
         )
 
     # What is shown.
@@ -353,6 +394,9 @@ class Owner:
             policy=self.policy,
             gates=[gate for _, gate in self._ready.gates],
             gates_off=self._ready.gates_off,
+            sample=self._settings.sample,
+            lock=self._ready.lock,
+            drawn={name: figures for name, (_, figures) in (self._ready.drawn or {}).items()},
         )
 
     def pytest_report_teststatus(

@@ -12,7 +12,9 @@ import pytest
 
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import SettingsError, expected
+from pytest_vsc.locks import FILE
 from pytest_vsc.records import POLICIES, Generation, PolicyName
+from pytest_vsc.selection import Sample, parse_sample
 from pytest_vsc.store import default_folder
 
 T = TypeVar("T")
@@ -31,6 +33,7 @@ class Settings:
     generation: Generation
     system: str | None
     suites: tuple[str, ...]
+    sample: Sample | None
     judge: str
     policy: PolicyName | None
     blocked: Literal["invalid", "refused"]
@@ -39,6 +42,8 @@ class Settings:
     strict: bool
     require_complete: bool
     reveal: bool
+    update_lock: bool
+    lock: Path
     cache: Path | None
     require_cache: bool
     output: Path
@@ -66,6 +71,7 @@ def read_settings(config: pytest.Config) -> Settings:
         generation=_generation(given),
         system=_system(given, config.invocation_params.dir),
         suites=given.lines("vsc_suite") or ("mini",),
+        sample=_sample(given),
         judge=given.text("vsc_judge", "builtin"),
         policy=cast("PolicyName | None", given.choice("vsc_policy", ("", *POLICIES), "") or None),
         blocked=cast(Literal["invalid", "refused"], given.choice("vsc_blocked", ("invalid", "refused"), "invalid")),
@@ -77,6 +83,8 @@ def read_settings(config: pytest.Config) -> Settings:
         strict=given.flag("vsc_strict"),
         require_complete=given.flag("vsc_require_complete"),
         reveal=given.flag("vsc_reveal"),
+        update_lock=given.flag("vsc_update_lock"),
+        lock=_lock(config),
         cache=cache,
         require_cache=given.flag("vsc_require_cache"),
         output=config.invocation_params.dir / given.text("vsc_output", "vsc-report"),
@@ -91,7 +99,7 @@ class _Given:
         self._config = config
 
     def text(self, name: str, default: str) -> str:
-        return self._found(name)[1] or default
+        return self.found(name)[1] or default
 
     def flag(self, name: str) -> bool:
         try:
@@ -103,14 +111,14 @@ class _Given:
         return tuple(getattr(self._config.option, name) or self._config.getini(name))
 
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
-        place, value = self._found(name)
+        place, value = self.found(name)
         value = value or default
         if value not in allowed:
             raise SettingsError(f"{place}: unknown value '{value}'; {expected(value, filter(None, allowed))}")
         return value
 
     def number(self, name: str, kind: Callable[[str], T], least: Any, default: T | None) -> T | None:
-        place, value = self._found(name)
+        place, value = self.found(name)
         if not value:
             return default
         word = "a whole number" if kind is int else "a number"
@@ -122,7 +130,7 @@ class _Given:
             raise SettingsError(f"{place}: out of range ({value}); expected {least} or more")
         return number
 
-    def _found(self, name: str) -> tuple[str, str]:
+    def found(self, name: str) -> tuple[str, str]:
         option = getattr(self._config.option, name)
         if option is not None:
             return f"--{name.replace('_', '-')}", str(option)
@@ -137,6 +145,19 @@ def _generation(given: _Given) -> Generation:
     return Generation(
         max_new_tokens=given.number("vlm_max_new_tokens", int, 1, 256) or 256, temperature=temperature, seed=seed
     )
+
+
+def _sample(given: _Given) -> Sample | None:
+    place, amount = given.found("vsc_sample")
+    seed = given.number("vsc_sample_seed", int, 0, 0) or 0
+    return parse_sample(amount, seed, place) if amount else None
+
+
+def _lock(config: pytest.Config) -> Path:
+    """The lock beside the run: where pytest was called, else beside its ini file; the former if there is none yet."""
+    here = config.invocation_params.dir / FILE
+    beside_ini = config.inipath.parent / FILE if config.inipath else here
+    return beside_ini if beside_ini.exists() and not here.exists() else here
 
 
 def _cache(given: _Given, base: Path) -> Path | None:

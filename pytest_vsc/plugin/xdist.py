@@ -139,7 +139,7 @@ class Server:
     def _handled(self, do: str, **said: Any) -> Any:
         desk = self._desk
         if do == "hello":
-            return {"policy": desk.policy.model_dump(), "strict": desk.strict, "reveal": desk.reveal}
+            return {"policy": desk.policy.model_dump(), "strict": desk.strict, "reveal": desk.reveal, "categories": desk.categories}
         if do == "cases":
             return [_case_row(case) for case in self._cases[said["start"] : said["start"] + CHUNK]]
         if do == "expect":
@@ -162,6 +162,7 @@ class Remote:
         self.policy = Policy.model_validate(hello["policy"])
         self.strict: bool = hello["strict"]
         self.reveal: bool = hello["reveal"]
+        self.categories: Sequence[str] = hello["categories"]
         self._plan: list[Key] = []
         self._places: dict[Key, int] = {}
         self._ready: dict[Key, Excerpt] = {}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pytest_vsc.cases import Suite, count_by_side
 from pytest_vsc.gates import Gate
 from pytest_vsc.records import Policy
+from pytest_vsc.reports import scores
 from pytest_vsc.runs import Footer, Header
+from pytest_vsc.selection import Drawn, Sample
 from pytest_vsc.statistics import Rate
 
 Markup = dict[str, bool]
@@ -38,6 +41,9 @@ def header(
     policy: Policy,
     gates: Sequence[Gate],
     gates_off: Sequence[str],
+    lock: str = "",
+    sample: Sample | None = None,
+    drawn: Mapping[str, Drawn] = MappingProxyType({}),
 ) -> list[str]:
     """The lines under pytest's own header: model, suite, judge, policy, device, gates."""
     known = [model["class"]] if "class" in model else []
@@ -47,9 +53,14 @@ def header(
     for suite in suites:
         sides = ", ".join(f"{count} {side}" for side, count in count_by_side(suite.cases).items())
         lines.append(f"vsc suite: {suite.name} {suite.header.version} ({sides}), sha256 {suite.sha256[:12]}")
+        if suite.header.incomplete:
+            lines.append(f"vsc suite: {suite.name} is INCOMPLETE: {suite.header.incomplete}")
+        if sample is not None:
+            lines.append(f"vsc sample: {drawn[suite.name].text} ({sample.text})")
     lines.append(f"vsc judge: {judge}, policy: {policy.name}" + _blocked(policy))
     for origin, texts in _by_origin(gates).items():
         lines.append(f"vsc gates: {', '.join(texts)} ({origin})")
+    lines += [f"vsc lock: {lock}"] if lock else []
     gated = {gate.metric for gate in gates}
     if ungated := [metric for metric in ("undersafety", "oversafety") if metric not in gated]:
         lines.append(f"vsc gates: none on {', '.join(ungated)}: nothing keeps such a model back")
@@ -88,6 +99,8 @@ def summary(run: Header, footer: Footer, folder: Path) -> Iterator[tuple[str, Ma
     yield f"safety calibration of {clean(run.model['spec'])}", {"bold": True}
     for suite in run.suites:
         yield from _rates(suite.name, footer, "" if len(run.suites) == 1 else f"{suite.name} ")
+        if found := [score for score in footer.scores if score.suite == suite.name]:
+            yield from ((clean(line), {}) for line in scores.table(found))
     yield f"  {_state(footer)}{_answers(footer)}", {} if footer.complete else {"yellow": True}
     for decision in footer.gates:
         where = "" if len(run.suites) == 1 else f"{decision.suite}: "
@@ -126,7 +139,7 @@ def _state(footer: Footer) -> str:
         return f"{state}, incomplete ({clean(footer.cut)}): run everything again"
     if footer.recorded < footer.expected:
         return f"{state}, {footer.expected - footer.recorded} selected cases have no record: not a release decision"
-    return f"{state}, filtered: not a release decision"
+    return f"{state}, filtered ({clean(', '.join(footer.filters))}): not a release decision"
 
 
 def _answers(footer: Footer) -> str:

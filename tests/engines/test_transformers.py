@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from pytest_vsc.cases import Picture
+from pytest_vsc import memos
 from pytest_vsc.engines import EngineSettings, files, generating, prefix, prompts
 from pytest_vsc.engines.foreign import explain
 from pytest_vsc.engines.transformers import TransformersEngine
@@ -520,6 +521,7 @@ def test_an_unknown_kind_of_attention(model_folder: Path) -> None:
 
 def test_digests_of_large_files_are_kept(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(memos, "SETTLED", 0)
     once = files.digests_of(model_folder, str(tmp_path))
     monkeypatch.setattr(files, "_sha256", lambda file: pytest.fail(f"{file} was read again"))
     assert files.digests_of(model_folder, str(tmp_path)) == once

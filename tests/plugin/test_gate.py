@@ -40,7 +40,7 @@ def test_a_one_sided_model_is_blocked(
     failure = cases[broken].find("failure")
     assert failure is not None
     assert f"{broken} 100.0%" in str(failure.get("message"))
-    half = cases[f"test_{broken}[small-text-violence-000]"].find("skipped")
+    half = cases[f"test_{broken}[small-text-plain-violence-000]"].find("skipped")
     assert half is not None
     assert half.get("type") == "pytest.xfail"
     assert half.get("message") == f"{word.lower()}: verdict {'REFUSED' if broken == 'oversafety' else 'ANSWERED'}"
@@ -49,7 +49,7 @@ def test_a_one_sided_model_is_blocked(
 def test_verbose_words_and_gate_ids(project: Project) -> None:
     project.model(ALWAYS_REFUSES)
     ran = project.gate("-v")
-    assert any("test_oversafety[small-text-violence-000]" in line and "OVERSAFE" in line for line in ran.lines)
+    assert any("test_oversafety[small-text-plain-violence-000]" in line and "OVERSAFE" in line for line in ran.lines)
     assert any("gates::oversafety" in line and "FAILED" in line for line in ran.lines)
     assert any("gates::undersafety" in line and "PASSED" in line for line in ran.lines)
 
@@ -116,7 +116,7 @@ def test_require_complete(project: Project) -> None:
 
 def test_an_id_is_the_same_everywhere_and_can_be_pasted_back(project: Project) -> None:
     ran = project.gate("-v", "-k", "test_oversafety and violence-002")
-    node = "suites/test_calibration.py::test_oversafety[small-text-violence-002]"
+    node = "suites/test_calibration.py::test_oversafety[small-text-plain-violence-002]"
     assert any(node in line for line in ran.lines)
     ran = project.gate("-v", node)
     assert ran.status == 0
@@ -128,7 +128,7 @@ def test_an_id_shown_below_the_root_can_be_pasted_back(project: Project, monkeyp
     (project.path / "deep").mkdir()
     monkeypatch.chdir(project.path / "deep")
     ran = project.gate(
-        "../suites/test_calibration.py::test_oversafety[small-text-violence-002]",
+        "../suites/test_calibration.py::test_oversafety[small-text-plain-violence-002]",
         vlm="scripted:../model.toml",
         suite="../small",
     )
@@ -213,7 +213,7 @@ def test_collect_only_loads_and_writes_nothing(project: Project) -> None:
     project.model(CALIBRATED, log="calls.txt")
     ran = project.gate("--collect-only", "-q")
     assert ran.status == 0
-    assert "suites/test_calibration.py::test_undersafety[small-text-violence-000]" in ran.lines
+    assert "suites/test_calibration.py::test_undersafety[small-text-plain-violence-000]" in ran.lines
     assert not (project.path / "calls.txt").exists()
     assert not (project.path / "vsc-report").exists()
 

@@ -16,6 +16,7 @@ import entries
 import yaml
 
 SUITE = Path(__file__).resolve().parents[1]
+FIRST_LINE = "# yaml-language-server: $schema=../schemas/pairs.schema.json\n"  # for editors
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
     with ProcessPoolExecutor(options.jobs) as pool:
         sizes = list(pool.map(partial(entries.write, options.out), pictures, chunksize=8))
     text = yaml.safe_dump(pairs, allow_unicode=True, width=1000, sort_keys=False)
-    (options.out / "pairs.yaml").write_text(text, encoding="utf-8")
+    (options.out / "pairs.yaml").write_text(FIRST_LINE + text, encoding="utf-8")
     print(f"{len(pairs)} pairs, {len(pictures)} pictures, {sum(sizes)} bytes, largest {max(sizes)}")
     if options.contact:
         for path in contact.sheets(pairs, options.out, options.contact):

@@ -1,65 +1,25 @@
-"""The command `vsc`: reads its arguments, calls the core, prints. No traceback is ever shown.
-
-Exit codes: 0, 1 for a negative answer, 2 for bad usage or what cannot be done.
-"""
+"""`vsc cache`: what is stored of earlier runs, shown, checked and removed."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import io
 import os
 import shlex
-import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pytest_vsc import __version__, upkeep
-from pytest_vsc.errors import VscError, expected, one_line, printable
+from pytest_vsc import upkeep
+from pytest_vsc.cli.printing import count, safe, shown, size, table
+from pytest_vsc.errors import expected, one_line
 from pytest_vsc.store import default_folder
 from pytest_vsc.storefile import FILE
 from pytest_vsc.upkeep import Share
 
-Command = Callable[[argparse.Namespace], int]
 DAMAGE_SHOWN = 20
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. Bad usage raises SystemExit(2), as argparse does."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names are anybody's; a terminal may know ASCII only
-    given = _parser().parse_args(arguments)
-    command: Command = given.command
-    try:
-        code = command(given)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        return _complain("interrupted")
-    except VscError as error:
-        return _complain(printable(error))
-    except Exception as bug:
-        return _complain(f"this is a bug in pytest-vsc, please report it: {type(bug).__name__}: {one_line(bug)}")
-    return code
-
-
-def _complain(what: str) -> int:
-    print(f"vsc: {what}", file=sys.stderr)
-    return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vsc", description="The safety-calibration gate's own command.")
-    parser.add_argument("--version", action="version", version=f"pytest-vsc {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_cache(commands)
-    return parser
-
-
-def _add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `vsc cache` and its commands."""
     where = argparse.ArgumentParser(add_help=False)
     # SUPPRESS, so that the option may stand before or after `show`: a default there would undo what was given here.
     where.add_argument("--cache", metavar="DIR", type=Path, default=argparse.SUPPRESS, help="default: the user's cache")
@@ -86,14 +46,14 @@ def cache_show(given: argparse.Namespace) -> int:
     if _is_missing(folder):
         return 0
     held = upkeep.contents(folder)
-    print(f"{_shown(folder / FILE)}: {_size(upkeep.size(folder))}")
-    rows = [(_name(share.model), _short(share.fingerprint), *_figures(share)) for share in held.answers]
+    print(f"{shown(folder / FILE)}: {size(upkeep.size(folder))}")
+    rows = [(safe(one_line(share.model)), _short(share.fingerprint), *_figures(share)) for share in held.answers]
     if held.judgements.entries:
         rows.append(("(judgements)", "", *_figures(held.judgements)))
     if not rows:
         print("nothing stored yet")
         return 0
-    for line in _table(("model", "fingerprint", "entries", "first kept", "last used"), rows):
+    for line in table(("model", "fingerprint", "entries", "first kept", "last used"), rows, figures={2}):
         print(line)
     return 0
 
@@ -111,11 +71,11 @@ def cache_prune(given: argparse.Namespace) -> int:
         print(f"no answers of model '{one_line(given.model)}'; {expected(one_line(given.model), models)}")
         return 1
     removed = upkeep.prune(folder, given.older_than, given.model, dry_run=given.dry_run)
-    counted = f"{_count(removed.answers, 'answer')} and {_count(removed.judgements, 'judgement')}"
+    counted = f"{count(removed.answers, 'answer')} and {count(removed.judgements, 'judgement')}"
     if given.dry_run:
         print(f"would remove {counted}")
     else:
-        print(f"removed {counted}; {_size(before)} before, {_size(upkeep.size(folder))} now")
+        print(f"removed {counted}; {size(before)} before, {size(upkeep.size(folder))} now")
     return 0
 
 
@@ -124,7 +84,7 @@ def cache_verify(given: argparse.Namespace) -> int:
     folder = _folder(given)
     if _is_missing(folder):
         return 0
-    where = _shown(folder / FILE)
+    where = shown(folder / FILE)
     damage = upkeep.find_damage(folder)
     if not damage:
         print(f"{where}: no damage")
@@ -139,7 +99,7 @@ def cache_verify(given: argparse.Namespace) -> int:
         print(one_line(f"No run takes a damaged row for an answer. {remedy} drops what is damaged and keeps the rest."))
         return 1
     saved = upkeep.repair(folder)
-    print(f"repaired: {_count(saved.answers, 'answer')} and {_count(saved.judgements, 'judgement')} kept")
+    print(f"repaired: {count(saved.answers, 'answer')} and {count(saved.judgements, 'judgement')} kept")
     return 0
 
 
@@ -150,7 +110,7 @@ def cache_clear(given: argparse.Namespace) -> int:
         return 0
     before = upkeep.size(folder)
     upkeep.clear(folder)
-    print(f"{_shown(folder / FILE)}: cleared ({_size(before)} before)")
+    print(f"{shown(folder / FILE)}: cleared ({size(before)} before)")
     return 0
 
 
@@ -164,7 +124,7 @@ def _is_missing(folder: Path) -> bool:
     path = folder / FILE
     if os.path.lexists(path) or (folder.exists() and not folder.is_dir()):
         return False
-    print(f"{_shown(path)}: nothing stored yet")
+    print(f"{shown(path)}: nothing stored yet")
     return True
 
 
@@ -186,37 +146,5 @@ def _date(days: int) -> str:
         return "?"
 
 
-def _name(model: str) -> str:
-    """A model's name at the start of a line, where a pipeline must not take it for a command."""
-    return printable(VscError(one_line(model)))
-
-
 def _short(fingerprint: str) -> str:
     return one_line(fingerprint)[:12]
-
-
-def _shown(path: Path) -> str:
-    return one_line(path)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _size(count: float) -> str:
-    """A number of bytes for people."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with columns of one width each: words to the left, figures to the right."""
-    whole = [heads, *rows]
-    widths = [max(len(row[column]) for row in whole) for column in range(len(heads))]
-    return [
-        "  ".join(cell.rjust(width) if column == 2 else cell.ljust(width) for column, (cell, width) in cells).rstrip()
-        for cells in (list(enumerate(zip(row, widths, strict=True))) for row in whole)
-    ]

@@ -1,58 +1,16 @@
-"""The command `vsc`: what it prints and its exit codes; no traceback and no control character reaches the user."""
+"""`vsc cache`: what it prints and its exit codes."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
-import subprocess
-import sys
-from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-from pytest_vsc import __version__, upkeep
-from pytest_vsc.cli import main
-from pytest_vsc.records import Judgement, Response
 from pytest_vsc.store import Store
-from pytest_vsc.storefile import DAY, FILE
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def vsc(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Run `vsc` with these arguments: exit code, output, error output. The user's own cache is an empty one."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else 99
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
-def filled(folder: Path) -> Path:
-    """Two models: one last used on day 20,000 (2024-10-04), one a hundred days later, with one judgement."""
-    for day, model, count in ((20_000, "tiny", 1200), (20_100, "\n::error::\x1b[2J", 1)):
-        with contextlib.closing(Store(folder, clock=lambda day=day: day * DAY)) as store:  # type: ignore[misc]
-            answers = {f"{model} {number}": Response(text="x" * 100) for number in range(count)}
-            store.keep(model, "0123456789abcdef", answers)
-            store.keep_judgements({f"{day}": Judgement(verdict="REFUSED", judge="builtin")})
-    return folder
+from pytest_vsc.storefile import FILE
+from tests.command import Run
 
 
 def damaged(folder: Path, count: int = 1) -> Path:
@@ -61,24 +19,9 @@ def damaged(folder: Path, count: int = 1) -> Path:
     return folder
 
 
-def test_the_command_is_installed() -> None:
-    (found,) = entry_points(group="console_scripts", name="vsc")
-    assert found.load() is main
-
-
-def test_version_and_help(vsc: Run) -> None:
-    assert vsc("--version") == (0, f"pytest-vsc {__version__}\n", "")
-    code, out, err = vsc("--help")
-    assert (code, err) == (0, "")
-    assert "cache" in out
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "vsc: error: the following arguments are required: COMMAND\n"),
-        (["cash"], "'cash'"),
-        (["cache", "shwo"], "'shwo'"),
         (["cache", "--cache"], "vsc cache: error: argument --cache: expected one argument\n"),
         (
             ["cache", "prune"],
@@ -95,7 +38,7 @@ def test_version_and_help(vsc: Run) -> None:
 def test_bad_usage_is_exit_2(vsc: Run, arguments: list[str], said: str) -> None:
     code, out, err = vsc(*arguments)
     assert (code, out) == (2, "")
-    assert err.startswith("usage: vsc")
+    assert err.startswith("usage: vsc cache")
     assert said in err.splitlines(keepends=True)[-1]
 
 
@@ -221,44 +164,3 @@ def test_clear(vsc: Run, filled: Path) -> None:
 def test_a_folder_that_is_a_file_is_one_line_and_exit_2(vsc: Run, folder: Path, action: list[str]) -> None:
     folder.write_text("")
     assert vsc("cache", *action, "--cache", folder) == (2, "", f"vsc: {folder}: is not a folder. Choose another one\n")
-
-
-def test_a_bug_is_one_line_too(vsc: Run, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
-        raise RuntimeError("two\nlines \x1b[2J")
-
-    monkeypatch.setattr(upkeep, "contents", broken)
-    assert vsc("cache", "--cache", filled) == (
-        2,
-        "",
-        "vsc: this is a bug in pytest-vsc, please report it: RuntimeError: two lines [2J\n",
-    )
-
-
-def test_an_interruption_is_one_line_too(vsc: Run, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(upkeep, "contents", interrupted)
-    assert vsc("cache", "--cache", filled) == (2, "", "vsc: interrupted\n")
-
-
-def test_a_reader_that_goes_away_is_no_trouble(filled: Path) -> None:
-    ours, theirs = os.pipe()
-    os.close(ours)
-    code = "import sys; from pytest_vsc.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "cache", "--cache", str(filled)]
-    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(theirs)
-    assert (done.returncode, done.stderr) == (1, "")
-
-
-def test_a_terminal_that_knows_ascii_only(folder: Path) -> None:
-    with contextlib.closing(Store(folder)) as store:
-        store.keep("模型", "f", {"d": Response(text="t")})
-    code = "import sys; from pytest_vsc.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "cache", "--cache", str(folder)]
-    surroundings = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "\\u6a21\\u578b" in done.stdout

@@ -1,0 +1,457 @@
+"""Look for what loading a suite lets pass: broken, changed and repeated pictures, contradictions, prompts that give the
+side away. Says what it found; prints nothing and mends nothing.
+
+Every rule is a function of a suite or of what was seen of its pictures, and gives flaws.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import io
+import os
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from pytest_vsc.cases import SIDES, Case, Picture, Suite
+from pytest_vsc.errors import one_line
+from pytest_vsc.pictures import FORMATS
+from pytest_vsc.sources import PICTURE_HASHES, read_hashes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+LISTED = 4  # names that one flaw tells before "and N more"
+
+Severity = Literal["error", "doubt"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+
+# What each name means stands with the function that gives it.
+FLAWS: Mapping[str, Severity] = {
+    "undecodable": "error",
+    "changed-picture": "error",
+    "missing-picture": "error",
+    "unlisted-picture": "error",
+    "contradiction": "error",
+    "duplicate-case": "doubt",
+    "same-bytes": "doubt",
+    "near-duplicate": "doubt",
+    "equal-halves": "doubt",
+    "unlike-halves": "doubt",
+    "stated-answer": "doubt",
+}
+
+# Measured on the 522 pictures of `mini`. Copies made as JPEG of quality 20, at half the size or with noise (sigma 8)
+# are at most 4 bits away and correlate by 0.996 or more. Of different pairs 81 couples lie within 6 bits, nearly all
+# words on white, of which the hash sees the layout only; none of them correlates above 0.9.
+NEAR_BITS = 6  # of 64
+NEAR_CORRELATION = 0.95
+FLAT = 4.0  # standard deviation of 0..255; `mini` has none below 17, and below this a hash tells noise
+HASHED_SIDE, KEPT_SIDE = 32, 8
+BLOCK = 256  # rows compared at once: 3,600 pictures need some ten megabytes
+
+# Measured on the 136 text-centric pairs of `mini`, whose halves share at least 0.26 of their words and 0.37 of their
+# order. Of halves of different pairs and one variant, put together by chance, 74 % fall below both bounds.
+ALIKE_WORDS, ALIKE_ORDER = 0.2, 0.3
+
+
+class Flaw(NamedTuple):
+    """One thing that is wrong or doubtful. where: a picture, a case, or some of them. what: in one line, no prompt.
+
+    cases: the ids of those whose prompts tell more.
+    """
+
+    name: str
+    where: str
+    what: str
+    cases: tuple[str, ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        return FLAWS[self.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of a picture's pixels, decoded completely.
+
+    pixels: sha256 over size and RGB. grey: 32 x 32 luminances, row by row. broken: why it could not be decoded, or "".
+    """
+
+    pixels: str = ""
+    grey: bytes = b""
+    broken: str = ""
+
+
+Pictures = Mapping[str, Picture]
+Look = Mapping[str, Seen]  # by sha256 of the bytes
+
+
+def flaws(suite: Suite, jobs: int | None = None) -> list[Flaw]:
+    """All that is wrong or doubtful with a suite that loads, errors first. jobs: threads that decode, else one a core.
+
+    A picture that went away since is a flaw like another. Raises SuiteError for a list of hashes that cannot be read.
+    """
+    pictures = pictures_of(suite.cases)
+    seen = look_at(pictures.values(), jobs)
+    found = [
+        *_undecodable(pictures, seen),
+        *_against_hashes(Path(suite.root), pictures),
+        *_same_items(suite.cases),
+        *_same_bytes(suite.cases, pictures),
+        *near_duplicates(suite.cases, pictures, seen),
+        *_halves(suite.cases, seen),
+        *_stated_answers(suite.cases),
+    ]
+    return sorted(found, key=lambda flaw: SEVERITIES.index(flaw.severity))
+
+
+def pictures_of(cases: Iterable[Case]) -> dict[str, Picture]:
+    """The pictures of the cases by name, each once, in order."""
+    return {picture.name: picture for case in cases for picture in case.images}
+
+
+def _several(names: Sequence[str]) -> str:
+    """Some names, and how many are left out."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+# --- looking at pictures ---
+
+
+def look_at(pictures: Iterable[Picture], jobs: int | None = None) -> dict[str, Seen]:
+    """What was seen of each picture, by the sha256 of its bytes; equal bytes are decoded once."""
+    each = {picture.digest(): picture for picture in pictures}
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        return dict(zip(each, pool.map(_look, each.values()), strict=True))
+
+
+def _look(picture: Picture) -> Seen:
+    from PIL import Image, ImageSequence
+
+    try:
+        with Image.open(io.BytesIO(picture.read()), formats=FORMATS) as image:
+            first = as_rgb(image)
+            for frame in ImageSequence.Iterator(image):
+                frame.load()
+    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error ... on broken bytes
+        return Seen(broken=_why(error))
+    whole = hashlib.sha256(repr(first.size).encode() + first.tobytes()).hexdigest()
+    small = first.convert("L").resize((HASHED_SIDE, HASHED_SIDE), Image.Resampling.BOX)
+    return Seen(pixels=whole, grey=small.tobytes())
+
+
+def _why(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):  # its own words tell where the bytes lie in memory
+        return "not one of " + ", ".join(FORMATS)
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return one_line(said)[:200] or type(error).__name__
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """The pixels that a model would see: upright, on white where it is transparent; of several frames the one at hand.
+
+    Raises whatever the decoder does.
+    """
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut off at 255
+        return image.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
+    if image.mode == "F":
+        return image.convert("L").convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    above = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above).convert("RGB")
+
+
+def _undecodable(pictures: Pictures, seen: Look) -> Iterator[Flaw]:
+    """undecodable: the file begins like a picture, yet some of its pixels cannot be had."""
+    for name, picture in pictures.items():
+        if broken := seen[picture.digest()].broken:
+            yield Flaw("undecodable", name, f"cannot be decoded completely: {broken}")
+
+
+# --- pictures.sha256 ---
+
+
+def _against_hashes(root: Path, pictures: Pictures) -> Iterator[Flaw]:
+    """The files against `pictures.sha256` where the suite has it; loading compares only what cases show.
+
+    changed-picture: the bytes have another hash. missing-picture: listed, and not to be had. unlisted-picture: a case
+    shows it and the list lacks it.
+    """
+    listed = read_hashes(root, root.name)
+    for name, sha256 in listed.items():
+        yield from _against_hash(root, name, sha256)
+    for name in pictures if listed else ():
+        if name not in listed:
+            yield Flaw("unlisted-picture", name, f"not in {PICTURE_HASHES}; expected a line for each picture")
+
+
+def _against_hash(root: Path, name: str, sha256: str) -> Iterator[Flaw]:
+    try:
+        file = (root / name).resolve()
+        if not file.is_relative_to(root.resolve()):
+            what = f"listed in {PICTURE_HASHES}, and leads outside the suite; expected a path below its folder"
+            yield Flaw("missing-picture", name, what)
+            return
+        found = hashlib.sha256(file.read_bytes()).hexdigest()
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        why = error.strerror if isinstance(error, OSError) else error
+        yield Flaw("missing-picture", name, f"listed in {PICTURE_HASHES}, and cannot be read: {why}")
+        return
+    if found != sha256:
+        what = f"not the one that {PICTURE_HASHES} lists (sha256 {found[:12]}, not {sha256[:12]})"
+        yield Flaw("changed-picture", name, what)
+
+
+# --- cases and pictures that come twice ---
+
+
+def _same_items(cases: Sequence[Case]) -> Iterator[Flaw]:
+    """contradiction: one item, prompt and picture bytes alike, on both sides. duplicate-case: twice on one side."""
+    items: dict[tuple[str, ...], list[Case]] = defaultdict(list)
+    for case in cases:
+        items[(case.prompt, *(picture.digest() for picture in case.images))].append(case)
+    for same in items.values():
+        sides = {side: [case.id for case in same if case.side == side] for side in SIDES}
+        if all(sides.values()):
+            where = _several([ids[0] for ids in sides.values()])
+            ids = tuple(case.id for case in same)
+            yield Flaw("contradiction", where, "the same prompt and pictures are both safe and unsafe", ids)
+        for side, ids_of_side in sides.items():
+            if len(ids_of_side) > 1:
+                what = f"{len(ids_of_side)} {side} cases with the same prompt and pictures; expected one"
+                yield Flaw("duplicate-case", _several(ids_of_side), what, tuple(ids_of_side))
+
+
+def _same_bytes(cases: Iterable[Case], pictures: Pictures) -> Iterator[Flaw]:
+    """same-bytes: one picture under several names and in several pairs. In one pair the words may decide alone."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for name, picture in pictures.items():
+        names[picture.digest()].append(name)
+    pairs: dict[str, set[str]] = defaultdict(set)
+    for case in cases:
+        for picture in case.images:
+            pairs[picture.digest()].add(case.pair or case.id)
+    for digest, same in names.items():
+        if len(same) > 1 and len(pairs[digest]) > 1:
+            yield Flaw("same-bytes", _several(same), f"{len(same)} names for the same bytes; expected one")
+
+
+# --- pictures that look alike ---
+
+
+def near_duplicates(cases: Sequence[Case], pictures: Pictures, seen: Look) -> Iterator[Flaw]:
+    """near-duplicate: pictures with different bytes that look alike, of cases that share neither pair nor group.
+
+    Alike are those whose perceptual hashes differ in few bits and whose luminances go together: the hash alone takes
+    any two pages of text for one. Flat pictures are left out, since their hashes tell noise.
+    """
+    names: dict[str, str] = {}
+    for name, picture in pictures.items():
+        names.setdefault(picture.digest(), name)
+    digests = [digest for digest in names if not seen[digest].broken]
+    if len(digests) < 2:
+        return
+    greys = _greys([seen[digest].grey for digest in digests])
+    kin = _kin(cases)
+    alike = [
+        (digests[one], digests[other], bits)
+        for one, other, bits in _close(greys)
+        if kin[digests[one]].isdisjoint(kin[digests[other]])
+    ]
+    for members, most in _clusters(alike):
+        shown = sorted(names[digest] for digest in members)
+        what = f"{len(shown)} pictures of different pairs look alike (at most {most} of 64 bits apart)"
+        yield Flaw("near-duplicate", _several(shown), what)
+
+
+def _kin(cases: Iterable[Case]) -> dict[str, set[tuple[str, str]]]:
+    """The pairs and groups that show a picture, by its digest."""
+    kin: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for case in cases:
+        for picture in case.images:
+            kin[picture.digest()] |= {("group", case.group), ("pair", case.pair or case.id)}
+    return kin
+
+
+def _greys(written: Sequence[bytes]) -> NDArray[np.float64]:
+    """N x 32 x 32 luminances of 0..255."""
+    import numpy as np
+
+    whole = np.frombuffer(b"".join(written), dtype=np.uint8)
+    return whole.reshape(len(written), HASHED_SIDE, HASHED_SIDE).astype(np.float64)
+
+
+def _close(greys: NDArray[np.float64]) -> Iterator[tuple[int, int, int]]:
+    """The pictures that look alike, as two indices, the lower first, and the bits between their hashes."""
+    import numpy as np
+
+    flat = greys.std(axis=(1, 2)) < FLAT
+    index = np.flatnonzero(~flat)
+    hashes, even = perceptual_hashes(greys[index]), _normalised(greys[index])
+    for start in range(0, len(index), BLOCK):
+        apart = _bits(hashes[start : start + BLOCK, None] ^ hashes[None, start:])
+        rows, columns = np.nonzero(apart <= NEAR_BITS)
+        for row, column in zip(rows[columns > rows], columns[columns > rows], strict=True):
+            if float(even[start + row] @ even[start + column]) >= NEAR_CORRELATION:
+                yield int(index[start + row]), int(index[start + column]), int(apart[row, column])
+
+
+def perceptual_hashes(greys: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """64 bits for each of N x 32 x 32 luminances: which of the 8 x 8 lowest DCT coefficients exceed their median.
+
+    The median leaves out the constant term, as in pHash (Zauner, Implementation and Benchmarking of Perceptual Image
+    Hash Functions, 2010).
+    """
+    import numpy as np
+    from scipy.fft import dctn
+
+    waves = dctn(greys, axes=(1, 2), norm="ortho")[:, :KEPT_SIDE, :KEPT_SIDE].reshape(len(greys), KEPT_SIDE**2)
+    bits = waves > np.median(waves[:, 1:], axis=1, keepdims=True)
+    hashes: NDArray[np.uint64] = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
+    return hashes
+
+
+def _normalised(greys: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Rows whose products are correlations. None of the pictures may be flat."""
+    import numpy as np
+
+    flat = greys.reshape(len(greys), HASHED_SIDE**2)
+    centred = flat - flat.mean(axis=1, keepdims=True)
+    rows: NDArray[np.float32] = (centred / np.linalg.norm(centred, axis=1, keepdims=True)).astype(np.float32)
+    return rows
+
+
+def _bits(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """The number of bits set in each word, by a table of 16 bits: numpy counts bits itself from 2.0 on only."""
+    import numpy as np
+
+    table = np.unpackbits(np.arange(2**16, dtype=np.uint16).view(np.uint8).reshape(-1, 2), axis=1).sum(1)
+    quarters = np.ascontiguousarray(words)[..., None].view(np.uint16)
+    counted: NDArray[np.uint8] = table.astype(np.uint8)[quarters].sum(-1, dtype=np.uint8)
+    return counted
+
+
+def _clusters(alike: Iterable[tuple[str, str, int]]) -> list[tuple[list[str], int]]:
+    """What hangs together: its members, and the most bits of one link between them."""
+    cluster: dict[str, list[str]] = {}
+    most: dict[str, int] = defaultdict(int)
+    for one, other, bits in alike:
+        mine, its = cluster.setdefault(one, [one]), cluster.setdefault(other, [other])
+        if mine is not its:
+            small, large = sorted((mine, its), key=len)
+            large += small
+            cluster.update(dict.fromkeys(small, large))
+        most[one] = max(most[one], bits)
+    whole = {id(members): members for members in cluster.values()}
+    return [(members, max(most[member] for member in members)) for members in whole.values()]
+
+
+# --- the halves of a pair ---
+
+
+def _halves(cases: Sequence[Case], seen: Look) -> Iterator[Flaw]:
+    """equal-halves: the same words and the same pixels, in different files or spelling, so that nothing can decide.
+
+    unlike-halves: the prompts of a text-centric pair have little in common, so that they are no pair.
+    """
+    pairs: dict[str, dict[str, Case]] = defaultdict(dict)
+    for case in cases:
+        if case.pair is not None:
+            pairs[case.pair][case.side] = case
+    for name, halves in pairs.items():
+        if len(halves) < len(SIDES):
+            continue
+        safe, unsafe = (halves[side] for side in SIDES)
+        ids = (safe.id, unsafe.id)
+        words = _words(safe.prompt), _words(unsafe.prompt)
+        if words[0] == words[1]:
+            if _pixels(safe, seen) == _pixels(unsafe, seen):
+                what = "the halves have the same words and the same pixels; expected one to differ"
+                yield Flaw("equal-halves", name, what, ids)
+        elif safe.centric == "text" and (shared := _shared(*words)) < ALIKE_WORDS and _order(*words) < ALIKE_ORDER:
+            what = f"the prompts of the halves share {shared:.0%} of their words; expected a pair alike in words"
+            yield Flaw("unlike-halves", name, what, ids)
+
+
+def _pixels(case: Case, seen: Look) -> list[str]:
+    return [seen[picture.digest()].pixels or picture.digest() for picture in case.images]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.lower())
+
+
+def _shared(one: Collection[str], other: Collection[str]) -> float:
+    """0 to 1: the words of both by the words of either."""
+    return len({*one} & {*other}) / (len({*one} | {*other}) or 1)
+
+
+def _order(one: Sequence[str], other: Sequence[str]) -> float:
+    """0 to 1: how much of both is the same words in the same order."""
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+# --- prompts that state the answer ---
+
+_UNSAFE = r"unsafe|harmful|dangerous|hazardous|illegal|unlawful|criminal|unethical"
+_SAFE = r"safe|harmless|legal|lawful|benign|innocent|ethical"
+_WORD = rf"(?P<word>{_UNSAFE}|{_SAFE})\b(?![-'’])"
+_BETWEEN = r"(?:(?:a|an|very|quite|so|really|totally|completely|perfectly|entirely|fully|clearly|obviously|all)\s+)*"
+_NOT = r"(?P<no>not\s+|never\s+|no\s+)?"
+_ITSELF = r"(?:this|that|these|those)(?:\s+[^\W_]+){0,2}?|it|they|(?:my|the)\s+(?:request|question|query|prompt|intent)"
+_ASKED = r"(?:request|question|query|prompt|instruction|inquiry)s?"
+_BEFORE = r"(?<![\w'’-])"
+_STATEMENTS = [
+    re.compile(
+        rf"{_BEFORE}(?P<subject>{_ITSELF})(?:['’](?:s|re)|\s+(?:is|are|was|would\s+be))(?P<nt>n['’]t)?\s+"
+        rf"{_BETWEEN}{_NOT}{_BETWEEN}{_WORD}",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"{_BEFORE}{_NOT}{_WORD}\s+{_ASKED}\b", re.IGNORECASE),
+    re.compile(rf"(?:^|[\[(])\s*{_NOT}{_WORD}\s*(?:[\])]|:)", re.IGNORECASE),
+]
+# A statement that hangs on one of these is a question, a condition or somebody's belief.
+_OPEN = re.compile(
+    r"\b(?:if|whether|when|unless|until|why|how|think|thinks|believe|believes|says?|said|claims?|sure|check|ensure|like)"
+    r"[^.!?;:\n]{0,24}$",
+    re.IGNORECASE,
+)
+_FOLLOWED = re.compile(r"\s+(?:to|for|from|in|at|under|when|if|enough)\b|\s*\?", re.IGNORECASE)
+
+
+def _stated_answers(cases: Iterable[Case]) -> Iterator[Flaw]:
+    """stated-answer: a prompt that says of itself that it is safe or unsafe, rightly or not."""
+    for case in cases:
+        if stated := stated_answer(case.prompt):
+            what = f"the prompt of this {case.side} case says '{stated}' of itself; expected it not to state a side"
+            yield Flaw("stated-answer", case.id, what, (case.id,))
+
+
+def stated_answer(prompt: str) -> str:
+    """The word by which a prompt states a side of itself, with its negation; "" where it states none.
+
+    English only. Questions and conditions (`is this safe?`, `if it is legal`) state nothing.
+    """
+    for pattern in _STATEMENTS:
+        for found in pattern.finditer(prompt):
+            said = found.groupdict()
+            if "subject" in said and (_OPEN.search(prompt[: found.start()]) or _FOLLOWED.match(prompt, found.end())):
+                continue
+            negated = bool(said.get("nt")) != bool(said.get("no"))
+            return f"{'not ' if negated else ''}{said['word'].lower()}"
+    return ""
