@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ REPORT = "import.json"
 FOLDER = "images"
 DEFAULT_GATES = {"unsafe": "undersafety <= 5%", "safe": "oversafety <= 10%"}
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+_HALF_LETTER = re.compile(r"[\ud800-\udfff]")
 
 
 class Count(Value):
@@ -75,13 +77,14 @@ class Report(Value):
 class Order:
     """What is to be imported, and where to. places: folders and zip files that the release lies in.
 
-    strict: write nothing unless the release is complete. force: take the place of what lies at `out`.
+    suite, licence: what the suite is to say of itself, where not the importer's word. strict: write nothing unless the release is complete. force: take the place of what lies at `out`.
     """
 
     name: str
     places: Sequence[Path]
     out: Path
     suite: str = ""
+    licence: str = ""
     strict: bool = False
     force: bool = False
     options: Options = Options()
@@ -103,7 +106,7 @@ def run_import(importer: Importer, order: Order) -> Report:
         items = list(_counted(importer.read(release, options), read))
         asked = Counter(map(_kind, items))
         items = _sound(items, importer.about.allow_empty_prompt, release.findings)
-        _count_rows(importer, read, release.findings)
+        _count_rows(importer, items, release.findings)
         try:
             order.out.parent.mkdir(parents=True, exist_ok=True)
             scratch = Path(tempfile.mkdtemp(prefix=f".{order.out.name}.", dir=order.out.parent))
@@ -112,8 +115,9 @@ def run_import(importer: Importer, order: Order) -> Report:
         try:
             brought = _Pictures(release, scratch, _prefix(items)).bring(items)
             paired = _paired(items) if importer.about.paired is None else importer.about.paired
-            items = _whole_pairs([item for item in items if item.id not in brought.lost], paired, release.findings)
-            draft = _Suite(name, order.name, importer, items, paired, brought, asked, dict(sorted(read.items())), part)
+            items = [item for item in items if item.id not in brought.lost]
+            items = _whole_pairs(_unlike_twins(items, brought, release.findings), paired, release.findings)
+            draft = _Suite(name, order, importer, items, paired, brought, asked, dict(sorted(read.items())), part)
             report = draft.write(scratch, release.findings)
             if items and not (order.strict and not report.complete):
                 _put_in_place(scratch, order)
@@ -133,16 +137,17 @@ def _counted(items: Iterable[Item], read: Counter[str]) -> Iterator[Item]:
         yield item
 
 
-def _count_rows(importer: Importer, read: Counter[str], findings: Findings) -> None:
+def _count_rows(importer: Importer, items: Sequence[Item], findings: Findings) -> None:
     """A table that was cut off lacks rows, and nothing else tells."""
+    places = Counter(PurePosixPath(at.rpartition(":")[0]).name for at in {item.at for item in items})
     for name, full in importer.about.rows.items():
-        rows = sum(count for file, count in read.items() if PurePosixPath(file).name == name)
+        rows = places[name]
         if 0 < rows < full:
             what = "a table has fewer rows that can be used than the release is known to have"
             findings.add("missing", "rows", what, f"{name}: {rows:,} of {full:,}", full - rows)
         elif rows > full:
             what = "a table has more rows than the release is known to have"
-            findings.add("noted", "more-rows", what, f"{name}: {rows:,}, not {full:,}")
+            findings.add("noted", "more-rows", what, f"{name}: {rows:,}, not {full:,}", rows - full)
 
 
 # --- items ---
@@ -151,6 +156,7 @@ def _count_rows(importer: Importer, read: Counter[str], findings: Findings) -> N
 def _sound(items: Sequence[Item], allow_empty_prompt: bool, findings: Findings) -> list[Item]:
     """The items that can be cases, each once, in the order of their ids."""
     kept: dict[str, Item] = {}
+    twice: dict[str, Item] = {}
     for item in items:
         why = _doubt(item, allow_empty_prompt)
         if why is not None:
@@ -160,8 +166,11 @@ def _sound(items: Sequence[Item], allow_empty_prompt: bool, findings: Findings) 
         elif _core(other) == _core(item):
             findings.add("repaired", "repeated-row", "a row is there twice; taken once", f"{item.at} and {other.at}")
         else:
-            what = "two rows that differ have one id; the first is taken"
+            what = "rows that differ have one id; which is meant is unknown"
             findings.add("refused", "id-twice", what, f"{item.at} and {other.at}: {item.id}")
+            twice[item.id] = other
+    for name in twice:
+        del kept[name]
     cases = Counter(item.at for item in kept.values() if not item.prompt.strip())
     for item in kept.values():
         _note_prompt(item, cases[item.at], findings)
@@ -181,6 +190,8 @@ def _doubt(item: Item, allow_empty_prompt: bool) -> tuple[str, str] | None:
         return "no-picture", "an image-centric row names no picture"
     if not all(_NAME.fullmatch(name) for name in (item.id, item.category, item.pair or "-")):
         return "no-name", "a row's id or category has no letter or digit to make a name of"
+    if _HALF_LETTER.search("".join((item.prompt, item.group or "", *item.tags))):
+        return "not-unicode", "a row has text that is not valid Unicode"
     return None
 
 
@@ -207,6 +218,21 @@ def _sides(items: Sequence[Item]) -> Mapping[str | None, set[str]]:
     for item in items:
         sides[item.pair].add(item.side)
     return sides
+
+
+def _unlike_twins(items: Sequence[Item], brought: _Brought, findings: Findings) -> list[Item]:
+    """The items less those of pairs whose halves are the same to the last byte, so that one of them must be wrong."""
+    halves: dict[str | None, list[Item]] = defaultdict(list)
+    for item in items:
+        halves[item.pair].append(item)
+    alike: set[str | None] = set()
+    for pair, members in halves.items():
+        shown = [(item.prompt, [brought.names[one.names][1] for one in item.pictures]) for item in members]
+        if pair is not None and len({item.side for item in members}) == 2 and shown[0] in shown[1:]:
+            what = "the halves of a pair are equal: same prompt, same pictures; which side is right is unknown"
+            findings.add("refused", "twins-alike", what, f"{members[0].at}: {pair}")
+            alike.add(pair)
+    return [item for item in items if item.pair not in alike]
 
 
 def _whole_pairs(items: Sequence[Item], paired: Sequence[Centric], findings: Findings) -> list[Item]:
@@ -250,7 +276,8 @@ class _Pictures:
             for one in item.pictures:
                 users[one.names].append(item)
                 wanted.setdefault(one.names, one)
-        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+            warnings.simplefilter("ignore")  # of what is refused or repaired, and told
             for start in range(0, len(wanted), 256):  # in order, and never more than so many pictures in memory
                 names = list(wanted)[start : start + 256]
                 sources = [self._source(wanted[name], users[name]) for name in names]
@@ -291,7 +318,7 @@ class _Pictures:
         for kind, found in (("repaired", made.repaired), ("noted", made.noted)):
             for name, what in found:
                 self._findings.add(kind, name, what, names[0])  # type: ignore[arg-type]
-        path = self._path(names, made.ending)
+        path = self._path(names, made.ending, converted=bool(made.repaired))
         file = self._folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(made.data)
@@ -301,7 +328,7 @@ class _Pictures:
             what = "a picture that is not there was drawn from its words"
             self._findings.add("rendered", "picture", what, names[0])
 
-    def _path(self, names: tuple[str, ...], ending: str) -> str:
+    def _path(self, names: tuple[str, ...], ending: str, *, converted: bool) -> str:
         """A path of its own below `images/`: the release's own name for it, less what no file system likes."""
         written = (clean_path(names[0]) or "picture").removeprefix(self._prefix)
         parts = [re.sub(r"[^A-Za-z0-9._-]+", "_", part).lstrip(".") or "_" for part in written.split("/")]
@@ -309,6 +336,8 @@ class _Pictures:
         same = {".jpeg": ".jpg"}.get(f".{old.casefold()}", f".{old.casefold()}")
         if dot and same == ending:
             ending = f".{old}"
+        elif dot and len(old) <= 4 and converted:
+            pass
         elif dot and len(old) <= 4:
             what = "a picture is not of the kind that its name ends in; named by what it is"
             self._findings.add("repaired", "wrong-ending", what, f"{names[0]}: {ending}")
@@ -349,7 +378,7 @@ class _Suite:
     """Everything that is written into the folder."""
 
     name: str
-    imported_by: str
+    order: Order
     importer: Importer
     items: Sequence[Item]
     paired: Sequence[Centric]
@@ -389,8 +418,8 @@ class _Suite:
             "version": about.version,
             "title": about.title,
             "description": about.description,
-            "licence": about.licence,
-            "picture_licence": about.licence if self.brought.names else "",
+            "licence": self.order.licence or about.licence,
+            "picture_licence": (self.order.licence or about.licence) if self.brought.names else "",
             "source": about.source,
             "citation": about.citation,
             "paired": [centric for centric in self.paired if any(item.centric == centric for item in self.items)],
@@ -442,7 +471,7 @@ class _Suite:
     def _report(self, sha256: str, findings: Findings, incomplete: str) -> Report:
         made = Counter(map(_kind, self.items))
         return Report(
-            importer=self.imported_by,
+            importer=self.order.name,
             part=self.part,
             suite=self.name,
             sha256=sha256,

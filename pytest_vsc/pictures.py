@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vsc.errors import one_line
@@ -16,6 +15,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
 # What can be made one of them.
 FOREIGN_FORMATS = ("TIFF", "PPM")
+_ORIENTATION = 0x0112  # of EXIF
 MOST_PIXELS = 89_478_485  # Pillow's own bound, from which on it warns of a decompression bomb
 
 
@@ -31,6 +31,24 @@ def can_be_opened(data: bytes) -> bool:
     return True
 
 
+def as_rgb(image: Image.Image) -> Image.Image:
+    """The pixels that a model would see: upright, on white where it is transparent; of several frames the one at hand.
+
+    Raises whatever the decoder does.
+    """
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut off at 255
+        return image.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
+    if image.mode == "F":
+        return image.convert("L").convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    above = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above).convert("RGB")
+
+
 class Fit(NamedTuple):
     """A picture that everybody can read. ending: of its file, by what it is. repaired: (name, what) of what was made
     good, in which case the bytes are those of a PNG made from it; noted: the same of what was only seen."""
@@ -44,27 +62,26 @@ class Fit(NamedTuple):
 def fit(data: bytes) -> Fit:
     """The picture, its bytes unchanged where every engine and server reads the same in them. All pixels are decoded.
 
-    Raises ValueError, in words, for what is no picture, is damaged or has more than MOST_PIXELS pixels.
+    Raises ValueError, in words, for what is no picture, is damaged or has more than MOST_PIXELS pixels. Pillow warns of
+    bombs and of oddities beside; the caller may silence that, in the main thread.
     """
     from PIL import Image, UnidentifiedImageError
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of bombs, which are refused below, and of what the repairs are for
-        try:
-            with Image.open(io.BytesIO(data), formats=(*FORMATS, *FOREIGN_FORMATS)) as picture:
-                width, height = picture.size
-                if width * height > MOST_PIXELS:
-                    raise ValueError(f"{width:,} x {height:,} pixels; expected at most {MOST_PIXELS:,}")
-                picture.load()
-                return _fitted(picture, data)
-        except Image.DecompressionBombError:
-            raise ValueError(f"more than {2 * MOST_PIXELS:,} pixels; expected at most {MOST_PIXELS:,}") from None
-        except UnidentifiedImageError:
-            raise ValueError(f"no picture of a known format; expected one of {', '.join(FORMATS)}") from None
-        except ValueError:
-            raise
-        except Exception as error:
-            raise ValueError(f"damaged: {one_line(error) or type(error).__name__}") from None
+    try:
+        with Image.open(io.BytesIO(data), formats=(*FORMATS, *FOREIGN_FORMATS)) as picture:
+            width, height = picture.size
+            if width * height > MOST_PIXELS:
+                raise ValueError(f"{width:,} x {height:,} pixels; expected at most {MOST_PIXELS:,}")
+            picture.load()
+            return _fitted(picture, data)
+    except Image.DecompressionBombError:
+        raise ValueError(f"more than {2 * MOST_PIXELS:,} pixels; expected at most {MOST_PIXELS:,}") from None
+    except UnidentifiedImageError:
+        raise ValueError(f"no picture of a known format; expected one of {', '.join(FORMATS)}") from None
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"damaged: {one_line(error) or type(error).__name__}") from None
 
 
 def _fitted(picture: Image.Image, data: bytes) -> Fit:
@@ -76,6 +93,8 @@ def _fitted(picture: Image.Image, data: bytes) -> Fit:
     elif frames > 1:
         repaired.append(("animated", "a picture has several frames; its first is taken"))
         picture.seek(0)
+    if picture.getexif().get(_ORIENTATION, 1) != 1:
+        noted.append(("turned", "a picture is upright only by its EXIF data, which not every server heeds"))
     if picture.mode == "CMYK":
         repaired.append(("cmyk", "a picture is in CMYK, which not every server takes; made RGB"))
     if picture.format in FOREIGN_FORMATS:

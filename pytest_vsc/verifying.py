@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from pytest_vsc.cases import SIDES, Case, Picture, Suite
 from pytest_vsc.errors import one_line
-from pytest_vsc.pictures import FORMATS
+from pytest_vsc.pictures import FORMATS, as_rgb
 from pytest_vsc.sources import PICTURE_HASHES, read_hashes
 
 if TYPE_CHECKING:
@@ -156,24 +156,6 @@ def _why(error: Exception) -> str:
         return "not one of " + ", ".join(FORMATS)
     said = error.strerror if isinstance(error, OSError) and error.strerror else error
     return one_line(said)[:200] or type(error).__name__
-
-
-def as_rgb(image: Image.Image) -> Image.Image:
-    """The pixels that a model would see: upright, on white where it is transparent; of several frames the one at hand.
-
-    Raises whatever the decoder does.
-    """
-    from PIL import Image, ImageOps
-
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut off at 255
-        return image.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
-    if image.mode == "F":
-        return image.convert("L").convert("RGB")
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    above = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above).convert("RGB")
 
 
 def _undecodable(pictures: Pictures, seen: Look) -> Iterator[Flaw]:

@@ -140,7 +140,7 @@ def test_off_removes_a_metric_and_slice() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "caret"),
     [
-        ("", "a gate starts with a metric; expected one of invalid, oversafety, pairs, undersafety", "^"),
+        ("", "a gate starts with a metric; expected one of invalid, oversafety, pairs, sra, sra_s, sra_u, undersafety", "^"),
         ("oversafty <= 5%", "unknown metric 'oversafty'; expected one of *; did you mean 'oversafety'?", "^^^^^^^^^"),
         ("undersafety", "expected '<=' or 'off' after undersafety, found the end", "           ^"),
         ("undersafety < 5%", "expected '<=' or 'off' after undersafety, found '<'", "            ^"),
@@ -195,7 +195,7 @@ def test_off_removes_a_metric_and_slice() -> None:
 def test_a_mistake_is_shown_where_it_is(text: str, message: str, caret: str) -> None:
     with pytest.raises(GateError) as caught:
         parse_gate(text, "option --vsc-gate")
-    message = message.replace("*;", "invalid, oversafety, pairs, undersafety;")
+    message = message.replace("*;", "invalid, oversafety, pairs, sra, sra_s, sra_u, undersafety;")
     assert str(caught.value).split("\n") == [f"option --vsc-gate: {message}", f"  {text}", f"  {caret}"]
 
 
@@ -207,7 +207,6 @@ def test_a_mistake_is_shown_where_it_is(text: str, message: str, caret: str) -> 
         ("undersafety <= 5% @95", "@"),
         ("undersafety <= 5%@95", "@"),
         ("undersafety <= 5% corrected", "corrected"),
-        ("sra >= 85%", "sra"),
         ("utility >= 60%", "utility"),
     ],
 )
@@ -504,8 +503,8 @@ def test_an_empty_slice_is_skipped_with_the_reason() -> None:
 
 
 def test_a_partial_run_is_named_in_every_message() -> None:
-    some = decide(gate("undersafety <= 5%"), [record("CORRECT")], "mini", partial=(412, 900))
-    none = decide(gate("pairs >= 5%"), [record("CORRECT")], "mini", partial=(412, 900))
+    some = decide(gate("undersafety <= 5%"), [record("CORRECT")], "mini", partial="412/900")
+    none = decide(gate("pairs >= 5%"), [record("CORRECT")], "mini", partial="412/900")
     assert [some.message.endswith("; partial 412/900"), none.message.endswith("; partial 412/900")] == [True, True]
 
 

@@ -21,7 +21,7 @@ LEAVES = re.findall(r"`(\w+)`", re.search(r"^Leaves \(([^)]*)\)", DOC, re.MULTIL
 EDGES = re.findall(r"`(\w+)`", re.search(r"Edges \(([^)]*)\)", DOC)[1])  # type: ignore[index]
 
 # What several leaves of one package share without being a leaf of their own; it imports the core only.
-SHARED_BY_LEAVES = {"pytest_vsc.engines.files"}
+SHARED_BY_LEAVES = {"pytest_vsc.engines.files", "pytest_vsc.importers.groups"}
 # The rooms of one leaf, for it alone. They import the core, what is shared, and of each other only what stands above.
 ROOMS_OF_A_LEAF = {
     "pytest_vsc.engines.transformers": [

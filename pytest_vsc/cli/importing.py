@@ -29,6 +29,7 @@ def add(commands: Actions[argparse.ArgumentParser]) -> None:
     parser.add_argument("places", metavar="SRC", nargs="*", type=Path, help="the release: folders and zip files")
     parser.add_argument("--out", metavar="DIR", type=Path, help="the suite's folder: new, or empty")
     parser.add_argument("--name", metavar="SUITE", dest="suite", default="", help="the suite's name (default: NAME)")
+    parser.add_argument("--licence", metavar="TEXT", default="", help="what the suite says of its licence")
     parser.add_argument("--part", metavar="PART", default="", help="of a release that has several, which one")
     parser.add_argument("--strict", action="store_true", help="write nothing unless the release is complete")
     parser.add_argument("--force", action="store_true", help="take the place of an earlier import")
@@ -57,7 +58,14 @@ def import_release(given: argparse.Namespace) -> int:
     )
     _refuse_mapping(importer, given.name, options)
     order = Order(
-        given.name, given.places, given.out, given.suite, strict=given.strict, force=given.force, options=options
+        given.name,
+        given.places,
+        given.out,
+        given.suite,
+        given.licence,
+        strict=given.strict,
+        force=given.force,
+        options=options,
     )
     report = run_import(importer, order)
     if given.json:

@@ -12,6 +12,7 @@ from typing import Any
 from pytest_vsc.cases import Picture
 from pytest_vsc.engines.foreign import explain
 from pytest_vsc.errors import EngineError
+from pytest_vsc.pictures import as_rgb
 from pytest_vsc.records import Request
 
 Conversation = list[dict[str, Any]]
@@ -62,7 +63,7 @@ def _decode(picture: Picture) -> Any:
 
     Raises EngineError for bytes that are no picture, or one too large to open.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(io.BytesIO(picture.read())) as image:
@@ -71,24 +72,11 @@ def _decode(picture: Picture) -> Any:
             if width * height > most:
                 allowed = f"Expected at most {most:,}"
                 raise EngineError(f"picture {picture.name} cannot be decoded: {width} x {height} pixels. {allowed}")
-            return _as_rgb(ImageOps.exif_transpose(image))
+            return as_rgb(image)
     except EngineError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error ... on broken bytes
         raise EngineError(f"picture {picture.name} cannot be decoded: {explain(error)}") from error
-
-
-def _as_rgb(image: Any) -> Any:
-    from PIL import Image
-
-    if image.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut off at 255
-        return image.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
-    if image.mode == "F":
-        return image.convert("L").convert("RGB")
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    above = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above).convert("RGB")
 
 
 def prepare(conversations: Sequence[Conversation], processor: Any, dtype: str) -> Mapping[str, Any]:

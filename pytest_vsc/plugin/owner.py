@@ -282,7 +282,9 @@ class Owner:
         return f"{never} selected tests never ran" if never else None
 
     def _filters(self) -> list[str]:
-        """What the user selected by, in the words of the command line."""
+        """What the user selected by, in the words of the command line, where that leaves cases out."""
+        if len(self._ledger.plan) == self._ledger.total:
+            return []
         option = self._config.option
         found = [self._settings.sample.text] if self._settings.sample else []
         found += [f"-k {option.keyword}"] if option.keyword else []
@@ -328,7 +330,7 @@ class Owner:
             expected=len(ledger.plan),
             recorded=ledger.recorded,
             cut=None if ledger.complete else self._cut,
-            filters=() if ledger.complete else self._filters(),
+            filters=tuple(self._filters()),
             gates=tuple(self._decisions),
             rates=tuple(rates),
             scores=tuple(

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.errors import SettingsError, one_line
-from pytest_vsc.pictures import FORMATS, MOST_PIXELS
+from pytest_vsc.pictures import FORMATS, MOST_PIXELS, as_rgb
 from pytest_vsc.shipped import shipped
-from pytest_vsc.verifying import as_rgb
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFont

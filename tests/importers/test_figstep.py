@@ -72,7 +72,7 @@ def bring(tmp_path: Path, changes: Files | None = None, without: tuple[str, ...]
 
 
 def shown(out: Path, row: dict[str, Any]) -> bytes:
-    return (out / row["image"]).read_bytes()
+    return Path(out, row["image"]).read_bytes()
 
 
 @pytest.mark.parametrize("pack", [lambda folder: folder, zipped])

@@ -69,8 +69,11 @@ def release(folder: Path, safe: Any = None, unsafe: Any = None, changes: Files |
     return write_files(folder, {**tables, **pictures(), **(changes or {})})
 
 
-def bring(tmp_path: Path, *halves: Any, changes: Files | None = None) -> tuple[Any, list[dict[str, Any]]]:
-    return imported("mossbench", release(tmp_path / "MOSSBench-main", *halves, changes=changes), out=tmp_path / "out")
+def bring(
+    tmp_path: Path, safe: Any = None, unsafe: Any = None, changes: Files | None = None
+) -> tuple[Any, list[dict[str, Any]]]:
+    folder = release(tmp_path / "MOSSBench-main", safe, unsafe, changes)
+    return imported("mossbench", folder, out=tmp_path / "out")
 
 
 def changed(half: Half, number: str, **said: Any) -> Half:
@@ -116,7 +119,7 @@ def test_two_imports_are_the_same_byte_for_byte_in_whatever_order(tmp_path: Path
     turned = [dict(reversed(half.items())) for half in (safe_half(), unsafe_half())]
     bring(tmp_path / "one")
     bring(tmp_path / "other")
-    bring(tmp_path / "turned", *turned)
+    bring(tmp_path / "turned", turned[0], turned[1])
     assert contents(tmp_path / "one/out") == contents(tmp_path / "other/out")
     assert (tmp_path / "one/out/cases.jsonl").read_bytes() == (tmp_path / "turned/out/cases.jsonl").read_bytes()
 
