@@ -33,7 +33,8 @@ class Memo:
             read = json.loads(file.read_text(encoding="utf-8")) if file else {}
         except (OSError, ValueError):
             read = {}
-        self._known = {key: value for key, value in read.items() if DIGEST.fullmatch(str(value))} if read else {}
+        entries = read.items() if isinstance(read, dict) else ()
+        self._known = {key: value for key, value in entries if DIGEST.fullmatch(str(value))}
 
     def digest(self, file: Path | str, make: Callable[[Path], str]) -> str:
         """The digest of a file, made by `make` unless it is known. Raises what `make` raises, and OSError."""

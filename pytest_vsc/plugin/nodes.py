@@ -207,6 +207,11 @@ class Runner:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.pluginmanager.register(_fixtures(self._vlm), "vsc-fixtures")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Register the words of cases as markers, once every plugin has registered its own: those keep their meaning."""
+        config = session.config
         taken = {re.split(r"[:(]", line)[0].strip() for line in config.getini("markers")}
         self._words = {*CENTRICS, *VARIANTS, *(name for name in self._desk.categories if name not in taken)}
         for word in sorted(self._words):

@@ -101,6 +101,9 @@ def summary(run: Header, footer: Footer, folder: Path) -> Iterator[tuple[str, Ma
         yield from _rates(suite.name, footer, "" if len(run.suites) == 1 else f"{suite.name} ")
         if found := [score for score in footer.scores if score.suite == suite.name]:
             yield from ((clean(line), {}) for line in scores.table(found))
+    for suite in run.suites:
+        if suite.incomplete:
+            yield f"  suite {suite.name} is INCOMPLETE: {clean(suite.incomplete)}", {"yellow": True}
     yield f"  {_state(footer)}{_answers(footer)}", {} if footer.complete else {"yellow": True}
     for decision in footer.gates:
         where = "" if len(run.suites) == 1 else f"{decision.suite}: "
