@@ -7,30 +7,61 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pytest_vsc.errors import ReleaseError, expected, one_line
 from pytest_vsc.releases import LARGEST_FILE, File, Release
 
 LONGEST_CELL = 100_000  # characters; the longest prompts in the field have some ten thousand
 DELIMITERS = (",", ";", "\t")
+DATASET_INFO = "dataset_info.json"  # which `datasets` writes beside its tables
+NOT_TEXT = "a cell that should be text is none"
+_Found = TypeVar("_Found")
 
 
 class Entry(NamedTuple):
     """One row of a table. at: `file:row`, a row's number as an editor or a spreadsheet shows it, or its key.
 
     said: the cells by column. Text is as written; a number or a truth value is its text; nothing is "".
+    key: what the row stands under in a JSON object, "" in any other table.
     """
 
     at: str
     said: Mapping[str, Any]
+    key: str = ""
 
     def text(self, column: str) -> str:
         """The cell as text, "" when it is empty or absent."""
         return _text(self.said.get(column))
+
+
+def rows_of(
+    release: Release, names: Sequence[str], needed: Sequence[str] = (), known: Sequence[str] = ()
+) -> list[Entry]:
+    """The rows of a release's table, as `entries` gives them; none, with a finding, as `read_table` tells it."""
+    return read_table(release, names, lambda file: entries(release, file, needed, known))
+
+
+def read_table(release: Release, names: Sequence[str], read: Callable[[File], list[_Found]]) -> list[_Found]:
+    """What `read` makes of the table at the first of these paths that is there.
+
+    Nothing, with a finding, where the table is not there, has no row that can be used, or is a ReleaseError to `read`.
+    """
+    file = release.find(*names)
+    if file is None:
+        release.findings.add("missing", "table", "a table of the release is not there", names[0])
+        return []
+    try:
+        if found := read(file):
+            return found
+        raise ReleaseError(f"{file.path}: has no row that can be used")
+    except ReleaseError as error:
+        release.findings.add("refused", "table", "a table of the release cannot be used", str(error))
+        return []
 
 
 def entries(release: Release, file: File, needed: Sequence[str] = (), known: Sequence[str] = ()) -> list[Entry]:
@@ -49,7 +80,7 @@ def entries_of(
     release: Release, file: File, found: Any, needed: Sequence[str] = (), known: Sequence[str] = ()
 ) -> list[Entry]:
     """The rows of a part of a JSON file: a list of objects, or an object of objects by key, which `at` then shows."""
-    return _fitting(release, file, list(_objects(file, found)), needed, known)
+    return _fitting(release, file, list(_objects(release, file, found)), needed, known)
 
 
 def _fitting(
@@ -95,7 +126,7 @@ def _is_sound(release: Release, row: Entry, needed: Sequence[str]) -> bool:
     if missing := [column for column in needed if column not in row.said]:
         find.add("refused", "row-without-field", "a row lacks a field that it needs", f"{row.at}: {missing[0]}")
         return False
-    for column, value in row.said.items():
+    for column, value in (("its key", row.key), *row.said.items()):
         for text in _texts(value):
             if len(text) > LONGEST_CELL:
                 what = f"a row has a cell of more than {LONGEST_CELL:,} characters"
@@ -130,6 +161,42 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
     return value if isinstance(value, str) else str(value)
+
+
+# --- single cells; what is wrong with one is told ---
+
+
+def is_text(release: Release, row: Entry, *columns: str, empty: bool = False) -> bool:
+    """Whether these cells are text. empty: whether a cell without anything will do too."""
+    for column in columns:
+        cell = row.said.get(column)
+        if not (isinstance(cell, str) or (empty and cell is None)):
+            release.findings.add("refused", "not-text", NOT_TEXT, f"{row.at}: {column}")
+            return False
+    return True
+
+
+def has_words(release: Release, row: Entry, column: str) -> bool:
+    """Whether a cell has a letter of whatever alphabet: cells that have moved are often numbers."""
+    if any(letter.isalpha() for letter in row.text(column)):
+        return True
+    what = "a cell that should be words has no letter; cells may have moved"
+    release.findings.add("refused", "without-words", what, f"{row.at}: {column}")
+    return False
+
+
+def has_id(release: Release, row: Entry, column: str) -> bool:
+    """Whether a cell has a letter or digit to make an id of."""
+    if re.search("[a-z0-9]", row.text(column).casefold()):
+        return True
+    release.findings.add("refused", "id", "a row has no id", row.at)
+    return False
+
+
+def tell_unknown(release: Release, row: Entry, name: str, value: str) -> None:
+    """Refuse a row since its category, or whatever `name` is, is none of the release."""
+    what = f"a row has a {name} that the release is not known to have"
+    release.findings.add("refused", name, what, f"{row.at}: {value or 'none'}")
 
 
 # --- the kinds ---
@@ -211,10 +278,10 @@ def _refuse_beyond_header(release: Release, at: str) -> None:
 
 
 def _json(release: Release, file: File) -> Iterator[Entry]:
-    return _objects(file, release.json(file))
+    return _objects(release, file, release.json(file))
 
 
-def _objects(file: File, found: Any) -> Iterator[Entry]:
+def _objects(release: Release, file: File, found: Any) -> Iterator[Entry]:
     if isinstance(found, list):
         named: Any = enumerate(found, 1)
     elif isinstance(found, dict):
@@ -222,9 +289,16 @@ def _objects(file: File, found: Any) -> Iterator[Entry]:
     else:
         raise ReleaseError(f"{file.path}: expected a list or an object of entries, not {type(found).__name__}")
     for key, said in named:
-        if not isinstance(said, dict):
-            raise ReleaseError(f"{file.path}: entry {one_line(key)}: expected an object, not {type(said).__name__}")
-        yield Entry(f"{file.path}:{one_line(key)}", said)
+        at = f"{file.path}:{one_line(key)}"
+        if isinstance(said, dict):
+            yield Entry(at, said, key if isinstance(found, dict) else "")
+        else:
+            _refuse_no_object(release, at, said)
+
+
+def _refuse_no_object(release: Release, at: str, said: Any) -> None:
+    what = "an entry of a table is no object, so that its cells have no names"
+    release.findings.add("refused", "row-no-object", what, f"{at}: {type(said).__name__}")
 
 
 def _json_lines(release: Release, file: File) -> Iterator[Entry]:
@@ -237,48 +311,45 @@ def _json_lines(release: Release, file: File) -> Iterator[Entry]:
         except (ValueError, RecursionError) as error:
             release.findings.add("refused", "row-not-json", "a line is not JSON", f"{at}: {error}")
             continue
-        if not isinstance(said, dict):
-            release.findings.add("refused", "row-not-json", "a line is not JSON", f"{at}: no object")
-            continue
-        yield Entry(at, said)
+        if isinstance(said, dict):
+            yield Entry(at, said)
+        else:
+            _refuse_no_object(release, at, said)
 
 
-def _arrow_table(release: Release, file: File, open_table: Callable[[Any, io.BytesIO], Any]) -> Iterator[Entry]:
+def _arrow(release: Release, file: File) -> Iterator[Entry]:
+    """The rows of an Arrow or a Parquet file."""
     try:
         import pyarrow
     except ImportError:
         raise ReleaseError(
             f"{file.path}: reading it needs the package pyarrow: pip install 'pytest-vsc[parquet]'"
         ) from None
-    data = io.BytesIO(release.read(file))
     try:
-        table = open_table(pyarrow, data)
-        _refuse_column_twice(file.path, table.column_names)
-        rows = table.to_pylist()
+        schema, read = _opened(release, file)
+        _refuse_column_twice(file.path, schema.names)
+        rows = read().to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:  # the last two: times out of range
         raise ReleaseError(f"{file.path}: cannot be read: {one_line(error)}") from None
     for number, said in enumerate(rows, 1):
         yield Entry(f"{file.path}:{number}", said)
 
 
-def _parquet(release: Release, file: File) -> Iterator[Entry]:
-    def table(pyarrow: Any, data: io.BytesIO) -> Any:  # noqa: ARG001
-        from pyarrow import parquet
+def _opened(release: Release, file: File) -> tuple[Any, Callable[[], Any]]:
+    """The schema of an Arrow or Parquet file, and what reads the whole of it. Raises what pyarrow raises."""
+    import pyarrow
+    from pyarrow import parquet
 
-        return parquet.ParquetFile(data).read()
-
-    return _arrow_table(release, file, table)
-
-
-def _arrow(release: Release, file: File) -> Iterator[Entry]:
-    def table(pyarrow: Any, data: io.BytesIO) -> Any:
-        try:
-            return pyarrow.ipc.open_stream(data).read_all()
-        except pyarrow.ArrowInvalid:  # the other of the format's two forms
-            data.seek(0)
-            return pyarrow.ipc.open_file(data).read_all()
-
-    return _arrow_table(release, file, table)
+    data = io.BytesIO(release.read(file))
+    if file.name.casefold().endswith(".parquet"):
+        found = parquet.ParquetFile(data)
+        return found.schema_arrow, found.read
+    try:
+        reader = pyarrow.ipc.open_stream(data)
+    except pyarrow.ArrowInvalid:  # the other of the format's two forms
+        data.seek(0)
+        reader = pyarrow.ipc.open_file(data)
+    return reader.schema, reader.read_all
 
 
 _READERS: dict[str, Callable[[Release, File], Iterator[Entry]]] = {
@@ -287,6 +358,78 @@ _READERS: dict[str, Callable[[Release, File], Iterator[Entry]]] = {
     ".xlsx": _xlsx,
     ".jsonl": _json_lines,
     ".json": _json,
-    ".parquet": _parquet,
+    ".parquet": _arrow,
     ".arrow": _arrow,
 }
+
+
+# --- numbers that stand for names ---
+
+
+def with_class_names(release: Release, file: File, rows: Sequence[Entry]) -> list[Entry]:
+    """The rows of a table with names in the place of the numbers that stand for them, as far as that is told.
+
+    `datasets` calls such a column a ClassLabel and tells its names, from 0 on, in an Arrow or Parquet file or in
+    `dataset_info.json` beside it. A number that has no name, such as its -1, says nothing. Raises ReleaseError when the
+    two places tell different names.
+    """
+    inside, beside = _class_names(_features_inside(release, file)), _class_names(_features_beside(release, file))
+    for column in inside.keys() & beside.keys():
+        if inside[column] != beside[column]:
+            what = f"column '{one_line(column)}': its names are others than those in {DATASET_INFO}"
+            raise ReleaseError(f"{file.path}: {what}; which of them are meant is unknown")
+    names = {**beside, **inside}
+    return [
+        row._replace(said={name: _class_name(cell, names.get(name)) for name, cell in row.said.items()}) for row in rows
+    ]
+
+
+def _class_names(features: Any) -> dict[str, list[str]]:
+    found = features.items() if isinstance(features, dict) else ()
+    return {
+        column: names
+        for column, one in found
+        if isinstance(one, dict) and one.get("_type") == "ClassLabel" and _are_texts(names := one.get("names"))
+    }
+
+
+def _are_texts(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)
+
+
+def _class_name(cell: Any, names: Sequence[Any] | None) -> Any:
+    """The name; a text that is none of the names and no number stays."""
+    text = _text(cell).strip()
+    if names is None or (isinstance(cell, str) and text in names) or not re.fullmatch("-?[0-9]{1,9}", text):
+        return cell
+    return names[int(text)] if 0 <= int(text) < len(names) else None
+
+
+def _features_inside(release: Release, file: File) -> Any:
+    if not file.name.casefold().endswith((".parquet", ".arrow")):
+        return None
+    schema, _ = _opened(release, file)
+    text = (schema.metadata or {}).get(b"huggingface", b"{}")
+    try:
+        info = json.loads(text).get("info")
+        return info.get("features") if info else None
+    except (ValueError, RecursionError, AttributeError) as error:
+        _tell_no_features(release, f"{file.path}: {one_line(error)}")
+        return None
+
+
+def _features_beside(release: Release, file: File) -> Any:
+    path = f"{file.path.removesuffix(file.name)}{DATASET_INFO}"
+    for other in release.below("", DATASET_INFO):
+        if other.path == path != file.path:
+            try:
+                info = release.json(other)
+                return info.get("features") if isinstance(info, dict) else None
+            except ReleaseError as error:
+                _tell_no_features(release, str(error))
+    return None
+
+
+def _tell_no_features(release: Release, where: str) -> None:
+    what = "what a table's columns are cannot be read, so that numbers in them may have names that are not known"
+    release.findings.add("refused", "features", what, where)

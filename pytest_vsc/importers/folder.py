@@ -20,7 +20,7 @@ from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, slug
 from pytest_vsc.errors import ReleaseError, expected, one_line
 from pytest_vsc.findings import Findings
 from pytest_vsc.releases import TABLE_ENDINGS, File, Release
-from pytest_vsc.tables import Entry, entries
+from pytest_vsc.tables import NOT_TEXT, Entry, entries, with_class_names
 
 # A field -> the columns that it is looked for in where none is named.
 COLUMNS = {
@@ -58,7 +58,7 @@ def read(release: Release, options: Options) -> Iterator[Item]:
     """One case a row. Raises ReleaseError for a table that is not there, and for columns that it does not have."""
     _check(options)
     files = _table(release)
-    rows = [row for file in files for row in entries(release, file)]
+    rows = [row for file in files for row in with_class_names(release, file, entries(release, file))]
     if not rows:
         release.findings.add("missing", "rows", "the table has no row that can be used", files[0].path)
         return
@@ -202,7 +202,7 @@ def _doubt(row: Entry, words: Mapping[str, str], reading: Reading) -> tuple[str,
         how = "say what it means, such as --value category:0=NAME, or one for all with --set category=NAME"
         return "category", f"a row's category has no letter or digit; {how}", reading.text(row, "category")
     if not isinstance(reading.cell(row, "prompt"), str | None):
-        return "not-text", "a row's prompt is no text", ""
+        return "not-text", NOT_TEXT, reading.columns["prompt"]
     if "id" in reading.columns and not _name(reading.text(row, "id")):
         return "id", "a row has no id", ""
     return None
@@ -330,8 +330,6 @@ def _no_pair(halves: Sequence[Item]) -> tuple[str, str] | None:
         return "pair-differs", "the halves of a pair differ in centric, category or variant"
     if halves[0].centric == "image" and len({half.prompt for half in halves}) > 1:
         return "pair-prompts", "an image-centric pair has different prompts; only the picture may differ"
-    if len(halves) > 1 and len({(half.prompt, tuple(one.names for one in half.pictures)) for half in halves}) == 1:
-        return "pair-equal", "the halves of a pair have the same prompt and the same pictures"
     return None
 
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 from pytest_vsc.cases import SIDES, Centric, Side
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, slug
-from pytest_vsc.errors import ReleaseError
 from pytest_vsc.releases import Release
-from pytest_vsc.tables import Entry, entries
+from pytest_vsc.tables import Entry, rows_of
 
 FOLDER = "imgs"
 NEEDED = ("safe_pair", "unsafe_pair")
@@ -57,21 +56,8 @@ ABOUT = About(
 def read(release: Release, options: Options) -> Iterator[Item]:  # noqa: ARG001
     """Two cases an entry, a pair; none where a half of it cannot be read."""
     for kind in KINDS:
-        for row in _rows(release, kind.table):
+        for row in rows_of(release, (kind.table,), NEEDED, KNOWN):
             yield from _pair(release, row, kind)
-
-
-def _rows(release: Release, name: str) -> list[Entry]:
-    """The rows of a table; none, with a finding, where it is not there or cannot be used."""
-    file = release.find(name)
-    if file is None:
-        release.findings.add("missing", "table", "a table of the release is not there", name)
-        return []
-    try:
-        return entries(release, file, NEEDED, KNOWN)
-    except ReleaseError as error:
-        release.findings.add("refused", "table", "a table of the release cannot be used", str(error))
-        return []
 
 
 class Half(NamedTuple):
@@ -129,9 +115,9 @@ def _first(said: Mapping[str, Any], *paths: Sequence[str]) -> str:
 def _doubt(kind: Kind, halves: Sequence[Half]) -> tuple[str, str] | None:
     """Why the two halves are no pair of this kind, as (name, what)."""
     if not all(half.prompt for half in halves):
-        return "half-without-prompt", "a half of a pair has no prompt, or one that is no text"
+        return "empty-prompt", "a half of a pair has no prompt, or one that is no text"
     if not all(half.picture for half in halves):
-        return "half-without-picture", "a half of a pair names no picture"
+        return "no-picture", "a half of a pair names no picture"
     same_prompt, same_picture = (len(set(found)) == 1 for found in zip(*halves, strict=True))
     if (same_prompt, same_picture) != (kind.centric == "image", kind.centric == "text"):
         return "no-pair", "the halves of a pair do not share just what those of their table share, words or picture"

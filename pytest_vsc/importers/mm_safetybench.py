@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pytest_vsc.cases import Variant
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
 from pytest_vsc.errors import ReleaseError
-from pytest_vsc.releases import Release
-from pytest_vsc.tables import Entry, entries_of
+from pytest_vsc.releases import File, Release
+from pytest_vsc.tables import Entry, entries_of, is_text, read_table
 
 QUESTIONS, PICTURES = "processed_questions", "imgs"
 # The release's names, spelling included, and how many questions each scenario has.
@@ -77,25 +77,20 @@ def read(release: Release, options: Options) -> Iterator[Item]:  # noqa: ARG001
 def _rows(release: Release, scenario: str) -> list[Entry]:
     """The questions of a scenario; none, with a finding, where they are not there or cannot be used."""
     name = f"{scenario}.json"
-    file = release.find(f"{QUESTIONS}/{name}", name)
-    if file is None:
-        release.findings.add("missing", "table", "a table of the release is not there", name)
-        return []
-    try:
+
+    def read_questions(file: File) -> list[Entry]:
         found = release.json(file)
         if not isinstance(found, dict):  # a list would give its rows no ids, by which the pictures are named
             raise ReleaseError(f"{file.path}: expected an object of questions by id, not {type(found).__name__}")
         return entries_of(release, file, found, (WITH_WORDS, WITH_SCENE), KNOWN)
-    except ReleaseError as error:
-        release.findings.add("refused", "table", "a table of the release cannot be used", str(error))
-        return []
+
+    return read_table(release, (f"{QUESTIONS}/{name}", name), read_questions)
 
 
 def _items(release: Release, row: Entry, scenario: str) -> Iterator[Item]:
-    category, question = _category(scenario), row.at.rpartition(":")[2]
+    category, question = _category(scenario), row.key
     for folder, (variant, column) in VARIANTS.items():
-        if not isinstance(row.said[column], str | None):
-            release.findings.add("refused", "not-text", "a row's prompt is no text", f"{row.at}: {column}")
+        if not is_text(release, row, column, empty=True):
             continue
         picture = f"{scenario}/{folder}/{question}.jpg"
         yield Item(

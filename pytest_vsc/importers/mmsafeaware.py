@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from pytest_vsc.cases import Side
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered
-from pytest_vsc.errors import ReleaseError
 from pytest_vsc.importers.groups import fingerprints, joined
 from pytest_vsc.releases import PICTURE_ENDINGS, File, Release
+from pytest_vsc.tables import read_table
 
 TABLE = "data/prompt.txt"
 FOLDERS = ("images", "images2")  # of the numbers up to 1999, and from 2000 on
@@ -54,16 +54,8 @@ class _Block(NamedTuple):
 
 def read(release: Release, options: Options) -> Iterator[Item]:  # noqa: ARG001
     """One item a block of the prompts' file."""
-    file = release.find(TABLE, "prompt.txt")
-    if file is None:
-        release.findings.add("missing", "table", "a table of the release is not there", TABLE)
-        return
-    try:
-        text = release.text(file)
-    except ReleaseError as error:
-        release.findings.add("refused", "table", "a table of the release cannot be used", str(error))
-        return
-    blocks = _once(release, list(_blocks(release, file, text)))
+    found = read_table(release, (TABLE, "prompt.txt"), lambda file: list(_blocks(release, file)))
+    blocks = _once(release, found)
     pictures = _pictures(release)
     looks = fingerprints(release, (one for files in pictures.values() for one in files))
     groups = _groups(blocks, {number: looks[files[0].path] for number, files in pictures.items()})
@@ -141,17 +133,17 @@ def _once(release: Release, blocks: list[_Block]) -> list[_Block]:
     kept = []
     for block in blocks:
         if len(said[block.number]) > 1:
-            what = "a number stands above different sentences; which is meant is unknown"
-            release.findings.add("refused", "number-twice", what, f"{block.at}: {block.number}")
+            what = "rows that differ have one id; which is meant is unknown"
+            release.findings.add("refused", "id-twice", what, f"{block.at}: {block.number}")
         else:
             kept.append(block)
     return kept
 
 
-def _blocks(release: Release, file: File, text: str) -> Iterator[_Block]:
+def _blocks(release: Release, file: File) -> Iterator[_Block]:
     """Blocks begin with a line that is a number; what stands before the first is none."""
     number, start, lines = None, 1, list[str]()
-    for at, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+    for at, line in enumerate(re.split(r"\r\n|\r|\n", release.text(file)), 1):
         if not (found := NUMBER.fullmatch(line)):
             lines.append(line.strip())
             continue

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from pytest_vsc.cases import Side
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered
-from pytest_vsc.errors import ReleaseError, one_line
-from pytest_vsc.importers.groups import fingerprints, joined
-from pytest_vsc.releases import File, Release, clean_path
-from pytest_vsc.tables import Entry, entries_of
+from pytest_vsc.errors import one_line
+from pytest_vsc.importers.groups import joined, looks
+from pytest_vsc.releases import Release
+from pytest_vsc.tables import Entry, is_text, rows_of, tell_unknown
 
 TABLE = "images_information/information.json"
 FOLDERS: dict[Side, str] = {"safe": "data", "unsafe": "data_contrast"}
@@ -41,7 +41,7 @@ ABOUT = About(
 
 
 class _Row(NamedTuple):
-    """One entry that can be a case. shown: the file of its picture, as far as there is one."""
+    """One entry that can be a case."""
 
     at: str
     number: str
@@ -49,7 +49,6 @@ class _Row(NamedTuple):
     category: str
     question: str
     picture: str
-    shown: File | None
 
     @property
     def name(self) -> str:
@@ -59,16 +58,15 @@ class _Row(NamedTuple):
 def read(release: Release, options: Options) -> Iterator[Item]:  # noqa: ARG001
     """One item an entry of either half, each half as far as its table is there."""
     rows = [row for side, folder in FOLDERS.items() for row in _half(release, side, folder)]
-    looks = fingerprints(release, (row.shown for row in rows if row.shown))
-    looks = {row.name: looks[row.shown.path] if row.shown else f"{row.picture} of {row.side}" for row in rows}
-    groups = joined({row.name: (("id", row.number), looks[row.name]) for row in rows})
+    shown = looks(release, (row.picture for row in rows))
+    groups = joined({row.name: (("id", row.number), shown[row.picture]) for row in rows})
     twins = _twins(rows)
     for row in rows:
         safe, unsafe = twins.get(row.number, (None, None))
         pair = None
         if safe and unsafe and safe.question == unsafe.question:
-            if looks[safe.name] == looks[unsafe.name]:
-                what = "the safe and the unsafe entry of an id are the same; which of them holds is unknown"
+            if shown[safe.picture] == shown[unsafe.picture]:
+                what = "the halves of a pair are equal: same prompt, same pictures; which side is right is unknown"
                 release.findings.add("refused", "twins-alike", what, row.at)
                 continue
             pair = row.number if safe.category == unsafe.category else None
@@ -105,32 +103,18 @@ def _twins(rows: list[_Row]) -> dict[str, tuple[_Row, _Row]]:
 
 
 def _half(release: Release, side: Side, folder: str) -> Iterator[_Row]:
-    file = release.find(f"{folder}/{TABLE}")
-    if file is None:
-        release.findings.add("missing", "table", "a table of the release is not there", f"{folder}/{TABLE}")
-        return
-    try:
-        found = release.json(file)
-        rows = entries_of(release, file, found, ["image", "question"], KNOWN)
-    except ReleaseError as error:
-        release.findings.add("refused", "table", "a table of the release cannot be used", str(error))
-        return
-    keyed = isinstance(found, dict)
-    for row in rows:
-        number, category = _number(release, row, keyed), _category(release, row)
-        if number and category and _is_worded(release, row):
-            picture = f"{folder}/{row.said['image']}"
-            clean = clean_path(picture)
-            shown = release.find_picture(clean) if clean else None
-            yield _Row(row.at, number, side, category, row.said["question"], picture, shown)
+    for row in rows_of(release, (f"{folder}/{TABLE}",), ["image", "question"], KNOWN):
+        number, category = _number(release, row), _category(release, row)
+        if number and category and is_text(release, row, "image", "question"):
+            yield _Row(row.at, number, side, category, row.said["question"], f"{folder}/{row.said['image']}")
 
 
-def _number(release: Release, row: Entry, keyed: bool) -> str:
+def _number(release: Release, row: Entry) -> str:
     """The entry's id, which its key and its `pid` tell alike; "" with a finding."""
-    key, pid = row.at.rpartition(":")[2] if keyed else "", row.text("pid").strip()
-    number = numbered("", key or pid, 3)
+    pid = row.text("pid").strip()
+    number = numbered("", row.key or pid, 3)
     if not number:
-        release.findings.add("refused", "id", "an entry has no id", row.at)
+        release.findings.add("refused", "id", "a row has no id", row.at)
     elif pid and number != numbered("", pid, 3):
         what = "the pid of an entry is not the key that it stands under; which of them holds is unknown"
         release.findings.add("refused", "pid-against-key", what, f"{row.at}: {one_line(pid)}")
@@ -144,18 +128,8 @@ def _category(release: Release, row: Entry) -> str:
     found = OVER.search(said if isinstance(said, str) else repr(said))
     kind = found[1].strip() if found else ""
     if kind not in CATEGORIES:
-        what = "an entry has a type that the release is not known to have"
-        release.findings.add("refused", "type", what, f"{row.at}: {kind or 'none'}")
+        tell_unknown(release, row, "type", kind)
     return CATEGORIES.get(kind, "")
-
-
-def _is_worded(release: Release, row: Entry) -> bool:
-    for field in ("image", "question"):
-        if not isinstance(row.said[field], str):
-            what = "a field of an entry is not text"
-            release.findings.add("refused", "not-text", what, f"{row.at}: {field}")
-            return False
-    return True
 
 
 IMPORTER = Importer(ABOUT, read)

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from pytest_vsc.cases import SIDES, Side
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
 from pytest_vsc.errors import ReleaseError
-from pytest_vsc.importers.groups import fingerprints, joined
-from pytest_vsc.releases import File, Release, clean_path
-from pytest_vsc.tables import Entry, entries_of
+from pytest_vsc.importers.groups import joined, looks
+from pytest_vsc.releases import File, Release
+from pytest_vsc.tables import Entry, entries_of, is_text, read_table
 
 TABLE = "combined.json"
 LONGEST_NAME = 60  # characters that an id takes of the names of its pictures
@@ -101,40 +101,29 @@ def _items(release: Release, scene: _Scene, group: str) -> Iterator[Item]:
 
 
 def _rows(release: Release, part: str, layout: _Part) -> list[Entry]:
-    file = release.find(TABLE)
-    if file is None:
-        release.findings.add("missing", "table", "a table of the release is not there", TABLE)
-        return []
-    try:
+    def read_part(file: File) -> list[Entry]:
         said = release.json(file)
         if not isinstance(said, dict) or part not in said:
             raise ReleaseError(f"{file.path}: has no part '{part}'")
         return entries_of(release, file, said[part], [layout.category, *layout.pictures.values()])
-    except ReleaseError as error:
-        release.findings.add("refused", "table", "a table of the release cannot be used", str(error))
-        return []
+
+    return read_table(release, (TABLE,), read_part)
 
 
 def _scenes(release: Release, part: str, rows: Sequence[Entry]) -> Iterator[_Scene]:
     layout = PARTS[part]
     sound = [(row, words) for row in rows if (words := _words(release, row, layout))]
     pictures = [{side: f"{part}/{row.said[field]}" for side, field in layout.pictures.items()} for row, _ in sound]
-    shown = _shown(release, {name for both in pictures for name in both.values()})
-    looks = fingerprints(release, shown.values())
+    shown = looks(release, (name for both in pictures for name in both.values()))
     for (row, words), both in zip(sound, pictures, strict=True):
         yield _Scene(
             at=row.at,
             name=_name(part, row, layout, words),
             category=slug(row.text(layout.category)),
             pictures=both,
-            looks={side: looks[shown[name].path] if name in shown else name for side, name in both.items()},
+            looks={side: shown[name] for side, name in both.items()},
             words=words,
         )
-
-
-def _shown(release: Release, names: set[str]) -> dict[str, File]:
-    found = {name: release.find_picture(clean) for name in sorted(names) if (clean := clean_path(name))}
-    return {name: file for name, file in found.items() if file}
 
 
 def _name(part: str, row: Entry, layout: _Part, words: Mapping[Side, Sequence[str]]) -> str:
@@ -146,10 +135,8 @@ def _name(part: str, row: Entry, layout: _Part, words: Mapping[Side, Sequence[st
 
 def _words(release: Release, row: Entry, layout: _Part) -> dict[Side, list[str]]:
     """The questions of each side; {} with a finding where an entry says something else."""
-    for field in (layout.category, *layout.pictures.values()):
-        if not isinstance(row.said[field], str):
-            release.findings.add("refused", "not-text", "a field of an entry is not text", f"{row.at}: {field}")
-            return {}
+    if not is_text(release, row, layout.category, *layout.pictures.values()):
+        return {}
     words = {side: _texts(row, fields) for side, fields in layout.words.items()}
     for side, texts in words.items():
         if texts is None:

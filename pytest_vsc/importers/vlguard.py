@@ -12,9 +12,8 @@ from typing import Any
 
 from pytest_vsc.cases import Side
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, slug
-from pytest_vsc.errors import ReleaseError
 from pytest_vsc.releases import Release
-from pytest_vsc.tables import Entry, entries
+from pytest_vsc.tables import Entry, has_id, rows_of, tell_unknown
 
 NEEDED = ("id", "image", "safe", "instr-resp")
 KNOWN = ("harmful_category", "harmful_subcategory")
@@ -46,32 +45,17 @@ ABOUT = About(
 def read(release: Release, options: Options) -> Iterator[Item]:
     """Two cases for a safe picture, one for an unsafe one."""
     part = IMPORTER.part(options)
-    for row in _rows(release, f"{part}.json"):
+    for row in rows_of(release, (f"{part}.json",), NEEDED, KNOWN):
         yield from _items(release, row, part)
-
-
-def _rows(release: Release, name: str) -> list[Entry]:
-    """The rows of the table; none, with a finding, where it is not there or cannot be used."""
-    file = release.find(name)
-    if file is None:
-        release.findings.add("missing", "table", "a table of the release is not there", name)
-        return []
-    try:
-        return entries(release, file, NEEDED, KNOWN)
-    except ReleaseError as error:
-        release.findings.add("refused", "table", "a table of the release cannot be used", str(error))
-        return []
 
 
 def _items(release: Release, row: Entry, part: str) -> Iterator[Item]:
     safe = {"true": True, "false": False}.get(row.text("safe").strip().casefold())
     name, category = slug(row.text("id")), slug(row.text("harmful_category")) or (SAFE_PICTURE if safe else "")
     if safe is None:
-        what = "a row does not say true or false of whether its picture is safe"
-        release.findings.add("refused", "safe", what, f"{row.at}: {row.text('safe')}")
+        tell_unknown(release, row, "label", row.text("safe"))
         return
-    if not name:
-        release.findings.add("refused", "id", "a row has no id", row.at)
+    if not has_id(release, row, "id"):
         return
     asked = _asked(row.said["instr-resp"])
     picture = row.text("image").strip()

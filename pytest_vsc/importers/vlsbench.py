@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
-from pytest_vsc.errors import ReleaseError
 from pytest_vsc.releases import Release
-from pytest_vsc.tables import Entry, entries
+from pytest_vsc.tables import Entry, has_id, is_text, rows_of
 
 TABLE, FOLDER = "data.json", "imgs"
 NEEDED = ("instruction_id", "instruction", "image_path", "category")
@@ -32,26 +31,9 @@ ABOUT = About(
 
 def read(release: Release, options: Options) -> Iterator[Item]:  # noqa: ARG001
     """One case a row."""
-    for row in _rows(release):
-        if not isinstance(row.said["instruction"], str | None):
-            release.findings.add("refused", "not-text", "a row's prompt is no text", row.at)
-        elif not row.text("instruction_id").strip():
-            release.findings.add("refused", "id", "a row has no id", row.at)
-        else:
+    for row in rows_of(release, (TABLE,), NEEDED, KNOWN):
+        if is_text(release, row, "instruction", empty=True) and has_id(release, row, "instruction_id"):
             yield _item(row)
-
-
-def _rows(release: Release) -> list[Entry]:
-    """The rows of the table; none, with a finding, where it is not there or cannot be used."""
-    file = release.find(TABLE)
-    if file is None:
-        release.findings.add("missing", "table", "a table of the release is not there", TABLE)
-        return []
-    try:
-        return entries(release, file, NEEDED, KNOWN)
-    except ReleaseError as error:
-        release.findings.add("refused", "table", "a table of the release cannot be used", str(error))
-        return []
 
 
 def _item(row: Entry) -> Item:

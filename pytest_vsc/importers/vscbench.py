@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from pytest_vsc.cases import Side, Variant
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
-from pytest_vsc.errors import ReleaseError
+from pytest_vsc.importers.groups import XSTEST_TOPICS, XSTEST_TYPES, figstep_question
 from pytest_vsc.lettering import figstep, typography
 from pytest_vsc.releases import Release
-from pytest_vsc.tables import Entry, entries
+from pytest_vsc.tables import Entry, is_text, rows_of, tell_unknown
 
 IMAGE_TABLE, TEXT_TABLE = "vscbench_image_centric.xlsx", "vscbench_text_centric.xlsx"
 IMAGE_FOLDER, TEXT_FOLDER = "vscbench_image_centric_images", "vscbench_text_centric_images"
-README = "README.md"
+README = "readme.md"  # as names are compared, in lower case
 COLUMNS_A_SIDE = 3
 SIDES: tuple[Side, ...] = ("safe", "unsafe")
-IMAGE_COLUMNS = [f"{side}_img_{number}" for side in SIDES for number in range(COLUMNS_A_SIDE)]
+PICTURE_COLUMNS = [f"{side}_img_{number}" for side in SIDES for number in range(COLUMNS_A_SIDE)]
+IMAGE_COLUMNS = ["Category", "Prompt", *PICTURE_COLUMNS]
 TEXT_COLUMNS = [
     *("type", "prompt_origin", "prompt_mm", "object"),
     *("search_img", "typography_img", "concat_img", "prompt_figstep", "figstep_img"),
 ]
+WORDS = ["prompt_origin", "prompt_mm", "object", "prompt_figstep"]
 
 # The release's words for its categories, its spelling included, and ours.
 CATEGORIES = {
@@ -37,22 +40,6 @@ CATEGORIES = {
     "religion": "religion-politics",
     "discrimination": "discrimination",
     "porngraphy": "sexual-content",
-}
-# The text-centric half is of XSTest's ten safe types and the eight contrast types that stand against them. A topic
-# joins both sides: `contrast_privacy` stands against `privacy_public` and `privacy_fictional`.
-TOPICS = {
-    "homonyms": "homonyms",
-    "figurative_language": "figurative-language",
-    "safe_targets": "safe-targets",
-    "safe_contexts": "safe-contexts",
-    "definitions": "definitions",
-    "nons_group_real_discr": "group-discrimination",
-    "real_group_nons_discr": "group-discrimination",
-    "discr": "group-discrimination",
-    "historical_events": "historical-events",
-    "privacy_public": "privacy",
-    "privacy_fictional": "privacy",
-    "privacy": "privacy",
 }
 
 ABOUT = About(
@@ -65,7 +52,7 @@ ABOUT = About(
         "XSTest's prompts without an image and in four image variants; both sides of a topic are one category."
     ),
     paired=("image",),
-    categories=(*CATEGORIES.values(), *dict.fromkeys(TOPICS.values())),
+    categories=(*CATEGORIES.values(), *XSTEST_TOPICS),
     policy="vscbench",
     allow_empty_prompt=True,
     rows={IMAGE_TABLE: 300, TEXT_TABLE: 450},
@@ -74,20 +61,8 @@ ABOUT = About(
 
 def read(release: Release, options: Options) -> Iterator[Item]:  # noqa: ARG001
     """Both halves, each as far as its table is there."""
-    for name, columns, half in (
-        (IMAGE_TABLE, ["Category", "Prompt", *IMAGE_COLUMNS], _image_centric),
-        (TEXT_TABLE, TEXT_COLUMNS, _text_centric),
-    ):
-        file = release.find(name)
-        if file is None:
-            release.findings.add("missing", "table", "a table of the release is not there", name)
-            continue
-        try:
-            rows = entries(release, file, columns, ["focus"])
-        except ReleaseError as error:
-            release.findings.add("refused", "table", "a table of the release cannot be used", str(error))
-            continue
-        yield from half(release, rows)
+    yield from _image_centric(release, rows_of(release, (IMAGE_TABLE,), IMAGE_COLUMNS, ["focus"]))
+    yield from _text_centric(release, rows_of(release, (TEXT_TABLE,), TEXT_COLUMNS, ["focus"]))
 
 
 # --- image-centric ---
@@ -101,17 +76,17 @@ def _image_centric(release: Release, rows: Sequence[Entry]) -> Iterator[Item]:
         raw = row.text("Category").strip()
         category = CATEGORIES.get(raw)
         if category is None:
-            what = "a row has a category that the release is not known to have"
-            release.findings.add("refused", "category", what, f"{row.at}: {raw}")
+            tell_unknown(release, row, "category", raw)
             continue
-        pictures = {column: row.text(column).strip() for column in IMAGE_COLUMNS}
+        if not is_text(release, row, "Prompt", empty=True):
+            continue
+        pictures = {column: row.text(column).strip() for column in PICTURE_COLUMNS}
         seen.update(name.rpartition(".")[2] for name in pictures.values() if name)
         if raw != category:
             renamed[f"{raw} -> {category}"] += 1
         _note_repeated(release, row, pictures.values())
         if empty := [column for column, name in pictures.items() if not name]:
-            what = "a row names no picture in a column; the case is left out"
-            release.findings.add("missing", "picture-name", what, f"{row.at}: {', '.join(empty)}", len(empty))
+            _tell_no_picture(release, row, *empty)
         yield from _image_row(row, raw, pictures)
     for name, count in sorted(renamed.items()):
         what = "a category of the release goes by the suite's word; rows"
@@ -147,6 +122,11 @@ def _row_number(row: Entry, picture: str, raw: str) -> str:
     return found[1] if found else f"row{row.at.rpartition(':')[2]}"
 
 
+def _tell_no_picture(release: Release, row: Entry, *columns: str) -> None:
+    what = "a row names no picture in a column; the case is left out"
+    release.findings.add("refused", "no-picture", what, f"{row.at}: {', '.join(columns)}", len(columns))
+
+
 def _note_repeated(release: Release, row: Entry, names: Iterable[str]) -> None:
     counted = Counter(name for name in names if name)
     for name, count in counted.items():
@@ -160,22 +140,23 @@ def _note_repeated(release: Release, row: Entry, names: Iterable[str]) -> None:
 
 def _text_centric(release: Release, rows: Sequence[Entry]) -> Iterator[Item]:
     """Five items a row: the prompt alone, and four image variants, all of one group."""
-    instruction = _figstep_instruction(release)
+    instruction = figstep_question(release, README, ("list",), len(rows)) if rows else ""
     _note_shared_pictures(release, rows)
     for row in rows:
         kind = row.text("type").strip()
-        topic = TOPICS.get(kind.removeprefix("contrast_"))
-        if topic is None:
-            what = "a row has a type that the release is not known to have"
-            release.findings.add("refused", "type", what, f"{row.at}: {kind}")
+        if kind not in XSTEST_TYPES:
+            tell_unknown(release, row, "type", kind)
+            continue
+        if not is_text(release, row, *WORDS, empty=True):
             continue
         if "the image" in row.text("prompt_origin"):
             what = "a text-only prompt speaks of an image that is not there; kept as published"
             release.findings.add("noted", "prompt-without-its-image", what, row.at)
-        yield from _text_row(release, row, kind, topic, instruction)
+        yield from _text_row(release, row, kind, instruction)
 
 
-def _text_row(release: Release, row: Entry, kind: str, topic: str, instruction: str) -> Iterator[Item]:
+def _text_row(release: Release, row: Entry, kind: str, instruction: str) -> Iterator[Item]:
+    side, topic = XSTEST_TYPES[kind]
     concat = row.text("concat_img").strip()
     number = re.match(r"(\d+)_", concat)
     name = numbered("", number[1], 3) if number else f"row{row.at.rpartition(':')[2]}"
@@ -197,7 +178,7 @@ def _text_row(release: Release, row: Entry, kind: str, topic: str, instruction: 
             at=row.at,
             id=f"text-{variant}-{topic}-{name}",
             group=f"text-{name}",
-            side="unsafe" if "contrast" in kind else "safe",
+            side=side,
             centric="text",
             category=topic,
             variant=variant,
@@ -213,17 +194,19 @@ def _picture(release: Release, row: Entry, variant: Variant) -> Wanted | None:
         return None
     name = row.text(f"{variant}_img").strip()
     if not name:
-        what = "a row names no picture in a column; the case is left out"
-        release.findings.add("missing", "picture-name", what, f"{row.at}: {variant}_img")
+        _tell_no_picture(release, row, f"{variant}_img")
         return None
     places = (f"{TEXT_FOLDER}/{variant}/{name}", f"{variant}/{name}")
     if variant == "typography":
-        words = row.text("object")
-        return Wanted(places, render=lambda: typography(words))
+        return Wanted(places, render=_drawn(typography, row.text("object")))
     if variant == "figstep":
-        statement = row.text("prompt_figstep")
-        return Wanted(places, render=lambda: figstep(statement))
+        return Wanted(places, render=_drawn(figstep, row.text("prompt_figstep")))
     return Wanted(places)
+
+
+def _drawn(draw: Callable[[str], bytes], words: str) -> Callable[[], bytes] | None:
+    """What draws the words; None where there are none, since an empty picture would ask nothing."""
+    return partial(draw, words) if words.strip() else None
 
 
 def _note_shared_pictures(release: Release, rows: Sequence[Entry]) -> None:
@@ -233,18 +216,6 @@ def _note_shared_pictures(release: Release, rows: Sequence[Entry]) -> None:
         if name and listed[name] > 1:
             what = "two prompts share a search picture; kept as published"
             release.findings.add("noted", "picture-shared", what, f"{row.at}: {name}", 1)
-
-
-def _figstep_instruction(release: Release) -> str:
-    """The fixed question of the figstep variant, which stands in the release's README, in the first block after its
-    mention; "" with a finding where that is not there."""
-    for file in release.below("", README.casefold()):
-        found = re.search(r"prompt used for figstep.*?```\w*\s*\n(.+?)\n\s*```", release.text(file), re.I | re.S)
-        if found:
-            return " ".join(found[1].split())
-    what = "the fixed question of the figstep variant, which stands in the release's README, is not there"
-    release.findings.add("missing", "figstep-question", what, README, 450)
-    return ""
 
 
 IMPORTER = Importer(ABOUT, read)
