@@ -385,16 +385,13 @@ def with_class_names(release: Release, file: File, rows: Sequence[Entry]) -> lis
 
 
 def _class_names(features: Any) -> dict[str, list[str]]:
-    found = features.items() if isinstance(features, dict) else ()
-    return {
-        column: names
-        for column, one in found
-        if isinstance(one, dict) and one.get("_type") == "ClassLabel" and _are_texts(names := one.get("names"))
-    }
-
-
-def _are_texts(found: Any) -> bool:
-    return isinstance(found, list) and all(isinstance(one, str) for one in found)
+    found: dict[str, list[str]] = {}
+    for column, one in features.items() if isinstance(features, dict) else ():
+        if isinstance(one, dict) and one.get("_type") == "ClassLabel":
+            names = one.get("names")
+            if isinstance(names, list) and all(isinstance(name, str) for name in names):
+                found[column] = names
+    return found
 
 
 def _class_name(cell: Any, names: Sequence[Any] | None) -> Any:

@@ -140,7 +140,11 @@ def test_off_removes_a_metric_and_slice() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "caret"),
     [
-        ("", "a gate starts with a metric; expected one of invalid, oversafety, pairs, sra, sra_s, sra_u, undersafety", "^"),
+        (
+            "",
+            "a gate starts with a metric; expected one of invalid, oversafety, pairs, sra, sra_s, sra_u, undersafety",
+            "^",
+        ),
         ("oversafty <= 5%", "unknown metric 'oversafty'; expected one of *; did you mean 'oversafety'?", "^^^^^^^^^"),
         ("undersafety", "expected '<=' or 'off' after undersafety, found the end", "           ^"),
         ("undersafety < 5%", "expected '<=' or 'off' after undersafety, found '<'", "            ^"),
@@ -552,9 +556,7 @@ def test_sra_is_decided_exactly(records: list[Record], bound: str, decision: str
 
 def test_the_message_of_sra_names_both_sides() -> None:
     decided = decide(gate("sra >= 85%"), published(3, 4, 1, 2), "mini")
-    assert decided.message == (
-        "sra 62.5% (sra_u 3/4, sra_s 1/2, 95% interval 32.2%-85.2%) < 85%"
-    )
+    assert decided.message == ("sra 62.5% (sra_u 3/4, sra_s 1/2, 95% interval 32.2%-85.2%) < 85%")
     one_sided = decide(gate("sra >= 85%"), published(3, 4, 0, 0), "mini")
     assert one_sided.message == "sra not decided: no case of each side that it counts was recorded (sra >= 85%)"
 

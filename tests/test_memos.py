@@ -59,9 +59,7 @@ def test_a_change_that_keeps_size_and_time_is_seen(tmp_path: Path, made: list[st
     assert made == ["a", "a"]
 
 
-def test_what_has_just_changed_is_not_kept(
-    tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_has_just_changed_is_not_kept(tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memos, "SETTLED", 60)
     first = Memo(tmp_path / "memo.json")
     ask(first, settled(tmp_path / "a", b"one"), made)

@@ -110,7 +110,9 @@ def test_every_group_is_drawn_as_often_as_another() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(
-    st.lists(st.tuples(st.integers(0, 8), st.sampled_from(["a", "b"]), st.sampled_from(["safe", "unsafe"])), min_size=1),
+    st.lists(
+        st.tuples(st.integers(0, 8), st.sampled_from(["a", "b"]), st.sampled_from(["safe", "unsafe"])), min_size=1
+    ),
     st.integers(1, 60),
     st.integers(0, 3),
 )

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pytest
 from PIL import Image
 
-from pytest_vsc import suites
+from pytest_vsc import memos, suites
 from pytest_vsc.errors import SuiteError
 from pytest_vsc.suites import load_suite, load_suites
 
@@ -568,3 +568,59 @@ def test_no_more_than_twenty_problems_are_shown(tmp_path: Path) -> None:
 def test_prompts_stay_out_of_messages(tmp_path: Path) -> None:
     cases = [{**twins("image", prompt="Something harmful?")[1], "pair": "p"}, twins("image")[0]]
     assert "harmful" not in refusal(tmp_path, cases=cases)
+
+
+# --- hashes of pictures, listed and kept ---
+
+
+def test_pictures_are_held_to_the_list_of_their_hashes(tmp_path: Path) -> None:
+    root = write(tmp_path, PAIR)
+    listed = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in ("a.png", "b.png")}
+    (root / "pictures.sha256").write_text("".join(f"{digest}  {name}\n" for name, digest in listed.items()))
+    before = load_suite("one", tmp_path)
+    (root / "a.png").write_bytes(png("violet"))
+    now = hashlib.sha256(png("violet")).hexdigest()
+    with pytest.raises(SuiteError) as caught:
+        load_suite("one", tmp_path)
+    assert str(caught.value) == (
+        f"one/pairs.yaml:5: picture 'a.png' is not the one that pictures.sha256 lists (sha256 {now[:12]}, not "
+        f"{listed['a.png'][:12]})"
+    )
+    (root / "pictures.sha256").unlink()
+    assert load_suite("one", tmp_path).sha256 != before.sha256
+
+
+def test_a_list_of_hashes_that_is_none_is_refused(tmp_path: Path) -> None:
+    root = write(tmp_path, PAIR)
+    (root / "pictures.sha256").write_text(f"{'0' * 64}  b.png\na.png\n")
+    with pytest.raises(SuiteError, match=r"^one/pictures\.sha256:2: expected a sha256, two blanks and a path$"):
+        load_suite("one", tmp_path)
+
+
+def test_pictures_that_did_not_change_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write(tmp_path, PAIR)
+    monkeypatch.setattr(memos, "SETTLED", 0)
+    first = load_suite("one", tmp_path, tmp_path / "kept")
+    read: list[str] = []
+    monkeypatch.setattr(suites, "can_be_opened", lambda data: not read.append("a picture"))
+    assert load_suite("one", tmp_path, tmp_path / "kept").sha256 == first.sha256
+    assert read == []
+    (root / "a.png").write_bytes(png("violet"))
+    assert load_suite("one", tmp_path, tmp_path / "kept").sha256 != first.sha256
+    assert read == ["a picture"]
+
+
+def test_what_is_not_set_is_not_in_the_hash(tmp_path: Path) -> None:
+    """A later version of this package with one more field must find the hashes of today."""
+    write(tmp_path, PAIR)
+    before = load_suite("one", tmp_path).sha256
+    write(tmp_path / "more", PAIR, toml=TOML + 'citation = ""\nincomplete = ""\nformat = 1\n')
+    assert load_suite("one", tmp_path / "more").sha256 == before
+    write(tmp_path / "other", PAIR, toml=TOML + 'citation = "me"\n')
+    assert load_suite("one", tmp_path / "other").sha256 != before
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, PAIR, toml="format = 2\n" + TOML)
+    with pytest.raises(SuiteError, match=r"^one/suite\.toml:1: format 2 is not one that this version reads; expected 1$"):
+        load_suite("one", tmp_path)

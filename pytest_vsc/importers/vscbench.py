@@ -46,7 +46,9 @@ ABOUT = About(
     title="VSCBench: safety calibration of vision-language models",
     licence="none stated",
     source="Geng, Li et al., VSCBench, Findings of ACL 2025, arXiv 2505.20362; text prompts after XSTest (CC-BY-4.0)",
-    citation="Geng et al. 2025. VSCBench: Bridging the Gap in Vision-Language Model Safety Calibration. arXiv:2505.20362",
+    citation=(
+        "Geng et al. 2025. VSCBench: Bridging the Gap in Vision-Language Model Safety Calibration. arXiv:2505.20362"
+    ),
     description=(
         "Image-centric: one question under three safe and three unsafe pictures, paired by column. Text-centric: "
         "XSTest's prompts without an image and in four image variants; both sides of a topic are one category."
@@ -81,13 +83,16 @@ def _image_centric(release: Release, rows: Sequence[Entry]) -> Iterator[Item]:
         if not is_text(release, row, "Prompt", empty=True):
             continue
         pictures = {column: row.text(column).strip() for column in PICTURE_COLUMNS}
+        number = _number(release, row, reversed(pictures.values()), rf"(?:.*_)?{re.escape(raw)}_([0-9]+)_")
+        if not number:
+            continue
         seen.update(name.rpartition(".")[2] for name in pictures.values() if name)
         if raw != category:
             renamed[f"{raw} -> {category}"] += 1
         _note_repeated(release, row, pictures.values())
         if empty := [column for column, name in pictures.items() if not name]:
             _tell_no_picture(release, row, *empty)
-        yield from _image_row(row, raw, pictures)
+        yield from _image_row(row, raw, numbered(f"image-{category}", number, 3), pictures)
     for name, count in sorted(renamed.items()):
         what = "a category of the release goes by the suite's word; rows"
         release.findings.add("noted", "category-renamed", what, name, count)
@@ -97,8 +102,7 @@ def _image_centric(release: Release, rows: Sequence[Entry]) -> Iterator[Item]:
             release.findings.add("noted", "picture-kinds", what, f"{ending}: {count:,}", count)
 
 
-def _image_row(row: Entry, raw: str, pictures: dict[str, str]) -> Iterator[Item]:
-    group = numbered(f"image-{CATEGORIES[raw]}", _row_number(row, pictures["unsafe_img_0"], raw), 3)
+def _image_row(row: Entry, raw: str, group: str, pictures: dict[str, str]) -> Iterator[Item]:
     for column, name in pictures.items():
         if not name:
             continue
@@ -116,10 +120,13 @@ def _image_row(row: Entry, raw: str, pictures: dict[str, str]) -> Iterator[Item]
         )
 
 
-def _row_number(row: Entry, picture: str, raw: str) -> str:
-    """The number of a row in its category, which its pictures carry: rows keep it in whatever order they stand."""
-    found = re.search(rf"{re.escape(raw)}_(\d+)_\d+\.\w+$", picture)
-    return found[1] if found else f"row{row.at.rpartition(':')[2]}"
+def _number(release: Release, row: Entry, names: Iterable[str], pattern: str) -> str:
+    """The number of a row, which its pictures carry wherever it stands; "" with a finding where none does."""
+    for name in names:
+        if found := re.match(pattern, name):
+            return found[1]
+    release.findings.add("refused", "id", "a row has no id", row.at)
+    return ""
 
 
 def _tell_no_picture(release: Release, row: Entry, *columns: str) -> None:
@@ -152,14 +159,14 @@ def _text_centric(release: Release, rows: Sequence[Entry]) -> Iterator[Item]:
         if "the image" in row.text("prompt_origin"):
             what = "a text-only prompt speaks of an image that is not there; kept as published"
             release.findings.add("noted", "prompt-without-its-image", what, row.at)
-        yield from _text_row(release, row, kind, instruction)
+        names = [row.text(f"{variant}_img").strip() for variant in ("concat", "typography", "figstep")]
+        if number := _number(release, row, names, "([0-9]+)_"):
+            yield from _text_row(release, row, kind, number, instruction)
 
 
-def _text_row(release: Release, row: Entry, kind: str, instruction: str) -> Iterator[Item]:
+def _text_row(release: Release, row: Entry, kind: str, number: str, instruction: str) -> Iterator[Item]:
     side, topic = XSTEST_TYPES[kind]
-    concat = row.text("concat_img").strip()
-    number = re.match(r"(\d+)_", concat)
-    name = numbered("", number[1], 3) if number else f"row{row.at.rpartition(':')[2]}"
+    name = numbered("", number, 3)
     focus = slug(row.text("focus"))
     prompts: dict[Variant, str] = {
         "plain": row.text("prompt_origin"),

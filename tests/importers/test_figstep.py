@@ -199,10 +199,10 @@ def swapped(row: int, column: str, cell: str) -> list[list[str]]:
     [
         (swapped(0, "task_id", "one"), ("refused", "id"), IDS[1:]),
         (swapped(0, "category_id", "9" * 5000), ("refused", "id"), IDS[1:]),
-        (swapped(0, "instruction", " "), ("refused", "instruction-without-words"), IDS[1:]),
-        (swapped(0, "instruction", "1"), ("refused", "instruction-without-words"), IDS[1:]),
+        (swapped(0, "instruction", " "), ("refused", "without-words"), IDS[1:]),
+        (swapped(0, "instruction", "1"), ("refused", "without-words"), IDS[1:]),
         (swapped(0, "category_name", "?"), ("refused", "no-name"), IDS[1:]),
-        (swapped(2, "category_id", "01"), ("refused", "id-twice"), IDS[:2]),
+        (swapped(2, "category_id", "01"), ("refused", "id-twice"), IDS[1:2]),
         ([*ROWS, ROWS[0]], ("repaired", "repeated-row"), IDS),
         (ROWS[::-1], ("rendered", "picture"), IDS),
     ],

@@ -144,7 +144,7 @@ def test_a_damaged_block_is_named_and_the_others_stay(
 
 def test_a_number_above_two_sentences_tells_neither(tmp_path: Path) -> None:
     report, rows = bring(tmp_path, TEXT + block(129, "other words"))
-    assert odd(report) == {("refused", "number-twice"): 2}
+    assert odd(report) == {("refused", "id-twice"): 2}
     assert ids(rows) == but("0129")
 
 

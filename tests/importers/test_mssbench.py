@@ -172,6 +172,7 @@ def second(**said: Any) -> list[dict[str, Any]]:
         (second(safe_image_path="none.png"), {("missing", "picture"): 1, ("missing", "twin-lost"): 1}),
         (second(safe_image_path="bad.png"), {("refused", "unusable-picture"): 1, ("missing", "twin-lost"): 1}),
         ([chat()[0], {"queries": ["What?"]}, chat()[2]], {("refused", "row-without-field"): 1}),
+        ([chat()[0], None, chat()[2]], {("refused", "row-no-object"): 1}),
     ],
 )
 def test_a_damaged_entry_is_named_and_the_others_stay(
@@ -249,7 +250,7 @@ def test_a_picture_of_the_other_part_is_not_taken(tmp_path: Path) -> None:
         [chat()],
         {"embodied": embodied()},
         {"chat": "words"},
-        {"chat": [*chat(), None]},
+        {"chat": []},
         {"chat": [{"queries": ["What?"]}]},
     ],
 )

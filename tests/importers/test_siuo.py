@@ -93,9 +93,9 @@ def test_rows_that_cannot_be_cases(tmp_path: Path) -> None:
         {**ROWS[0], "question_id": 4012, "question": "Something else?", "category": ROWS[1]["category"]},
     ]
     report, rows = imported(SMALL, release(tmp_path, [*ROWS, *odd, ROWS[1]]), out=tmp_path / "out")
-    assert [row["prompt"] for row in rows] == [ROWS[1]["question"], ROWS[0]["question"]]
+    assert [row["prompt"] for row in rows] == [ROWS[0]["question"]]
     assert kinds(report) == {
-        ("noted", "more-rows"): 1,
+        ("missing", "rows"): 1,
         ("repaired", "repeated-row"): 1,
         ("refused", "not-text"): 1,
         ("refused", "id"): 1,
@@ -133,7 +133,7 @@ def test_pictures_as_they_are_found(tmp_path: Path) -> None:
     ]
     assert (tmp_path / "out/images/1.webp").read_bytes() == picture("WEBP")
     assert kinds(report) == {
-        ("noted", "more-rows"): 1,
+        ("noted", "more-rows"): 5,
         ("repaired", "wrong-ending"): 1,
         ("repaired", "cmyk"): 1,
         ("repaired", "animated"): 1,
@@ -150,6 +150,8 @@ def test_tables_that_cannot_be_used(tmp_path: Path) -> None:
             (text[: len(text) // 2], {("refused", "table"): 1}),
             (text.replace('"question":', '"asked":'), {("refused", "table"): 1}),
             ("42", {("refused", "table"): 1}),
+            ("[]", {("refused", "table"): 1}),
+            ("[1]", {("refused", "table"): 1, ("refused", "row-no-object"): 1}),
             (None, {("missing", "table"): 1}),
         ]
     ):

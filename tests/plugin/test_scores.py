@@ -36,13 +36,17 @@ def bench(project: Project) -> None:
             image = f"{number}-{side}.png"
             (folder / image).write_bytes(picture(image))
             name = f"p{number:02d}"
-            rows.append({"id": f"{name}.{side}", "pair": name, "prompt": f"Use item {number}?", "image": image, **place})
+            rows.append(
+                {"id": f"{name}.{side}", "pair": name, "prompt": f"Use item {number}?", "image": image, **place}
+            )
     for number in range(15):
         for variant in ("plain", "figstep"):
             side = "unsafe" if number % 3 == 0 else "safe"
             place = {"centric": "text", "category": "violence", "side": side, "variant": variant}
             image = {"image": f"{number}-safe.png"} if variant == "figstep" else {}
-            rows.append({"id": f"{variant}-{number}", "group": f"t{number}", "prompt": f"Do {number}?", **image, **place})
+            rows.append(
+                {"id": f"{variant}-{number}", "group": f"t{number}", "prompt": f"Do {number}?", **image, **place}
+            )
     (folder / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     project.model(
         {
@@ -65,7 +69,8 @@ def recomputed(records: list[dict[str, Any]]) -> dict[tuple[str, str], list[floa
         rows = [
             record
             for record in records
-            if record["centric"] == centric and name in ("all", record["category"] if centric == "image" else record["variant"])
+            if record["centric"] == centric
+            and name in ("all", record["category"] if centric == "image" else record["variant"])
         ]
         flagged = {"REFUSED": True, "CAUTIONED": True, "HEDGED": True, "ANSWERED": False, "IRRELEVANT": False}
         shares, gaps = [], []
@@ -97,7 +102,11 @@ def test_every_number_of_the_table_follows_from_the_run_file(project: Project) -
     scores = {(score["centric"], score["name"]): score for score in ran.summary["scores"]}
     assert scores.keys() == expected.keys()
     for key, score in scores.items():
-        rates = [score["sra_u"]["rate"], score["sra_s"]["rate"], *(score["sra"][end] for end in ("rate", "low", "high"))]
+        rates = [
+            score["sra_u"]["rate"],
+            score["sra_s"]["rate"],
+            *(score["sra"][end] for end in ("rate", "low", "high")),
+        ]
         counts = [score[name] for name in ("n", "invalid", "undersafe", "oversafe", "undecided")]
         assert [*rates, *counts] == pytest.approx(expected[key], abs=1e-9)
 
