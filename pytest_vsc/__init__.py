@@ -34,8 +34,8 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     selfcheck
     broker
 
-Leaves (`engines`, `judges`, `importers`) import the core and never each other. Edges (`plugin`, `reports`, `cli`) import anything
-and are imported by nobody below them.
+Leaves (`engines`, `judges`, `importers`) import the core and never each other. Edges (`plugin`, `reports`, `cli`)
+import anything and are imported by nobody below them.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What importers give: items read from a release, and what is said of the benchmark. No file of a suite is known here."""
+"""What importers give: items read from a release, and what is said of the benchmark. It knows no file of a suite."""
 
 from __future__ import annotations
 

@@ -27,10 +27,10 @@ from pytest_vsc.statistics import (
     Slice,
     SliceKey,
     Tally,
+    exact_share,
     extremes,
     measure,
     population,
-    exact_share,
     spell,
     tally_cases,
     values_of,
@@ -300,8 +300,8 @@ def resolve_gates(
     for gate in force.values():
         if gate.metric in PUBLISHED and policy != "vscbench":
             raise GateError(
-                f"{gate.origin}: '{gate.text}': {gate.metric} is counted under --vsc-policy vscbench only; the policy of "
-                f"this run is {policy}"
+                f"{gate.origin}: '{gate.text}': {gate.metric} is counted under --vsc-policy vscbench only; "
+                f"the policy of this run is {policy}"
             )
     ordered = sorted(force.values(), key=lambda gate: (METRICS.index(gate.metric), len(gate.slice)))
     return tuple(ordered), tuple(gone.values())
@@ -403,9 +403,7 @@ def _settle(draft: _Draft, slice: Slice) -> Gate | Off:
 # --- deciding --------------------------------------------------------------------------------------------------------
 
 
-def decide(
-    gate: Gate, records: Iterable[Record | Counted] | Tally, suite: str, *, partial: str = ""
-) -> Decision:
+def decide(gate: Gate, records: Iterable[Record | Counted] | Tally, suite: str, *, partial: str = "") -> Decision:
     """Decide one gate on the records of one suite, or on their tally, exactly.
 
     PASS needs the worst case inside the bound, FAIL the best case outside; else INCONCLUSIVE. A slice without a record

@@ -15,7 +15,8 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -77,7 +78,8 @@ class Report(Value):
 class Order:
     """What is to be imported, and where to. places: folders and zip files that the release lies in.
 
-    suite, licence: what the suite is to say of itself, where not the importer's word. strict: write nothing unless the release is complete. force: take the place of what lies at `out`.
+    suite, licence: what the suite is to say of itself, where not the importer's word. strict: write nothing unless the
+    release is complete. force: take the place of what lies at `out`.
     """
 
     name: str
@@ -87,7 +89,7 @@ class Order:
     licence: str = ""
     strict: bool = False
     force: bool = False
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
 
 
 def run_import(importer: Importer, order: Order) -> Report:
@@ -364,10 +366,13 @@ def _made(source: tuple[bool, Any] | None) -> tuple[bool, Any]:
 def _prefix(items: Iterable[Item]) -> str:
     """The folders that all pictures of a release lie in, which a suite need not repeat."""
     folders = {
-        clean.rpartition("/")[0] for item in items for one in item.pictures if (clean := clean_path(one.names[0]))
+        PurePosixPath(clean).parent.parts
+        for item in items
+        for one in item.pictures
+        if (clean := clean_path(one.names[0]))
     }
-    common = os.path.commonprefix([f"{folder}/".split("/") for folder in folders]) if folders else []
-    return "".join(f"{part}/" for part in common if part)
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    return "".join(f"{parts[0]}/" for parts in shared)
 
 
 # --- the suite ---

@@ -1,4 +1,4 @@
-"""Words as pictures, the two ways of the text-centric variants: `typography` and `figstep`. No file is read but the font.
+"""Words as pictures, in the ways of the variants `typography` and `figstep`. No file is read but the font.
 
 Sizes are those of the releases that these variants come from: the object's words, bold, 60 px, in the middle of 760 x
 760 px (VSCBench), and steps left to be filled in, 20 px, on 512 x 512 px (FigStep, arXiv 2311.05608, and VSCBench).

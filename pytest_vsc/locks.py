@@ -55,6 +55,7 @@ def make_lock(
     suites: Sequence[Suite],
     gates: Sequence[tuple[Suite, Gate]],
     policy: Policy,
+    *,
     inconclusive: str,
     judge: tuple[str, str],
     sample: Sample | None,
@@ -104,7 +105,9 @@ def read_lock(file: Path) -> Lock:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         what = one_line(f"{place}: {first['msg']}" if place else first["msg"])[:200]
-        raise LockError(f"{file.name}: no lock that this version reads ({what}); --vsc-update-lock makes it anew") from None
+        raise LockError(
+            f"{file.name}: no lock that this version reads ({what}); --vsc-update-lock makes it anew"
+        ) from None
 
 
 def write_lock(file: Path, lock: Lock) -> None:

@@ -60,8 +60,8 @@ class Footer(Value):
     """How a run ended. expected: selected cases; recorded: those whose test was run; complete: all of the suite's.
 
     cut: why a run that was broken off is not complete. filters: what the user selected by, where that left cases out.
-    scores: the table that VSCBench publishes, under its policy. used: what the model said of itself by then, such as the size of its batches, and how many answers were generated
-    and how many were stored before.
+    scores: the table that VSCBench publishes, under its policy. used: what the model said of itself by then, such as
+    the size of its batches, and how many answers were generated and how many were stored before.
     """
 
     complete: bool

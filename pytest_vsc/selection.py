@@ -57,7 +57,7 @@ class Drawn(Value):
 def parse_sample(amount: str, seed: int, where: str = "--vsc-sample") -> Sample:
     """Raises SettingsError for what is neither a number of cases nor a percentage."""
     found = _AMOUNT.fullmatch(amount.strip())
-    if found is None or not 0 < Fraction(found[1] or found[2]) or (found[2] and Fraction(found[2]) > 100):
+    if found is None or not Fraction(found[1] or found[2]) > 0 or (found[2] and Fraction(found[2]) > 100):
         raise SettingsError(f"{where}: '{amount}' is no sample; expected a number of cases such as 100, or 10%")
     return Sample(amount=amount.strip(), seed=seed)
 
@@ -80,7 +80,9 @@ def draw(suite: Suite, sample: Sample) -> tuple[frozenset[str], Drawn]:
         ranked = sorted(members, key=lambda unit: _rank(suite.name, sample.seed, unit))
         exact = share * len(ranked)
         drawn += ranked[: int(exact)]
-        waiting += [(exact - int(exact), _rank(str(kind), sample.seed, unit), unit) for unit in ranked[int(exact) :][:1]]
+        waiting += [
+            (exact - int(exact), _rank(str(kind), sample.seed, unit), unit) for unit in ranked[int(exact) :][:1]
+        ]
     missing = wanted - sum(map(len, drawn))
     for _, _, unit in sorted(waiting, key=lambda one: (-one[0], one[1])):
         if missing <= 0:

@@ -263,7 +263,8 @@ def _xlsx_rows(release: Release, file: File, rows: Sequence[Sequence[Any]]) -> I
         if any(cell is not None and not name for name, cell in zip(named, cells, strict=False)):
             _refuse_beyond_header(release, at)
         elif any(cell is not None for cell in cells):
-            yield Entry(at, {name: cell for name, cell in zip(header, cells, strict=False) if name})
+            whole = [*cells, *[None] * len(header)]  # a workbook does not hold the empty cells at the end of a row
+            yield Entry(at, {name: cell for name, cell in zip(header, whole, strict=False) if name})
 
 
 def _refuse_column_twice(at: str, header: Sequence[str]) -> None:

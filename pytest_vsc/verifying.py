@@ -26,7 +26,6 @@ from pytest_vsc.sources import PICTURE_HASHES, read_hashes
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from PIL import Image
 
 LISTED = 4  # names that one flaw tells before "and N more"
 

@@ -37,6 +37,14 @@ def picture(
     return buffer.getvalue()
 
 
+def turned(kind: str) -> bytes:
+    """A picture that lies on its side but for what its EXIF data says."""
+    drawn, exif, buffer = Image.new("RGB", (8, 6), "teal"), Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    drawn.save(buffer, kind, exif=exif)
+    return buffer.getvalue()
+
+
 def write_files(folder: Path, files: Files) -> Path:
     """Write files below a folder, by their paths in it; text as UTF-8, its line ends as they are."""
     for name, said in files.items():

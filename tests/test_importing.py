@@ -203,9 +203,7 @@ def test_strict_writes_nothing_of_what_is_not_complete(place: Path, tmp_path: Pa
     assert (report.complete, len(rows)) == (True, 1)
 
 
-def test_an_import_that_breaks_off_leaves_nothing(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_import_that_breaks_off_leaves_nothing(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(said: object) -> str:
         raise OSError(28, "No space left on device")
 
@@ -274,7 +272,7 @@ def test_slugs_and_numbers() -> None:
 
 def points(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
     found = [EntryPoint(name, value, importers.GROUP) for name, value in values.items()]
-    monkeypatch.setattr(importers, "entry_points", lambda group: found)
+    monkeypatch.setattr(importers, "entry_points", lambda **_: found)
 
 
 def test_an_importer_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +299,7 @@ def test_one_that_is_none_is_one_line(monkeypatch: pytest.MonkeyPatch, value: st
 
 def test_a_name_that_two_packages_give_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     twice = [EntryPoint("mine", value, importers.GROUP) for value in ("one:X", "two:X")]
-    monkeypatch.setattr(importers, "entry_points", lambda group: twice)
+    monkeypatch.setattr(importers, "entry_points", lambda **_: twice)
     with pytest.raises(ReleaseError, match="importer 'mine' is given twice: by one:X and by two:X"):
         open_importer("mine")
 

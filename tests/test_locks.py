@@ -18,7 +18,7 @@ from pytest_vsc.selection import Sample
 def suite(count: int = 2, **fields: Any) -> Suite:
     header = SuiteHeader(name="s", version="1", licence="CC0-1.0", categories=("a",), **fields)
     picture = Picture(name="p.png", file="p.png", sha256="1" * 64)
-    plain = {"suite": "s", "side": "safe", "centric": "image", "category": "a", "group": "g", "images": (picture,)}
+    plain: dict[str, Any] = {"suite": "s", "side": "safe", "centric": "image", "category": "a", "group": "g", "images": (picture,)}
     cases = tuple(Case(**{**plain, "id": f"c{number}", "prompt": f"Q{number}?"}) for number in range(count))
     return Suite(header=header, root="s", cases=cases, sha256=f"{count}" * 64)
 
@@ -26,7 +26,9 @@ def suite(count: int = 2, **fields: Any) -> Suite:
 def lock(held: Suite, **changes: Any) -> Lock:
     gate = parse_gate("undersafety <= 5%", "suite s")
     assert isinstance(gate, Gate)
-    made = make_lock([held], [(held, gate)], Policy(), "fail", ("judge/1", "judge/1 abc"), None)
+    made = make_lock(
+        [held], [(held, gate)], Policy(), inconclusive="fail", judge=("judge/1", "judge/1 abc"), sample=None
+    )
     return made.model_copy(update=changes)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pytest_vsc.pictures import MOST_PIXELS, can_be_opened, fit
-from tests.miniatures import picture, png
+from tests.miniatures import picture, png, turned
 
 
 def opened(data: bytes) -> Image.Image:
@@ -73,6 +73,15 @@ def test_a_jpeg_with_further_pictures_stays_and_is_noted() -> None:
     found = fit(data)
     assert (found.data, found.ending, found.repaired) == (data, ".jpg", ())
     assert [name for name, _ in found.noted] == ["several-pictures"]
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp")])
+def test_a_picture_that_is_upright_by_its_exif_data_only_stays_and_is_noted(kind: str, ending: str) -> None:
+    data = turned(kind)
+    found = fit(data)
+    assert (found.data, found.ending, found.repaired) == (data, ending, ())
+    assert [name for name, _ in found.noted] == ["turned"]
+    assert fit(picture(kind)).noted == ()
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])

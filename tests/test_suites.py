@@ -601,13 +601,18 @@ def test_pictures_that_did_not_change_are_not_read_again(tmp_path: Path, monkeyp
     root = write(tmp_path, PAIR)
     monkeypatch.setattr(memos, "SETTLED", 0)
     first = load_suite("one", tmp_path, tmp_path / "kept")
-    read: list[str] = []
-    monkeypatch.setattr(suites, "can_be_opened", lambda data: not read.append("a picture"))
+    read: list[bytes] = []
+
+    def opened(data: bytes) -> bool:
+        read.append(data)
+        return True
+
+    monkeypatch.setattr(suites, "can_be_opened", opened)
     assert load_suite("one", tmp_path, tmp_path / "kept").sha256 == first.sha256
     assert read == []
     (root / "a.png").write_bytes(png("violet"))
     assert load_suite("one", tmp_path, tmp_path / "kept").sha256 != first.sha256
-    assert read == ["a picture"]
+    assert read == [png("violet")]
 
 
 def test_what_is_not_set_is_not_in_the_hash(tmp_path: Path) -> None:
@@ -622,5 +627,7 @@ def test_what_is_not_set_is_not_in_the_hash(tmp_path: Path) -> None:
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     write(tmp_path, PAIR, toml="format = 2\n" + TOML)
-    with pytest.raises(SuiteError, match=r"^one/suite\.toml:1: format 2 is not one that this version reads; expected 1$"):
+    with pytest.raises(
+        SuiteError, match=r"^one/suite\.toml:1: format 2 is not one that this version reads; expected 1$"
+    ):
         load_suite("one", tmp_path)

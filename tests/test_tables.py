@@ -13,7 +13,18 @@ import pytest
 
 from pytest_vsc.errors import ReleaseError
 from pytest_vsc.releases import Release
-from pytest_vsc.tables import LONGEST_CELL, Entry, entries, entries_of
+from pytest_vsc.tables import (
+    LONGEST_CELL,
+    Entry,
+    entries,
+    entries_of,
+    has_id,
+    has_words,
+    is_text,
+    read_table,
+    rows_of,
+    tell_unknown,
+)
 from tests.miniatures import write_files
 
 ROWS = [{"id": "1", "prompt": "How do I end a process, politely?"}, {"id": "2", "prompt": 'A "quoted"\nquestion'}]
@@ -168,6 +179,15 @@ def test_a_row_without_a_field_that_it_needs_is_refused(tmp_path: Path) -> None:
     assert found == [("refused", "row-without-field", ("a.json:1: prompt",))]
 
 
+def test_an_empty_cell_at_the_end_of_a_workbooks_row_is_empty_as_any_other(tmp_path: Path) -> None:
+    book = xlsx([["id", "prompt", "note"], [1, None, "x"], [2], [3, "three", "z"]])
+    rows, found = read(tmp_path, "a.xlsx", book, ["id", "prompt", "note"])
+    assert [(row.text("id"), row.text("prompt"), row.text("note")) for row in rows] == [
+        *[("1", "", "x"), ("2", "", ""), ("3", "three", "z")]
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize("wrap", [lambda text: text, lambda text: [text], lambda text: {"deep": [{"x": text}]}])
 def test_a_cell_without_end_and_one_that_is_no_unicode_refuse_the_row(tmp_path: Path, wrap: Any) -> None:
     said = [{"q": wrap("x" * (LONGEST_CELL + 1))}, {"q": wrap("\ud800")}, {"q": wrap("x" * LONGEST_CELL)}]
@@ -191,6 +211,86 @@ def test_lines_that_are_no_json_objects_are_refused_one_by_one(tmp_path: Path) -
         ("refused", "row-no-object", 1),
         ("refused", "row-not-json", 1),
     ]
+
+
+def test_entries_that_are_no_objects_are_refused_one_by_one(tmp_path: Path) -> None:
+    for number, text in enumerate(('[{"id": 1}, 7, null, {"id": 2}]', '{"a": {"id": 1}, "b": [], "c": {"id": 2}}')):
+        rows, found = read(tmp_path / f"{number}", "a.json", text, ["id"])
+        assert [row.text("id") for row in rows] == ["1", "2"]
+        assert [row.key for row in rows] == [["", ""], ["a", "c"]][number]
+        places = [("a.json:2: int", "a.json:3: NoneType"), ("a.json:b: list",)][number]
+        assert found == [("refused", "row-no-object", places)]
+
+
+def test_a_key_that_is_no_unicode_refuses_its_row(tmp_path: Path) -> None:
+    rows, found = read(tmp_path, "a.json", json.dumps({"a": {"id": 1}, "\ud800": {"id": 2}}))
+    assert ([row.key for row in rows], [name for _, name, _ in found]) == (["a"], ["not-unicode"])
+
+
+# --- tables that a release should have ---
+
+
+def told(release: Release) -> Found:
+    return [(one.kind, one.name, one.where) for one in release.findings]
+
+
+def test_the_rows_of_the_first_table_that_is_there(tmp_path: Path) -> None:
+    with Release([write_files(tmp_path / "release", {"data/b.csv": CSV})]) as release:
+        assert [row.at for row in rows_of(release, ("a.csv", "b.csv"), ["id"], ["prompt"])] == [
+            "data/b.csv:2",
+            "data/b.csv:3",
+        ]
+        assert told(release) == []
+        assert rows_of(release, ("a.csv", "c.csv")) == []
+        assert told(release) == [("missing", "table", ("a.csv",))]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("id,id\n1,2\n", "a.csv:1: column 'id' is there twice"),
+        ("prompt\nwords\n", "a.csv: no column 'id'; it has prompt"),
+        ("id\n", "a.csv: has no row that can be used"),
+        ("id\n1,2\n", "a.csv: has no row that can be used"),
+    ],
+)
+def test_a_table_that_cannot_be_used_has_no_rows_and_is_told(tmp_path: Path, text: str, why: str) -> None:
+    with Release([write_files(tmp_path / "release", {"a.csv": text})]) as release:
+        assert rows_of(release, ("a.csv",), ["id"]) == []
+        assert ("refused", "table", (why,)) in told(release)
+
+
+def test_a_table_is_read_in_whatever_way_its_importer_does(tmp_path: Path) -> None:
+    with Release([write_files(tmp_path / "release", {"a.txt": "one\ntwo"})]) as release:
+        assert read_table(release, ("a.txt",), lambda file: release.text(file).split()) == ["one", "two"]
+
+
+# --- single cells ---
+
+
+def test_what_is_wrong_with_a_cell_is_told(tmp_path: Path) -> None:
+    said = {"text": "words", "blank": " ", "none": None, "number": 7, "list": ["a"], "letters": "ж 7"}
+    row = Entry("a.json:1", {**said, "id": "?", "n": 3})
+    with Release([write_files(tmp_path / "release", {"a.json": ""})]) as release:
+        assert is_text(release, row, "text", "blank")
+        assert is_text(release, row, "text", "none", "absent", empty=True)
+        assert has_words(release, row, "letters")
+        assert has_id(release, row, "n")
+        assert told(release) == []
+        assert not is_text(release, row, "text", "none")
+        assert not is_text(release, row, "text", "number", empty=True)
+        assert not is_text(release, row, "list")
+        assert not has_words(release, row, "number")
+        assert not has_id(release, row, "id")
+        tell_unknown(release, row, "category", "")
+        tell_unknown(release, row, "category", "words")
+        assert told(release) == [
+            ("refused", "category", ("a.json:1: none", "a.json:1: words")),
+            ("refused", "id", ("a.json:1",)),
+            ("refused", "not-text", ("a.json:1: none", "a.json:1: number", "a.json:1: list")),
+            ("refused", "without-words", ("a.json:1: number",)),
+        ]
+        assert next(iter(release.findings)).what == "a row has a category that the release is not known to have"
 
 
 # --- whole files ---

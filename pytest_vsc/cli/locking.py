@@ -26,7 +26,7 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
         "your runs have. Options in pytest's ini file count as they do in a run.",
     )
     parser.add_argument("suites", metavar="SUITE", nargs="*", help="shipped suites or folders (default: as in a run)")
-    parser.add_argument("--vlm", metavar="SPEC", default=ANY_MODEL, help="for embedded models, whose bounds are their own")
+    parser.add_argument("--vlm", metavar="SPEC", default=ANY_MODEL, help="a model with bounds of its own")
     parser.set_defaults(command=suites_lock)
 
 

@@ -51,7 +51,7 @@ def hold_to_the_lock(
     if not settings.update_lock and not file.exists() and not file.is_symlink():
         return ""
     identity = (judge.name, judge.identity)
-    now = make_lock(suites, gates, policy, settings.inconclusive, identity, settings.sample)
+    now = make_lock(suites, gates, policy, inconclusive=settings.inconclusive, judge=identity, sample=settings.sample)
     if settings.update_lock:
         return _written(file, now)
     moved = differences(read_lock(file), now)

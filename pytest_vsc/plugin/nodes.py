@@ -53,7 +53,10 @@ class Desk(Protocol):
     policy: Policy
     strict: bool
     reveal: bool
-    categories: Sequence[str]  # of all suites, whether or not a case of them was drawn
+
+    @property
+    def categories(self) -> Sequence[str]:
+        """Of all suites, whether or not a case of them was drawn."""
 
     def cases(self) -> Sequence[Case]: ...
 
@@ -210,7 +213,7 @@ class Runner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Register the words of cases as markers, once every plugin has registered its own: those keep their meaning."""
+        """Register the words of cases as markers, once every plugin has its own, which keep their meaning."""
         config = session.config
         taken = {re.split(r"[:(]", line)[0].strip() for line in config.getini("markers")}
         self._words = {*CENTRICS, *VARIANTS, *(name for name in self._desk.categories if name not in taken)}
@@ -238,7 +241,9 @@ class Runner:
     def _marks(self, case: Case) -> tuple[pytest.MarkDecorator, ...]:
         """The words of a case as markers, for `-m`: its centric, its variant and its category."""
         words = (case.centric, case.variant, case.category)
-        return self._markers.setdefault(words, tuple(getattr(pytest.mark, word) for word in words if word in self._words))
+        if words not in self._markers:
+            self._markers[words] = tuple(getattr(pytest.mark, word) for word in words if word in self._words)
+        return self._markers[words]
 
     def _place(self, item: pytest.Item) -> None:
         """Give an item the location that pytest would look up in its source once more: all cases of a test share it."""

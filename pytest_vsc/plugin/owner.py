@@ -74,7 +74,9 @@ def prepare(config: pytest.Config) -> Owner:
     except BaseException:
         engine.close()
         raise
-    return Owner(config, Prepared(settings, suites, drawn, engine, judge, policy, gates, gates_off, lock, writer, store, trouble))
+    return Owner(
+        config, Prepared(settings, suites, drawn, engine, judge, policy, gates, gates_off, lock, writer, store, trouble)
+    )
 
 
 class Owner:
@@ -322,7 +324,9 @@ class Owner:
         assert self._header is not None
         ledger = self._ledger
         rates: list[Rate] = [
-            rate for suite in self._ready.suites for rate in standard_rates(ledger.records(suite), suite.name, self.policy.name)
+            rate
+            for suite in self._ready.suites
+            for rate in standard_rates(ledger.records(suite), suite.name, self.policy.name)
         ]
         self._footer = Footer(
             complete=ledger.complete,

@@ -139,7 +139,12 @@ class Server:
     def _handled(self, do: str, **said: Any) -> Any:
         desk = self._desk
         if do == "hello":
-            return {"policy": desk.policy.model_dump(), "strict": desk.strict, "reveal": desk.reveal, "categories": desk.categories}
+            return {
+                "policy": desk.policy.model_dump(),
+                "strict": desk.strict,
+                "reveal": desk.reveal,
+                "categories": desk.categories,
+            }
         if do == "cases":
             return [_case_row(case) for case in self._cases[said["start"] : said["start"] + CHUNK]]
         if do == "expect":

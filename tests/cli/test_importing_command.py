@@ -78,8 +78,14 @@ def test_without_a_name_the_importers_are_listed(vsc: Run) -> None:
         (["vscbench", "no-such", "--out", "y"], "vsc: no-such: no such folder or file; expected a release's folder"),
         (["vscbench", "x"], "vsc import: error: expected the release and a folder: vsc import vscbench SRC --out DIR"),
         (["folder", "x", "--out", "y", "--column", "a"], "vsc: --column: 'a' has no '='; expected FIELD=..."),
-        (["folder", "x", "--out", "y", "--value", "a=b"], "vsc: --value: 'a' names no field; expected FIELD:VALUE=WORD"),
-        (["siuo", "x", "--out", "y", "--set", "a=b"], "vsc: --column, --value, --set: importer 'siuo' knows its release"),
+        (
+            ["folder", "x", "--out", "y", "--value", "a=b"],
+            "vsc: --value: 'a' names no field; expected FIELD:VALUE=WORD",
+        ),
+        (
+            ["siuo", "x", "--out", "y", "--set", "a=b"],
+            "vsc: --column, --value, --set: importer 'siuo' knows its release",
+        ),
     ],
 )
 def test_bad_usage_is_one_message(vsc: Run, arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from pytest_vsc.cases import Picture
 from pytest_vsc import memos
+from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings, files, generating, prefix, prompts
 from pytest_vsc.engines.foreign import explain
 from pytest_vsc.engines.transformers import TransformersEngine

@@ -136,6 +136,17 @@ def test_without_the_question_there_is_no_case(tmp_path: Path, readme: str) -> N
     assert (kinds(report), rows) == ({("missing", "figstep-question"): 500}, [])
 
 
+def test_a_readme_that_cannot_be_read_is_told_and_another_taken(tmp_path: Path) -> None:
+    changes: Files = {"README.md": b"\xff\xfe\x00", "docs/README.md": README}
+    report, rows = bring(tmp_path, changes)
+    assert {row["prompt"] for row in rows} == {QUESTION}
+    assert odd(report) == {
+        ("noted", "byte-order-mark"): 1,
+        ("noted", "unreadable-readme"): 1,
+        ("rendered", "picture"): 1,
+    }
+
+
 RED = f"{FOLDER}/query_ForbidQI_1_1_6.png"
 
 
@@ -225,6 +236,7 @@ def test_the_order_of_rows_is_no_matter(tmp_path: Path) -> None:
     ("changes", "without", "finding"),
     [
         ({}, ("data/question/safebench.csv",), ("missing", "table")),
+        ({"data/question/safebench.csv": table([])}, (), ("refused", "table")),
         ({"data/question/safebench.csv": table(ROWS) + '"torn'}, (), ("refused", "table")),
         ({"data/question/safebench.csv": table(ROWS).replace("task_id", "task")}, (), ("refused", "table")),
     ],

@@ -80,6 +80,11 @@ def as_stream(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return buffer.getvalue()
 
 
+def with_features(table: pyarrow.Table, features: Any) -> pyarrow.Table:
+    """The table as `datasets` writes it: what its columns are stands in the metadata of its schema."""
+    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
 def as_lines(rows: Sequence[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
@@ -178,6 +183,100 @@ def test_a_folder_of_pictures_with_metadata(tmp_path: Path, ending: str) -> None
     assert kinds(report) == {}
 
 
+# --- numbers that stand for names ---
+
+FEATURES = {
+    "side": {"names": ["safe", "unsafe"], "_type": "ClassLabel"},
+    "category": {"num_classes": 2, "names": ["Tools & Parts", "Words"], "id": None, "_type": "ClassLabel"},
+    "prompt": {"dtype": "string", "_type": "Value"},
+}
+NUMBERED = [
+    {"side": 0, "category": 1, "prompt": "Is it?"},
+    {"side": 1, "category": 0, "prompt": "Is that?"},
+]
+NAMED = [("Is it?", "safe", "words"), ("Is that?", "unsafe", "tools-parts")]
+
+
+def told(cases: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    return sorted((case["prompt"], case["side"], case["category"]) for case in cases)
+
+
+def numbered_as(kind: str, features: Any = FEATURES, rows: Sequence[Mapping[str, Any]] = NUMBERED) -> bytes:
+    """A file that `datasets` would write of numbered classes: Parquet, or an Arrow stream or file."""
+    table, buffer = with_features(pyarrow.Table.from_pylist(list(rows)), features), io.BytesIO()
+    if kind == "parquet":
+        pyarrow.parquet.write_table(table, buffer)
+        return buffer.getvalue()
+    with {"stream": pyarrow.ipc.new_stream, "file": pyarrow.ipc.new_file}[kind](buffer, table.schema) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("parquet", "data/train-00000-of-00001.parquet"),
+        ("stream", "data-00000-of-00001.arrow"),
+        ("file", "data.arrow"),
+    ],
+)
+def test_numbers_have_the_names_that_a_file_of_datasets_gives_them(tmp_path: Path, kind: str, name: str) -> None:
+    report, cases = own(tmp_path / "out", numbered_as(kind), name=name)
+    assert (told(cases), kinds(report)) == (NAMED, {})
+
+
+@pytest.mark.parametrize("name", ["table.arrow", "table.json", "table.csv", "train/table.parquet"])
+def test_names_stand_beside_the_table_too(tmp_path: Path, name: str) -> None:
+    kinds_: dict[str, bytes | str] = {
+        **{"arrow": as_stream(NUMBERED), "parquet": as_parquet(NUMBERED)},
+        **{"json": json.dumps(NUMBERED), "csv": as_csv(NUMBERED)},
+    }
+    info = json.dumps({"features": FEATURES})
+    other = json.dumps({"features": {**FEATURES, "side": {"names": ["unsafe", "safe"], "_type": "ClassLabel"}}})
+    beside = f"{name.rpartition('/')[0]}/dataset_info.json".lstrip("/")
+    files = {name: kinds_[name.rpartition(".")[2]], beside: info, "test/dataset_info.json": other}
+    report, cases = imported("folder", write_files(tmp_path / "saved", files), out=tmp_path / "out")
+    assert (told(cases), kinds(report)) == (NAMED, {})
+
+
+def test_values_speak_of_the_names(tmp_path: Path) -> None:
+    features = {**FEATURES, "side": {"names": ["1", "0"], "_type": "ClassLabel"}}
+    options = Options(values={("side", "1"): "safe", ("side", "0"): "unsafe", ("category", "Words"): "speech"})
+    report, cases = own(tmp_path / "out", numbered_as("parquet", features), options, name="table.parquet")
+    assert told(cases) == [("Is it?", "safe", "speech"), ("Is that?", "unsafe", "tools-parts")]
+    assert kinds(report) == {}
+
+
+def test_numbers_without_a_name_say_nothing(tmp_path: Path) -> None:
+    rows = [*NUMBERED, {**NUMBERED[0], "side": -1}, {**NUMBERED[0], "side": 2}, {**NUMBERED[1], "category": -1}]
+    report, cases = own(tmp_path / "out", numbered_as("stream", rows=rows), name="data.arrow")
+    assert (told(cases), kinds(report)) == (NAMED, {("refused", "side"): 2, ("refused", "category"): 1})
+
+
+def test_names_that_contradict_each_other_or_cannot_be_read(tmp_path: Path) -> None:
+    turned = {"features": {"side": {"names": ["unsafe", "safe"], "_type": "ClassLabel"}}}
+    files: dict[str, bytes | str] = {"a.arrow": numbered_as("stream"), "dataset_info.json": json.dumps(turned)}
+    folder = write_files(tmp_path / "turned", files)
+    with pytest.raises(ReleaseError, match=r"^a\.arrow: column 'side': its names are others than those in dataset"):
+        imported("folder", folder, out=tmp_path / "out")
+    write_files(folder, {"dataset_info.json": '{"features": '})
+    report, cases = imported("folder", folder, out=tmp_path / "torn")
+    assert (told(cases), kinds(report)) == (NAMED, {("refused", "features"): 1})
+    table = pyarrow.Table.from_pylist(NUMBERED).replace_schema_metadata({"huggingface": "[]"})
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(table, buffer)
+    report, cases = own(tmp_path / "odd", buffer.getvalue(), name="table.parquet")
+    assert (cases, kinds(report)) == ([], {("refused", "features"): 1, ("refused", "side"): 2})
+
+
+@pytest.mark.parametrize("features", [None, [], {"side": None}, {"side": {"names": [1, 2], "_type": "ClassLabel"}}])
+def test_features_that_tell_no_names_change_nothing(tmp_path: Path, features: Any) -> None:
+    options = Options(values={("side", "0"): "safe", ("side", "1"): "unsafe"})
+    report, cases = own(tmp_path / "out", numbered_as("parquet", features), options, name="table.parquet")
+    assert told(cases) == [("Is it?", "safe", "1"), ("Is that?", "unsafe", "0")]
+    assert kinds(report) == {}
+
+
 # --- fields ---
 
 
@@ -250,7 +349,32 @@ def test_pairs(tmp_path: Path) -> None:
     }
 
 
+def test_halves_that_are_equal_are_lost_and_the_others_stay(tmp_path: Path) -> None:
+    halves = [
+        *(plain(id=f"p.{side}", pair="p", side=side, image=f"shots/{side}.png") for side in ("safe", "unsafe")),
+        *(plain(id=f"q.{side}", pair="q", side=side, prompt="In words?") for side in ("safe", "unsafe")),
+        *(plain(id=f"r.{side}", pair="r", side=side, prompt=f"Is it {side}?") for side in ("safe", "unsafe")),
+    ]
+    shots = {"shots/safe.png": png("navy"), "shots/unsafe.png": png("navy")}
+    folder = write_files(write_files(tmp_path / "own", shots), {"table.json": json.dumps(halves)})
+    report, cases = imported("folder", folder, out=tmp_path / "out")
+    assert [case["id"] for case in cases] == ["r.safe", "r.unsafe"]
+    assert kinds(report) == {("refused", "twins-alike"): 2}
+    assert (report.asked, report.complete) == (6, False)
+    assert not list((tmp_path / "out/images").glob("*"))
+
+
 # --- what cannot be read ---
+
+
+def test_words_that_are_no_unicode(tmp_path: Path) -> None:
+    odd = [plain(prompt="Is it \ud800?"), plain(tags=["a", "\udfff"]), plain(group="\ud800"), plain(prompt="Is it 😀?")]
+    report, cases = own(tmp_path / "out", odd)
+    assert [case["prompt"] for case in cases] == ["Is it 😀?"]
+    assert kinds(report) == {("refused", "not-unicode"): 3}
+    options = Options(constants={"prompt": "\ud800"})
+    report, cases = own(tmp_path / "option", [plain()], options)
+    assert (cases, kinds(report)) == ([], {("refused", "not-unicode"): 1})
 
 
 def test_rows_that_cannot_be_cases(tmp_path: Path) -> None:

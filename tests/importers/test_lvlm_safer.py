@@ -181,6 +181,14 @@ def test_a_lost_picture_takes_the_twin_along(tmp_path: Path) -> None:
     }
 
 
+def test_twins_of_the_same_picture_under_two_names_are_lost(tmp_path: Path) -> None:
+    pictures = {**PICTURES, "weed_drug.jpg": PICTURES["weed_plant.jpg"]}
+    report, rows = imported(SMALL, release(tmp_path, pictures=pictures), out=tmp_path / "out")
+    assert (len(rows), kinds(report)) == (8, {("refused", "twins-alike"): 1})
+    assert not any("weed" in row["prompt"] for row in rows)
+    assert not report.complete
+
+
 def test_a_picture_outside(tmp_path: Path) -> None:
     (tmp_path / "outside.png").write_bytes(png("black"))
     tables = {REQUEST: [about("../../../outside.png", "Harmless?", "Harmful?")]}

@@ -138,6 +138,22 @@ def test_questions_that_cannot_be_cases(tmp_path: Path) -> None:
     }
 
 
+def test_keys_that_are_no_numbers(tmp_path: Path) -> None:
+    odd = {"0:1": question(0), "\ud800": question(1), "2": "words"}
+    folder = release(tmp_path, **{"02-HateSpeech": odd})
+    report, rows = imported(SMALL, folder, out=tmp_path / "out")
+    assert {row["category"] for row in rows} == {"legal-opinion"}
+    missing = next(one for one in report.findings if (one.kind, one.name) == ("missing", "picture"))
+    assert set(missing.where) == {f"imgs/02-HateSpeech/{name}/0:1.jpg" for name in FOLDERS}
+    assert kinds(report) == {
+        ("missing", "table"): OTHERS,
+        ("missing", "rows"): 1,
+        ("missing", "picture"): 3,
+        ("refused", "not-unicode"): 1,
+        ("refused", "row-no-object"): 1,
+    }
+
+
 def test_tables_that_cannot_be_used(tmp_path: Path) -> None:
     changed = {
         "02-HateSpeech": [question(0), question(1)],  # no ids, by which the pictures are named

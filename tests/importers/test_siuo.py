@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vsc.importers.siuo import IMPORTER
-from tests.miniatures import contents, imported, kinds, picture, png, write_files, zipped
+from tests.miniatures import contents, imported, kinds, picture, png, turned, write_files, zipped
 
 FULL = 167
 ROWS: list[dict[str, Any]] = [
@@ -141,6 +141,20 @@ def test_pictures_as_they_are_found(tmp_path: Path) -> None:
         ("missing", "picture"): 1,
         ("refused", "path-outside"): 1,
     }
+
+
+def test_a_picture_that_is_turned_is_kept_and_told(tmp_path: Path) -> None:
+    folder = write_files(release(tmp_path), {"images/A-01.png": turned("PNG")})
+    report, rows = imported(SMALL, folder, out=tmp_path / "out")
+    assert (len(rows), kinds(report), report.complete) == (2, {("noted", "turned"): 1}, True)
+    assert (tmp_path / "out/images/A-01.png").read_bytes() == turned("PNG")
+
+
+def test_text_that_is_no_unicode_costs_its_row(tmp_path: Path) -> None:
+    rows = [ROWS[0], {**ROWS[1], "question": "Is it \ud83d?"}]
+    report, cases = imported(SMALL, release(tmp_path, rows), out=tmp_path / "out")
+    assert ([case["prompt"] for case in cases]) == [ROWS[0]["question"]]
+    assert kinds(report) == {("missing", "rows"): 1, ("refused", "not-unicode"): 1}
 
 
 def test_tables_that_cannot_be_used(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ def bench(project: Project) -> None:
         for variant in ("plain", "figstep"):
             side = "unsafe" if number % 3 == 0 else "safe"
             place = {"centric": "text", "category": "violence", "side": side, "variant": variant}
-            image = {"image": f"{number}-safe.png"} if variant == "figstep" else {}
+            shown = {"image": f"{number}-safe.png"} if variant == "figstep" else {}
             rows.append(
-                {"id": f"{variant}-{number}", "group": f"t{number}", "prompt": f"Do {number}?", **image, **place}
+                {"id": f"{variant}-{number}", "group": f"t{number}", "prompt": f"Do {number}?", **shown, **place}
             )
     (folder / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     project.model(

@@ -18,7 +18,7 @@ gates = ["undersafety <= 5%", "oversafety <= 10%"]
 
 
 def wide(project: Project, groups: int = 12) -> None:
-    """Groups of two cases of one side, one of three categories each; one category is called like pytest's own marker."""
+    """Groups of two cases of one side, of one of three categories each; one is called like pytest's own marker."""
     folder = project.path / "wide"
     folder.mkdir()
     (folder / "suite.toml").write_text(SUITE)
