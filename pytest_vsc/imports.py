@@ -52,8 +52,8 @@ class Count(Value):
 class Report(Value):
     """What became of a release. No path of a machine and no time is in it, so that it is the same each time.
 
-    read: rows by file. cases: written, in all; asked: what the release asks for, the cases that could not be written
-    included. complete: nothing is missing and nothing was refused.
+    read: rows by file. cases: written, in all; asked: what the rows that could be read ask for, the cases that could not be
+    written included. complete: nothing is missing and nothing was refused.
     """
 
     format: int = 1
@@ -188,8 +188,8 @@ def _doubt(item: Item, allow_empty_prompt: bool) -> tuple[str, str] | None:
         return "row-too-large", f"a row has a cell of more than {LONGEST_CELL:,} characters"
     if not item.prompt.strip() and not allow_empty_prompt:
         return "empty-prompt", "a row has no prompt"
-    if item.centric == "image" and not item.pictures:
-        return "no-picture", "an image-centric row names no picture"
+    if (item.centric == "image" or item.variant not in (None, "plain")) and not item.pictures:
+        return "no-picture", "a row names no picture, and its kind of case needs one"
     if not all(_NAME.fullmatch(name) for name in (item.id, item.category, item.pair or "-")):
         return "no-name", "a row's id or category has no letter or digit to make a name of"
     if _HALF_LETTER.search("".join((item.prompt, item.group or "", *item.tags))):

@@ -290,7 +290,7 @@ def _objects(release: Release, file: File, found: Any) -> Iterator[Entry]:
     else:
         raise ReleaseError(f"{file.path}: expected a list or an object of entries, not {type(found).__name__}")
     for key, said in named:
-        at = f"{file.path}:{one_line(key)}"
+        at = f"{file.path}:{one_line(key).replace(':', ';')}"  # what stands after the last ':' is the row
         if isinstance(said, dict):
             yield Entry(at, said, key if isinstance(found, dict) else "")
         else:

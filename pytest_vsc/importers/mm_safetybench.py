@@ -89,6 +89,9 @@ def _rows(release: Release, scenario: str) -> list[Entry]:
 
 def _items(release: Release, row: Entry, scenario: str) -> Iterator[Item]:
     category, question = _category(scenario), row.key
+    if not slug(question):
+        release.findings.add("refused", "id", "a row has no id", row.at)
+        return
     for folder, (variant, column) in VARIANTS.items():
         if not is_text(release, row, column, empty=True):
             continue

@@ -92,10 +92,15 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from pytest_vsc.errors import VscError, printable
 
+    collects = gc.isenabled()
+    gc.disable()  # what is made here, a suite's cases above all, stays: walking through it time and again finds nothing
     try:
         _take_roles(config)
     except VscError as error:
         raise pytest.UsageError(printable(error)) from error
+    finally:
+        if collects:
+            gc.enable()
     _spare_the_garbage_collector()
 
 

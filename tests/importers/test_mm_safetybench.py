@@ -139,7 +139,7 @@ def test_questions_that_cannot_be_cases(tmp_path: Path) -> None:
 
 
 def test_keys_that_are_no_numbers(tmp_path: Path) -> None:
-    odd = {"0:1": question(0), "\ud800": question(1), "2": "words"}
+    odd = {"0:1": question(0), "\ud800": question(1), "2": "words", "?": question(2)}
     folder = release(tmp_path, **{"02-HateSpeech": odd})
     report, rows = imported(SMALL, folder, out=tmp_path / "out")
     assert {row["category"] for row in rows} == {"legal-opinion"}
@@ -149,6 +149,7 @@ def test_keys_that_are_no_numbers(tmp_path: Path) -> None:
         ("missing", "table"): OTHERS,
         ("missing", "rows"): 1,
         ("missing", "picture"): 3,
+        ("refused", "id"): 1,
         ("refused", "not-unicode"): 1,
         ("refused", "row-no-object"): 1,
     }
