@@ -24,9 +24,19 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 
 class Value(BaseModel):
-    """A frozen value that knows its fields and accepts no others."""
+    """A frozen value that knows its fields and accepts no others.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    How it is validated is worked out when that is first needed: a run that only collects needs few of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+def complete(form: type[Value] = Value) -> None:
+    """Work all of them out now. Whoever is about to start threads calls this: two must not both be the first."""
+    for each in form.__subclasses__():
+        each.model_rebuild()
+        complete(each)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,8 @@ class Count(Value):
 class Report(Value):
     """What became of a release. No path of a machine and no time is in it, so that it is the same each time.
 
-    read: rows by file. cases: written, in all; asked: what the rows that could be read ask for, the cases that could not be
-    written included. complete: nothing is missing and nothing was refused.
+    read: rows by file. cases: written, in all; asked: what the rows that could be read ask for, the cases that could
+    not be written included. complete: nothing is missing and nothing was refused.
     """
 
     format: int = 1

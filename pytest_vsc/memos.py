@@ -36,18 +36,28 @@ class Memo:
         entries = read.items() if isinstance(read, dict) else ()
         self._known = {key: value for key, value in entries if DIGEST.fullmatch(str(value))}
 
+    def known(self, file: Path | str) -> str | None:
+        """The digest of a file, if it did not change since that was made."""
+        if not self._known:
+            return None
+        try:
+            key = _key(file, os.stat(file))  # noqa: PTH116  a Path costs more than the call
+        except (OSError, ValueError):
+            return None
+        if (known := self._known.get(key)) is not None:
+            self._asked[key] = known
+        return known
+
     def digest(self, file: Path | str, make: Callable[[Path], str]) -> str:
         """The digest of a file, made by `make` unless it is known. Raises what `make` raises, and OSError."""
-        status = os.stat(file)  # noqa: PTH116  a Path costs more than the call
-        key = f"{file} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
-        known = self._known.get(key)
-        if known is None:
-            known = make(Path(file))
-            if status.st_size < self._worth or abs(time.time() - status.st_ctime) < SETTLED:
-                return known
+        if (known := self.known(file)) is not None:
+            return known
+        status = os.stat(file)  # noqa: PTH116
+        made = make(Path(file))
+        if status.st_size >= self._worth and abs(time.time() - status.st_ctime) >= SETTLED:
             self._changed = True
-        self._asked[key] = known
-        return known
+            self._asked[_key(file, status)] = made
+        return made
 
     def keep(self) -> None:
         """Write down what is new; of a file that changed only the last state is kept."""
@@ -62,6 +72,10 @@ class Memo:
             beside = self._file.with_suffix(f".{os.getpid()}")
             beside.write_text(json.dumps(kept), encoding="utf-8")
             beside.replace(self._file)
+
+
+def _key(file: Path | str, status: os.stat_result) -> str:
+    return f"{file} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 def _path(key: str) -> str:

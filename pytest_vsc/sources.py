@@ -152,12 +152,9 @@ def read_rows(root: Path, shown: str, problems: Problems) -> Iterator[Row]:
 
 def _checked(row: Row, allowed: Set[str], problems: Problems) -> Row | None:
     """The row less its empty fields; None, with the problems noted, if a field is unknown or of the wrong type."""
-    found = [
-        (field, what)
-        for field, value in row.said.items()
-        if not (type(value) is str and value.isascii() and field in allowed and field not in _NO_TEXT)  # most are
-        and (what := _misfit(field, value, allowed))
-    ]
+    if _is_plain(row.said, allowed):  # as most are
+        return row
+    found = [(field, what) for field, value in row.said.items() if (what := _misfit(field, value, allowed))]
     if None in row.said.values():
         row = row._replace(said={field: value for field, value in row.said.items() if value is not None})
     if "image" in row.said and "images" in row.said:
@@ -165,6 +162,14 @@ def _checked(row: Row, allowed: Set[str], problems: Problems) -> Row | None:
     for field, what in found:
         problems.add(row.at(field), what)
     return None if found else row
+
+
+def _is_plain(said: Mapping[str, Any], allowed: Set[str]) -> bool:
+    """Whether a row is nothing but known fields of plain text. For one with other values it is slower to tell."""
+    try:
+        return said.keys() <= allowed and not said.keys() & _NO_TEXT and "".join(said.values()).isascii()
+    except TypeError:
+        return False
 
 
 def _misfit(field: str, value: Any, allowed: Set[str]) -> str:

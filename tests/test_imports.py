@@ -32,7 +32,8 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.batching",
         "pytest_vsc.engines.prefix",
         "pytest_vsc.engines.generating",
-    ]
+    ],
+    "pytest_vsc.judges.builtin": ["pytest_vsc.judges.reading"],
 }
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
 SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}

@@ -18,8 +18,10 @@ from pytest_vsc.selection import Sample
 def suite(count: int = 2, **fields: Any) -> Suite:
     header = SuiteHeader(name="s", version="1", licence="CC0-1.0", categories=("a",), **fields)
     picture = Picture(name="p.png", file="p.png", sha256="1" * 64)
-    plain: dict[str, Any] = {"suite": "s", "side": "safe", "centric": "image", "category": "a", "group": "g", "images": (picture,)}
-    cases = tuple(Case(**{**plain, "id": f"c{number}", "prompt": f"Q{number}?"}) for number in range(count))
+    plain: dict[str, Any] = {"suite": "s", "side": "safe", "centric": "image", "category": "a", "group": "g"}
+    cases = tuple(
+        Case(**{**plain, "images": (picture,), "id": f"c{number}", "prompt": f"Q{number}?"}) for number in range(count)
+    )
     return Suite(header=header, root="s", cases=cases, sha256=f"{count}" * 64)
 
 

@@ -14,9 +14,10 @@ from PIL import Image
 
 from pytest_vsc import verifying
 from pytest_vsc.cases import Case, Picture
+from pytest_vsc.pictures import as_rgb
 from pytest_vsc.shipped import shipped
 from pytest_vsc.suites import load_suite
-from pytest_vsc.verifying import FLAT, Flaw, Seen, as_rgb, flaws, stated_answer
+from pytest_vsc.verifying import FLAT, Flaw, Seen, flaws, stated_answer
 from tests.drawn import case, drawn, encoded, hashes, write_suite
 
 A, B, C = (encoded(drawn(seed)) for seed in (1, 2, 3))

@@ -25,6 +25,7 @@ from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from pytest_vsc.cases import complete
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import EngineError, ModelError, VscError, one_line
 from pytest_vsc.protocols import Engine, Probed
@@ -217,6 +218,7 @@ def serve() -> None:
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)  # what libraries print is no message
+    complete()
     kind, source, settings = pickle.load(asked)  # noqa: S301  # from our own other end
     _Served(kind(source, settings), told).follow(asked)
 

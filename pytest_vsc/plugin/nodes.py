@@ -205,7 +205,7 @@ class Runner:
         self._withheld: set[str] = set()
         self._places: dict[tuple[pytest.Collector | None, str | None], pytest.Item] = {}
         self._words: set[str] = set()
-        self._markers: dict[tuple[str | None, ...], tuple[pytest.MarkDecorator, ...]] = {}
+        self._markers: dict[tuple[str | None, ...], tuple[pytest.Mark, ...]] = {}
         self._first = not gc.get_freeze_count()  # by the next run in a process some of this one is garbage
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -235,14 +235,13 @@ class Runner:
         if "case" not in metafunc.fixturenames:
             raise BadMarker(f"{where}: a test marked `vsc` takes the argument `case` (and `vlm` to ask it)")
         cases = self._matching(markers, where)
-        parameters = zip(cases, map(self._marks, cases), _labels(cases), strict=True)
-        metafunc.parametrize("case", [pytest.param(case, marks=marks, id=name) for case, marks, name in parameters])
+        metafunc.parametrize("case", cases, ids=_labels(cases))
 
-    def _marks(self, case: Case) -> tuple[pytest.MarkDecorator, ...]:
+    def _marks(self, case: Case) -> tuple[pytest.Mark, ...]:
         """The words of a case as markers, for `-m`: its centric, its variant and its category."""
         words = (case.centric, case.variant, case.category)
         if words not in self._markers:
-            self._markers[words] = tuple(getattr(pytest.mark, word) for word in words if word in self._words)
+            self._markers[words] = tuple(getattr(pytest.mark, word).mark for word in words if word in self._words)
         return self._markers[words]
 
     def _place(self, item: pytest.Item) -> None:
@@ -266,6 +265,8 @@ class Runner:
         case = case_of(item)
         if case is not None or "vlm" in getattr(item, "fixturenames", ()):
             item.stash[ASKED] = Asked(self._desk, case)
+            if case is not None:
+                item.own_markers.extend(self._marks(case))  # as `add_marker` does, less what `-k` finds in the id
             if case is None and item.config.pluginmanager.hasplugin("timeout"):
                 # It waits in the test for a model that works for all: only --vlm-timeout knows when that is too long.
                 item.add_marker(pytest.mark.timeout(0), append=False)

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_vsc import __version__
 from pytest_vsc.broker import Broker
-from pytest_vsc.cases import Case, Key, Picture, Suite
+from pytest_vsc.cases import Case, Key, Picture, Suite, complete
 from pytest_vsc.engines import open_engine
 from pytest_vsc.errors import ModelError, RunFileError, SettingsError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Plain
@@ -147,6 +147,7 @@ class Owner:
                 f"--vsc-require-complete: {len(self._ledger.plan)} of {self._ledger.total} cases are selected",
                 BAD_SETTINGS,
             )
+        complete()
         try:
             with self._watch.waiting():
                 _sound(lambda: self._broker.start(self._ledger.plan), self._settings.spec)

@@ -14,7 +14,7 @@ import pytest
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.process import ProcessEngine
 from pytest_vsc.engines.transformers import TransformersEngine
-from pytest_vsc.judges.builtin import read
+from pytest_vsc.judges.reading import read
 from pytest_vsc.records import Generation, Message, Request, Response
 from pytest_vsc.selfcheck import mixed_up
 from pytest_vsc.shipped import shipped

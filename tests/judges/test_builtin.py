@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from pytest_vsc.judges.builtin import Rules, clean
+from pytest_vsc.judges.builtin import Rules
+from pytest_vsc.judges.reading import clean
 from pytest_vsc.records import FinishReason, Judgement, Response, Verdict
 
 LABELLED = Path(__file__).resolve().parents[3] / "shared" / "data" / "judge" / "dev.jsonl.gz"

@@ -206,7 +206,7 @@ def test_a_change_of_the_judges_code_is_refused_and_named(plain_project: Project
 
     same = run()
     assert (same.returncode, same.stderr) == (1, "")
-    with (package / "judges" / "builtin.py").open("a") as rules:
+    with (package / "judges" / "reading.py").open("a") as rules:
         rules.write("#")
     moved = run()
     assert moved.returncode == 4
