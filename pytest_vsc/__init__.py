@@ -20,6 +20,8 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     tables
     lettering
     drafts
+    screening
+    bringing
     imports
     statistics
     gates
