@@ -3,6 +3,7 @@
 VscError
 ├── SettingsError        an option, an ini value or a combination of them
 ├── SuiteError           a suite file, a case or a picture in it
+│   └── UnknownSuiteError    a name or a folder that is no suite
 ├── ReleaseError         a benchmark's release, or a file in it, that cannot be imported
 ├── GateError            the text of a gate
 ├── LockError            a lock that cannot be read or written, or a run that is not as locked
@@ -30,6 +31,10 @@ class SettingsError(VscError):
 
 class SuiteError(VscError):
     """A suite that cannot be loaded; the text starts with `file:line`."""
+
+
+class UnknownSuiteError(SuiteError):
+    """A name or a folder that is no suite."""
 
 
 class ReleaseError(VscError):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+ENDING = ".memo.json"  # of the names of all memos in a folder
 DIGEST = re.compile("[0-9a-f]{64}")
 SETTLED = 2.0  # seconds after which a file's times tell every later change
 
@@ -72,6 +73,13 @@ class Memo:
             beside = self._file.with_suffix(f".{os.getpid()}")
             beside.write_text(json.dumps(kept), encoding="utf-8")
             beside.replace(self._file)
+
+
+def forget(folder: Path) -> None:
+    """Remove all memos of a folder."""
+    for file in folder.glob(f"*{ENDING}"):
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def _key(file: Path | str, status: os.stat_result) -> str:

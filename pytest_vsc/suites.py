@@ -22,8 +22,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case, Picture, Suite, SuiteHeader
-from pytest_vsc.errors import SuiteError, expected
-from pytest_vsc.memos import Memo
+from pytest_vsc.errors import SuiteError, UnknownSuiteError, expected
+from pytest_vsc.memos import ENDING, Memo
 from pytest_vsc.pictures import FORMATS, can_be_opened
 from pytest_vsc.records import POLICIES
 from pytest_vsc.shipped import shipped
@@ -44,7 +44,10 @@ def load_suites(names: Sequence[str], base: Path, memo: Path | None = None) -> t
     """The suites of these names or folders, in order. Raises SuiteError; so do two suites of one name."""
     suites: dict[str, Suite] = {}
     for name in names:
-        suite = load_suite(name, base, memo)
+        try:
+            suite = load_suite(name, base, memo)
+        except UnknownSuiteError as error:
+            raise SuiteError(f"--vsc-suite: {error}") from None
         if other := suites.get(suite.name):
             places = " and ".join(_shown(Path(one.root), base) for one in (other, suite))
             raise SuiteError(f"--vsc-suite: two suites are named '{suite.name}' ({places}); their names must differ")
@@ -56,7 +59,8 @@ def load_suite(name_or_path: str, base: Path, memo: Path | None = None) -> Suite
     """The suite of a shipped name, or of a folder given absolute or relative to `base`.
 
     memo: a folder in which the digests of pictures are kept, so that those that did not change are not read again.
-    Raises SuiteError with up to 20 problems, one a line, each `file:line: what is wrong; what is allowed`.
+    Raises UnknownSuiteError for what is no suite, and SuiteError with up to 20 problems, one a line, each
+    `file:line: what is wrong; what is allowed`.
     """
     root = _folder(name_or_path, base)
     shown, problems = _shown(root, base), Problems()
@@ -112,12 +116,10 @@ def _folder(name: str, base: Path) -> Path:
         if (folder / HEADER).is_file():
             return folder
         if folder.is_dir():
-            raise SuiteError(f"--vsc-suite: '{name}' has no {HEADER}; expected {_choice(name, ours)}")
+            raise UnknownSuiteError(f"'{name}' has no {HEADER}; expected {_choice(name, ours)}")
     except (OSError, RuntimeError, ValueError) as error:  # a name too long, an unknown ~user, a null byte
-        raise SuiteError(
-            f"--vsc-suite: no such folder '{name[:60]}' ({error}); expected {_choice(name, ours)}"
-        ) from None
-    raise SuiteError(f"--vsc-suite: unknown suite '{name}'; expected {_choice(name, ours)}")
+        raise UnknownSuiteError(f"no such folder '{name[:60]}' ({error}); expected {_choice(name, ours)}") from None
+    raise UnknownSuiteError(f"unknown suite '{name}'; expected {_choice(name, ours)}")
 
 
 def _choice(name: str, ours: Sequence[str]) -> str:
@@ -295,7 +297,7 @@ class _Pictures:
         self._root, self._listed = root, listed
         self._known: dict[str, Picture | str] = {}
         name = hashlib.sha256(str(root).encode(errors="surrogateescape")).hexdigest()[:16]
-        self._memo = Memo(memo / f"{MEMO}-{name}.json" if memo else None, whole=True)
+        self._memo = Memo(memo / f"{MEMO}-{name}{ENDING}" if memo else None, whole=True)
         self._folders: dict[str, bool] = {}
 
     def read(self, rows: Iterable[Row]) -> None:

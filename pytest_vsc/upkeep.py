@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_vsc.errors import StoreError, one_line
+from pytest_vsc.memos import forget
 from pytest_vsc.storefile import (
     APPLICATION,
     FAILURES,
@@ -139,7 +140,8 @@ def repair(folder: Path) -> Counts:
 
 
 def clear(folder: Path) -> None:
-    """Remove everything that is stored. A damaged store's files are deleted. Raises StoreError."""
+    """Remove all that is stored, digests of files too. A damaged store's files are deleted. Raises StoreError."""
+    forget(folder)
     try:
         prune(folder)
     except StoreError as error:

@@ -107,3 +107,11 @@ def test_a_folder_that_cannot_be_written_is_only_slower(tmp_path: Path, made: li
     ask(memo, settled(tmp_path / "a", b"x"), made)
     memo.keep()
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_memos_are_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("a.memo.json", "b.memo.json", "answers.sqlite", "mine.json"):
+        (tmp_path / name).write_text("{}")
+    memos.forget(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.sqlite", "mine.json"]
+    memos.forget(tmp_path / "nowhere")

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pytest_vsc import memos, suites
-from pytest_vsc.errors import SuiteError
+from pytest_vsc.errors import SuiteError, UnknownSuiteError
 from pytest_vsc.suites import load_suite, load_suites
 
 TOML = """\
@@ -207,23 +207,25 @@ def test_digest_follows_what_is_said(tmp_path: Path, change: Callable[[Path], ob
     [
         (
             "minni",
-            "--vsc-suite: unknown suite 'minni'; expected one of mini (shipped) or a folder with a suite.toml; "
-            "did you mean 'mini'?",
+            "unknown suite 'minni'; expected one of mini (shipped) or a folder with a suite.toml; did you mean 'mini'?",
         ),
         (
             "pictures",
-            "--vsc-suite: unknown suite 'pictures'; expected one of mini (shipped) or a folder with a suite.toml",
+            "unknown suite 'pictures'; expected one of mini (shipped) or a folder with a suite.toml",
         ),
         (
             "somewhere",
-            "--vsc-suite: 'somewhere' has no suite.toml; expected one of mini (shipped) or a folder with a suite.toml",
+            "'somewhere' has no suite.toml; expected one of mini (shipped) or a folder with a suite.toml",
         ),
     ],
 )
 def test_unknown_suite(tmp_path: Path, ours: Path, name: str, message: str) -> None:
-    with pytest.raises(SuiteError) as caught:
+    with pytest.raises(UnknownSuiteError) as caught:
         load_suite(name, tmp_path)
     assert str(caught.value) == message
+    with pytest.raises(SuiteError) as caught_by_a_run:
+        load_suites([name], tmp_path)
+    assert str(caught_by_a_run.value) == f"--vsc-suite: {message}"
 
 
 @pytest.mark.usefixtures("ours")

@@ -12,7 +12,7 @@ from pytest_vsc import schemas, verifying
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case, Suite, count_by_side
 from pytest_vsc.cli import locking
 from pytest_vsc.cli.printing import count, say, shown, table
-from pytest_vsc.errors import SettingsError, SuiteError, expected, one_line
+from pytest_vsc.errors import SettingsError, SuiteError, UnknownSuiteError, expected, one_line
 from pytest_vsc.records import Policy
 from pytest_vsc.reports import sheet
 from pytest_vsc.suites import load_suite, shipped_suites
@@ -20,8 +20,6 @@ from pytest_vsc.verifying import Flaw
 
 Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 FLAWS_SHOWN = 20  # of one name
-# What begins a SuiteError when it is not the suite but its name that is wrong.
-OPTION = "--vsc-suite: "
 
 
 def add(commands: Actions) -> None:
@@ -83,11 +81,8 @@ def _loaded(name: str) -> Suite:
     """The suite. Raises SettingsError for a name or folder that is none, SuiteError for a suite that does not load."""
     try:
         return load_suite(name, Path.cwd())
-    except SuiteError as error:
-        said = str(error)
-        if said.startswith(OPTION):  # the words of an option that was not given here
-            raise SettingsError(said.removeprefix(OPTION)) from None
-        raise
+    except UnknownSuiteError as error:  # bad usage, even where a suite that does not load is an answer
+        raise SettingsError(str(error)) from None
 
 
 # --- list ---

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vsc.errors import ModelError
-from pytest_vsc.memos import DIGEST, Memo
+from pytest_vsc.memos import DIGEST, ENDING, Memo
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 # What decides an answer beside the weights: config, processor, tokenizer, chat template, the model's own code.
@@ -21,7 +21,7 @@ INDEX = "model.safetensors.index.json"
 CHUNK = 1 << 20
 
 # Where digests are kept, and the size in bytes from which that saves time.
-MEMO = "weights.json"
+MEMO = f"weights{ENDING}"
 WORTH_KEEPING = 1 << 20
 
 
