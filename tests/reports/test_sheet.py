@@ -6,6 +6,8 @@ import base64
 import hashlib
 import io
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -228,3 +230,32 @@ def test_a_sheet_that_cannot_be_written(tmp_path: Path, ending: str) -> None:
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^\.pdf$"):
         write_sheet([], tmp_path / "s.pdf", "s", reveal=False)
+
+
+# --- in a browser ---
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ALONE = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: install Chromium (Debian's package is `chromium`)")
+def test_a_browser_shows_the_pictures_and_runs_nothing(tmp_path: Path) -> None:
+    """A prompt that would turn the whole page blue if any of it were obeyed."""
+    hostile = (
+        "<style>body{background:blue}</style><script>document.body.style.background='blue'</script>"
+        "<img src=x onerror=\"document.body.style.background='blue'\">"
+    )
+    magenta = encoded(Image.new("RGB", (200, 200), (255, 0, 255)))
+    page, shot = tmp_path / "sheet.html", tmp_path / "shot.png"
+    write_sheet(cells_of([a_case("one", magenta, prompt=hostile)]), page, "s 1", reveal=True)
+    command = [str(CHROMIUM), "--headless", *ALONE, f"--user-data-dir={tmp_path / 'home'}", "--window-size=600,500"]
+    subprocess.run([*command, f"--screenshot={shot}", page.as_uri()], check=True, capture_output=True, timeout=120)
+    pixels = np.asarray(Image.open(shot).convert("RGB")).reshape(-1, 3).astype(int)
+
+    def share(*colour: int) -> float:
+        return float((abs(pixels - colour).max(axis=1) < 8).mean())
+
+    assert share(255, 0, 255) > 0.1
+    assert share(255, 255, 255) > 0.5
+    assert share(0, 0, 255) == 0
