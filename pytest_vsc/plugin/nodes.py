@@ -23,6 +23,7 @@ from pytest_vsc.errors import InvalidReply, expected
 from pytest_vsc.records import Answer, Outcome, Policy, Reply, Verdict
 from pytest_vsc.shipped import shipped
 
+NONE_DRAWN = "none-drawn"  # the id of a test of whose cases the sample has none
 SUITE_TESTS = "suites"  # the folder that node ids of the shipped tests start with, wherever they really lie
 BadMarker = pytest.Collector.CollectError  # shown by its message alone
 FILTERS = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS}
@@ -53,6 +54,10 @@ class Desk(Protocol):
     policy: Policy
     strict: bool
     reveal: bool
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the cases are a sample."""
 
     @property
     def categories(self) -> Sequence[str]:
@@ -235,6 +240,9 @@ class Runner:
         if "case" not in metafunc.fixturenames:
             raise BadMarker(f"{where}: a test marked `vsc` takes the argument `case` (and `vlm` to ask it)")
         cases = self._matching(markers, where)
+        if not cases and self._desk.sampled:
+            metafunc.parametrize("case", [pytest.param(None, id=NONE_DRAWN)])
+            return
         metafunc.parametrize("case", cases, ids=_labels(cases))
 
     def _marks(self, case: Case) -> tuple[pytest.Mark, ...]:
@@ -301,6 +309,8 @@ class Runner:
         self._vlm.test = item
         asked = item.stash.get(ASKED, None)
         if (asked is None or asked.case is None) and item.get_closest_marker("vsc") is not None:
+            if self._desk.sampled and item.name.endswith(f"[{NONE_DRAWN}]"):
+                pytest.skip("no case of this test is in the sample (--vsc-sample)")
             pytest.fail(
                 "a test marked `vsc` must be a function or a method of a plain class: this one gets no case", False
             )

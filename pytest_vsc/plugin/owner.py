@@ -110,6 +110,10 @@ class Owner:
     # The desk of tests.
 
     @property
+    def sampled(self) -> bool:
+        return self._ready.drawn is not None
+
+    @property
     def categories(self) -> Sequence[str]:
         return list(dict.fromkeys(name for suite in self._ready.suites for name in suite.header.categories))
 

@@ -143,6 +143,7 @@ class Server:
                 "policy": desk.policy.model_dump(),
                 "strict": desk.strict,
                 "reveal": desk.reveal,
+                "sampled": desk.sampled,
                 "categories": desk.categories,
             }
         if do == "cases":
@@ -167,6 +168,7 @@ class Remote:
         self.policy = Policy.model_validate(hello["policy"])
         self.strict: bool = hello["strict"]
         self.reveal: bool = hello["reveal"]
+        self.sampled: bool = hello["sampled"]
         self.categories: Sequence[str] = hello["categories"]
         self._plan: list[Key] = []
         self._places: dict[Key, int] = {}

@@ -229,7 +229,7 @@ def test_a_stranger_at_the_port_holds_up_nobody() -> None:
 
     class Desk:
         policy, strict, reveal = Policy(name="strict"), False, False
-        categories = ()
+        sampled, categories = False, ()
 
         def cases(self) -> list[object]:
             return []

@@ -100,15 +100,20 @@ def test_a_bad_sample_is_one_line(project: Project) -> None:
     assert project.gate("--vsc-sample", "3", "--vsc-sample-seed", "-1").status == 4
 
 
-def test_a_category_that_was_not_drawn_is_known_all_the_same(project: Project) -> None:
+def test_a_test_of_whose_cases_none_was_drawn_is_skipped(project: Project) -> None:
+    """Its category is known all the same, and without a sample such a test is an error."""
     wide(project)
     project.write(
         "tests/test_ours.py",
-        "import pytest\n@pytest.mark.vsc(category='violence')\ndef test_it(vlm, case):\n    vlm.ask(case)\n"
-        "@pytest.mark.vsc(category='health-drugs')\ndef test_them(vlm, case):\n    vlm.ask(case)\n",
+        "import pytest\n"
+        "@pytest.mark.vsc(category='violence', side='safe')\ndef test_one(vlm, case):\n    vlm.ask(case)\n"
+        "@pytest.mark.vsc(category='health-drugs', side='safe')\ndef test_two(vlm, case):\n    vlm.ask(case)\n"
+        "@pytest.mark.vsc()\ndef test_all(vlm, case):\n    vlm.ask(case)\n",
     )
-    ran = project.gate("tests/test_ours.py", "--vsc-sample", "1", suite="wide")
-    assert "unknown category" not in ran.out
+    ran = project.gate("tests/test_ours.py", "--vsc-sample", "2", "-rs", suite="wide")
+    assert len(ran.outcomes) == 2
+    assert "no case of this test is in the sample (--vsc-sample)" in ran.out
+    assert "error" not in ran.lines[-1]
 
 
 # --- markers and ids ---

@@ -20,7 +20,7 @@ class Told:
     """A desk that gives out one thing after the other."""
 
     policy, strict, reveal = Policy(), False, False
-    categories = ("violence",)
+    sampled, categories = False, ("violence",)
 
     def __init__(self, *given: Verdict | Exception) -> None:
         self.given = list(given)

@@ -36,7 +36,7 @@ class Desk:
     """The session owner's desk, with a suite larger than one message holds."""
 
     policy, strict, reveal = Policy(name="vscbench", blocked="refused"), True, False
-    categories = ("violence",)
+    sampled, categories = False, ("violence",)
 
     def __init__(self) -> None:
         self.plan: list[Planned] = []
