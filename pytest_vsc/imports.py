@@ -165,7 +165,7 @@ class _Suite:
     def _loaded(self, folder: Path) -> str:
         """What was written must be a suite like any other."""
         try:
-            return load_suite(str(folder), folder).sha256
+            return load_suite(str(folder.absolute()), folder).sha256
         except SuiteError as error:
             raise ReleaseError(f"what was read of the release makes no sound suite:\n{error}") from None
 

@@ -115,6 +115,7 @@ def of_size(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(("width", "height"), [(10_000, 9_000), (40_000, 40_000)])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_too_many_pixels_are_refused_before_they_are_decoded(width: int, height: int) -> None:
     with pytest.raises(ValueError, match=f"pixels; expected at most {MOST_PIXELS:,}$"):
         fit(of_size(width, height))

@@ -42,6 +42,14 @@ def test_the_report_says_what_was_made_and_what_is_missing(vsc: Run, table: Path
     ]
 
 
+def test_folders_may_be_relative(vsc: Run, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = vsc("import", "folder", "r", "--out", "below/s", *MAPPING)
+    assert (code, err) == (1, "")
+    assert "run it: pytest --vlm MODEL --vsc-suite below/s" in out.splitlines()
+    assert (tmp_path / "below" / "s" / "cases.jsonl").is_file()
+
+
 def test_a_complete_release_is_zero(vsc: Run, table: Path, tmp_path: Path) -> None:
     write_files(table, {"c.png": png("green")})
     code, out, _ = vsc("import", "folder", table, "--out", tmp_path / "s", *MAPPING)
