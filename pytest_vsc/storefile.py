@@ -157,12 +157,17 @@ def companions(path: Path) -> list[Path]:
 def is_damage(error: BaseException | None) -> bool:
     """Whether a failure means that the file is damaged, not that it cannot be used for now."""
     said = isinstance(error, sqlite3.DatabaseError) and any(sign in str(error) for sign in DAMAGE)
-    return said or isinstance(error, UnicodeDecodeError)
+    return said or _is_unspeakable(error)
+
+
+def _is_unspeakable(error: BaseException | None) -> bool:
+    """Whether SQLite would have quoted damaged text in its message: Python 3.10 leaves the message empty."""
+    return isinstance(error, UnicodeDecodeError) or (type(error) is sqlite3.DatabaseError and not str(error))
 
 
 def in_own_words(error: BaseException | None) -> str:
     """A failure in its own words."""
-    if isinstance(error, UnicodeDecodeError):
+    if _is_unspeakable(error):
         return "malformed text"
     return one_line(error.strerror if isinstance(error, OSError) and error.strerror else error)
 
