@@ -20,6 +20,7 @@ from pytest_vsc.pictures import fit
 from pytest_vsc.releases import LARGEST_PICTURE, Release, clean_path
 
 FOLDER = "images"
+AT_A_TIME = 32  # pictures in memory
 
 
 @dataclass
@@ -50,8 +51,9 @@ class Pictures:
                 wanted.setdefault(one.names, one)
         with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
             warnings.simplefilter("ignore")  # of what is refused or repaired, and told
-            for start in range(0, len(wanted), 256):  # in order, and never more than so many pictures in memory
-                names = list(wanted)[start : start + 256]
+            listed = list(wanted)
+            for start in range(0, len(listed), AT_A_TIME):
+                names = listed[start : start + AT_A_TIME]
                 sources = [self._source(wanted[name], users[name]) for name in names]
                 for name, (rendered, made) in zip(names, pool.map(_made, sources), strict=True):
                     self._keep(name, rendered, made, users[name], brought)

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import stat
+import unicodedata
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ BOMB_RATIO, BOMB_SIZE = 200, 10 * 2**20
 MOST_FILES = 1_000_000
 TABLE_ENDINGS = (".csv", ".tsv", ".xlsx", ".jsonl", ".json", ".parquet", ".arrow")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
+EARLIER_IMPORT = {"import.json", "suite.toml"}  # what the folder of an imported suite holds
 _IGNORED = ("__MACOSX", ".git", "Thumbs.db", ".DS_Store")
 
 
@@ -215,13 +217,18 @@ class Release:
             inside.append(root.resolve().parents[1] / "blobs")
         for folder, folders, names in os.walk(root):
             folders.sort()
+            if set(names) >= EARLIER_IMPORT and Path(folder) != root:
+                what = "a folder is an earlier import, of this release perhaps; not read"
+                self.findings.add("noted", "earlier-import", what, Path(folder).relative_to(root).as_posix())
+                folders.clear()
+                continue
             for name in folders:
                 if (linked := Path(folder, name)).is_symlink():
                     where = linked.relative_to(root).as_posix()
                     self.findings.add("noted", "linked-folder", "a folder that is a link is not followed", where)
             for name in sorted(names):
                 file = Path(folder, name)
-                path = file.relative_to(root).as_posix()
+                path = unicodedata.normalize("NFC", file.relative_to(root).as_posix())
                 if file.is_symlink() and _leads_outside(file, inside):
                     what = "a file is a link that leads outside the release; never read"
                     self.findings.add("noted", "link-outside", what, path)
@@ -283,12 +290,15 @@ def _leads_outside(link: Path, inside: Sequence[Path]) -> bool:
 
 
 def clean_path(name: str) -> str | None:
-    """A path as metadata or a zip file writes it, with forward slashes; None when it leads outside its folder."""
+    """A path as metadata or a zip file writes it, with forward slashes; None when it leads outside its folder.
+
+    Letters with accents are one character each, as metadata has them; some systems' file names have two.
+    """
     written = name.strip().replace("\\", "/")
     path = PurePosixPath(written)
     if not written or "\0" in written or path.is_absolute() or PureWindowsPath(written).drive or ".." in path.parts:
         return None
-    return path.as_posix() if path.parts else None
+    return unicodedata.normalize("NFC", path.as_posix()) if path.parts else None
 
 
 def _ends(path: str, name: str) -> bool:

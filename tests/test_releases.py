@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import stat
+import unicodedata
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
@@ -270,3 +271,24 @@ def test_a_key_that_is_there_twice_is_never_chosen_in_silence(tmp_path: Path) ->
     with Release([write_files(tmp_path / "release", {"a.json": text})]) as release:
         assert release.json(release.below("")[0]) == {"1": {"q": "a"}, "2": {"q": "c"}}
         assert found(release.findings) == [("refused", "key-twice", ("a.json: 1",))]
+
+
+def test_an_earlier_import_beside_the_release_is_not_read(tmp_path: Path) -> None:
+    """`vsc import vscbench . --out suite`, twice: the first one's pictures are not the release's."""
+    folder = write_files(tmp_path / "r", {"suite/import.json": "{}", "suite/suite.toml": "", "suite/images/a.png": "x"})
+    write_files(folder, {"other/import.json": "{}", "other/a.png": "y"})
+    with Release([folder]) as release:
+        found = release.find("a.png")
+        assert found is not None
+        assert found.path == "other/a.png"
+        assert [(one.kind, one.name, one.where) for one in release.findings] == [
+            ("noted", "earlier-import", ("suite",))
+        ]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_accents_are_the_same_however_they_are_written(tmp_path: Path, packed: bool) -> None:
+    """Some systems write file names with letter and accent apart."""
+    folder = write_files(tmp_path / "r", {f"images/{unicodedata.normalize('NFD', 'café')}.png": "x", "b.png": "y"})
+    with Release([zipped(folder) if packed else folder]) as release:
+        assert release.find(unicodedata.normalize("NFC", "images/café.png")) is not None

@@ -221,7 +221,11 @@ class Runner:
         """Register the words of cases as markers, once every plugin has its own, which keep their meaning."""
         config = session.config
         taken = {re.split(r"[:(]", line)[0].strip() for line in config.getini("markers")}
-        self._words = {*CENTRICS, *VARIANTS, *(name for name in self._desk.categories if name not in taken)}
+        self._words = {
+            *CENTRICS,
+            *VARIANTS,
+            *(name for name in self._desk.categories if name not in taken and name[0] != "_"),
+        }
         for word in sorted(self._words):
             config.addinivalue_line("markers", f"{word}: cases of this centric, variant or category (pytest-vsc)")
 
