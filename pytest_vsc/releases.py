@@ -68,7 +68,8 @@ class Release:
             self.close()
             raise
         if not self._files:
-            raise ReleaseError(f"{_names(places)}: holds no file; expected a release's folder or its zip file")
+            odd = "".join(f"; {one.name}: {', '.join(one.where[:3])}" for one in self.findings)
+            raise ReleaseError(f"{_names(places)}: holds no file; expected a release's folder or its zip file{odd}")
 
     def close(self) -> None:
         self._zips.close()

@@ -292,3 +292,11 @@ def test_accents_are_the_same_however_they_are_written(tmp_path: Path, packed: b
     folder = write_files(tmp_path / "r", {f"images/{unicodedata.normalize('NFD', 'café')}.png": "x", "b.png": "y"})
     with Release([zipped(folder) if packed else folder]) as release:
         assert release.find(unicodedata.normalize("NFC", "images/café.png")) is not None
+
+
+def test_a_place_of_which_nothing_may_be_read_says_why(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "r.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a.csv", b"0" * (2 * BOMB_SIZE))
+    with pytest.raises(ReleaseError) as caught:
+        Release([tmp_path / "r.zip"])
+    assert str(caught.value).endswith(f"; zip-bomb: a.csv ({2 * BOMB_SIZE:,} bytes)")
