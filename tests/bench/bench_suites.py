@@ -31,13 +31,15 @@ categories = ["violence", "health-drugs"]
 gates = ["undersafety <= 5%", "oversafety <= 10%"]
 """
 LOAD = """\
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
+import psutil
+from PIL import Image
 from pytest_vsc.suites import load_suite
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-before, begun = peak(), time.perf_counter()
+def held(): return psutil.Process().memory_info().rss / 2**20
+before, begun = held(), time.perf_counter()
 suite = load_suite(sys.argv[1], Path("."), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
-print(json.dumps([time.perf_counter() - begun, peak() - before, len(suite.cases)]))
+print(json.dumps([time.perf_counter() - begun, held() - before, len(suite.cases)]))
 """
 
 
@@ -90,7 +92,7 @@ def suite(folder: Path, cases: int) -> Path:
 
 
 def load(folder: Path, kept: Path | None = None) -> tuple[float, float]:
-    """Seconds and MiB of loading in a process of its own."""
+    """Seconds of loading in a process of its own, and MiB that it holds afterwards beside its modules."""
     command = [sys.executable, "-c", LOAD, str(folder), *([str(kept)] if kept else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds, memory, _ = json.loads(done.stdout)
