@@ -25,10 +25,10 @@ AT_A_TIME = 32  # pictures in memory
 
 @dataclass
 class Brought:
-    """The pictures of a suite. names: of each wanted picture, its path in the suite, its sha256. lost: ids of items
+    """The pictures of a suite. files: of each wanted picture, its path in the suite, its sha256. lost: ids of items
     that lack one."""
 
-    names: dict[tuple[str, ...], tuple[str, str]]
+    files: dict[Wanted, tuple[str, str]]
     lost: set[str]
     rendered: int = 0
 
@@ -38,25 +38,23 @@ class Pictures:
 
     def __init__(self, release: Release, folder: Path) -> None:
         self._release, self._findings, self._folder, self._prefix = release, release.findings, folder, ""
-        self._taken: dict[str, tuple[str, ...]] = {}
+        self._taken: dict[str, tuple[str, str]] = {}
 
     def bring(self, items: Sequence[Item]) -> Brought:
         self._prefix = _prefix(items)
         brought = Brought({}, set())
-        users: dict[tuple[str, ...], list[Item]] = defaultdict(list)
-        wanted: dict[tuple[str, ...], Wanted] = {}
+        users: dict[Wanted, list[Item]] = defaultdict(list)
         for item in items:
             for one in item.pictures:
-                users[one.names].append(item)
-                wanted.setdefault(one.names, one)
+                users[one].append(item)
         with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
             warnings.simplefilter("ignore")  # of what is refused or repaired, and told
-            listed = list(wanted)
-            for start in range(0, len(listed), AT_A_TIME):
-                names = listed[start : start + AT_A_TIME]
-                sources = [self._source(wanted[name], users[name]) for name in names]
-                for name, (rendered, made) in zip(names, pool.map(_made, sources), strict=True):
-                    self._keep(name, rendered, made, users[name], brought)
+            wanted = list(users)
+            for start in range(0, len(wanted), AT_A_TIME):
+                share = wanted[start : start + AT_A_TIME]
+                sources = [self._source(one, users[one]) for one in share]
+                for one, (rendered, made) in zip(share, pool.map(_made, sources), strict=True):
+                    self._keep(one, rendered, made, users[one], brought)
         return brought
 
     def _source(self, one: Wanted, users: Sequence[Item]) -> tuple[bool, Any] | None:
@@ -80,7 +78,8 @@ class Pictures:
         self._findings.add("missing", "picture", what, f"{names[0]}{cases}")
         return None
 
-    def _keep(self, names: tuple[str, ...], rendered: bool, made: Any, users: Sequence[Item], brought: Brought) -> None:
+    def _keep(self, one: Wanted, rendered: bool, made: Any, users: Sequence[Item], brought: Brought) -> None:
+        names = one.names
         if isinstance(made, str):
             what = "a picture cannot be used; the cases that show it are left out"
             self._findings.add("refused", "unusable-picture", what, f"{names[0]}: {made}")
@@ -90,18 +89,19 @@ class Pictures:
         for kind, found in (("repaired", made.repaired), ("noted", made.noted)):
             for name, what in found:
                 self._findings.add(kind, name, what, names[0])  # type: ignore[arg-type]
-        path = self._path(names, made.ending, converted=bool(made.repaired))
+        sha256 = hashlib.sha256(made.data).hexdigest()
+        path = self._free(self._path(names, made.ending, converted=bool(made.repaired)), sha256)
         file = self._folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(made.data)
-        brought.names[names] = (path, hashlib.sha256(made.data).hexdigest())
+        brought.files[one] = (path, sha256)
         if rendered:
             brought.rendered += 1
             what = "a picture that is not there was drawn from its words"
             self._findings.add("rendered", "picture", what, names[0])
 
     def _path(self, names: tuple[str, ...], ending: str, *, converted: bool) -> str:
-        """A path of its own below `images/`: the release's own name for it, less what no file system likes."""
+        """A path below `images/`: the release's own name for the picture, less what no file system likes."""
         written = (clean_path(names[0]) or "picture").removeprefix(self._prefix)
         parts = [re.sub(r"[^A-Za-z0-9._-]+", "_", part).lstrip(".") or "_" for part in written.split("/")]
         stem, dot, old = parts[-1].rpartition(".")
@@ -115,11 +115,15 @@ class Pictures:
             self._findings.add("repaired", "wrong-ending", what, f"{names[0]}: {ending}")
         else:
             stem = parts[-1]
-        path = "/".join([FOLDER, *parts[:-1], f"{stem[:100]}{ending}"])
-        if self._taken.setdefault(path.casefold(), names) != names:
-            digest = hashlib.sha256("\0".join(names).encode()).hexdigest()[:8]
-            path = f"{path.removesuffix(ending)}-{digest}{ending}"
-        return path
+        return "/".join([FOLDER, *parts[:-1], f"{stem[:100]}{ending}"])
+
+    def _free(self, path: str, sha256: str) -> str:
+        """The path, or one beside it where another picture has it; upper and lower case are one to some systems."""
+        taken, its = self._taken.setdefault(path.casefold(), (path, sha256))
+        if its == sha256:
+            return taken
+        stem, dot, ending = path.rpartition(".")
+        return f"{stem}-{sha256[:8]}{dot}{ending}"
 
 
 def _made(source: tuple[bool, Any] | None) -> tuple[bool, Any]:

@@ -16,7 +16,8 @@ class Wanted(NamedTuple):
     """A picture that an item needs.
 
     names: its path as the release lists it, and others that it may lie at; below any folder, forward slashes.
-    data: its bytes, where the release's table holds them. render: draws it where there is no such file.
+    data: its bytes, where the release's table holds them. render: draws it where there is no such file; what two of
+    one name draw may differ, so each is a picture of its own.
     """
 
     names: tuple[str, ...]

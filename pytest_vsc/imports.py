@@ -110,7 +110,7 @@ def run_import(importer: Importer, order: Order) -> Report:
             brought = Pictures(release, scratch).bring(items)
             paired = paired_centrics(items) if importer.about.paired is None else importer.about.paired
             items = [item for item in items if item.id not in brought.lost]
-            items = whole_pairs(unlike_twins(items, brought.names, release.findings), paired, release.findings)
+            items = whole_pairs(unlike_twins(items, brought.files, release.findings), paired, release.findings)
             draft = _Suite(name, order, importer, items, paired, brought, asked, dict(sorted(read.items())), part)
             report = draft.write(scratch, release.findings)
             if items and not (order.strict and not report.complete):
@@ -180,7 +180,7 @@ class _Suite:
             "title": about.title,
             "description": about.description,
             "licence": self.order.licence or about.licence,
-            "picture_licence": (self.order.licence or about.licence) if self.brought.names else "",
+            "picture_licence": (self.order.licence or about.licence) if self.brought.files else "",
             "source": about.source,
             "citation": about.citation,
             "paired": [centric for centric in self.paired if any(item.centric == centric for item in self.items)],
@@ -192,7 +192,7 @@ class _Suite:
         }
 
     def _row(self, item: Item) -> dict[str, Any]:
-        pictures = [self.brought.names[one.names][0] for one in item.pictures]
+        pictures = [self.brought.files[one][0] for one in item.pictures]
         said = {
             "id": item.id,
             "pair": item.pair,
@@ -209,13 +209,13 @@ class _Suite:
         return {name: value for name, value in said.items() if value or name == "prompt"}
 
     def _used(self) -> dict[str, str]:
-        found = (self.brought.names[one.names] for item in self.items for one in item.pictures)
+        found = (self.brought.files[one] for item in self.items for one in item.pictures)
         return dict(sorted(found))
 
     def _remove_unused(self, folder: Path) -> None:
         """Pictures of cases that were left out with their twins; then list the others with their hashes."""
         used = self._used()
-        for path, _ in self.brought.names.values():
+        for path, _ in self.brought.files.values():
             if path not in used:
                 (folder / path).unlink(missing_ok=True)
         lines = [f"{sha256}  {path}\n" for path, sha256 in used.items()]

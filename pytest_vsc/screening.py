@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pytest_vsc.cases import CENTRICS, SIDES, Centric
-from pytest_vsc.drafts import Importer, Item
+from pytest_vsc.drafts import Importer, Item, Wanted
 from pytest_vsc.findings import Findings
 from pytest_vsc.tables import LONGEST_CELL
 
@@ -85,7 +85,7 @@ def _sides(items: Sequence[Item]) -> Mapping[str | None, set[str]]:
 
 
 def unlike_twins(
-    items: Sequence[Item], pictures: Mapping[tuple[str, ...], tuple[str, str]], findings: Findings
+    items: Sequence[Item], pictures: Mapping[Wanted, tuple[str, str]], findings: Findings
 ) -> list[Item]:
     """The items less those of pairs whose halves are the same to the last byte, so that one of them must be wrong.
 
@@ -96,7 +96,7 @@ def unlike_twins(
         halves[item.pair].append(item)
     alike: set[str | None] = set()
     for pair, members in halves.items():
-        shown = [(item.prompt, [pictures[one.names][1] for one in item.pictures]) for item in members]
+        shown = [(item.prompt, [pictures[one][1] for one in item.pictures]) for item in members]
         if pair is not None and len({item.side for item in members}) == 2 and shown[0] in shown[1:]:
             what = "the halves of a pair are equal: same prompt, same pictures; which side is right is unknown"
             findings.add("refused", "twins-alike", what, f"{members[0].at}: {pair}")

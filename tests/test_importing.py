@@ -150,6 +150,21 @@ def test_a_picture_may_come_with_its_bytes_or_be_drawn(place: Path, tmp_path: Pa
     assert (report.rendered, kinds(report)) == (1, {("rendered", "picture"): 1})
 
 
+def test_two_that_are_drawn_are_two_pictures_even_under_one_name(place: Path, tmp_path: Path) -> None:
+    """Two rows that list one file, which is not there, with different words in it."""
+    colours = {"x": "navy", "y": "gold", "z": "teal"}
+    items = [
+        item(name, pictures=(Wanted(("images/n.png",), render=lambda colour=colour: png(colour)),))  # type: ignore[misc]
+        for name, colour in colours.items()
+    ]
+    _, rows = imported(giving(*items), place, out=tmp_path / "s")
+    shown = {row["id"]: (tmp_path / "s" / row["image"]).read_bytes() for row in rows}
+    assert shown == {f"{name}.safe": png(colour) for name, colour in colours.items()}
+    write_files(place, {"images/n.png": png("pink")})
+    _, rows = imported(giving(*items), place, out=tmp_path / "t")
+    assert {row["image"] for row in rows} == {"images/n.png"}
+
+
 def test_a_moving_picture_is_its_first_frame(place: Path, tmp_path: Path) -> None:
     write_files(place, {"images/m.gif": picture("GIF", frames=3)})
     report, rows = imported(giving(item("m", pictures=(Wanted(("images/m.gif",)),))), place, out=tmp_path / "s")
