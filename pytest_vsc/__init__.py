@@ -3,6 +3,8 @@
 The rooms of the core, in order; each may import only what stands above it (`tests/test_imports.py` reads this list):
 
     errors
+    spelling
+    joining
     shipped
     memos
     cases
@@ -11,7 +13,9 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     examine
     pictures
     sources
+    gallery
     suites
+    likeness
     verifying
     schemas
     selection

@@ -84,6 +84,11 @@ def printable(error: VscError) -> str:
     return "\n".join(f"'{line}" if line.lstrip().startswith(("::", "##[")) else line for line in lines)
 
 
+def has(value: str, names: Iterable[str]) -> str:
+    """The tail of an error message about something that is not there: what is, and the nearest match to `value`."""
+    return expected(value, names).replace("expected one of", "it has")
+
+
 def expected(value: str, allowed: Iterable[str]) -> str:
     """The tail of an error message: what is allowed, and the nearest match to `value` if there is one."""
     names = sorted(allowed)

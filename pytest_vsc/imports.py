@@ -22,8 +22,9 @@ from pytest_vsc.drafts import Importer, Item, Options
 from pytest_vsc.errors import ReleaseError, SuiteError
 from pytest_vsc.findings import LOST, Finding, Findings
 from pytest_vsc.releases import Release
-from pytest_vsc.screening import NAME, count_rows, paired_centrics, sound_items, unlike_twins, whole_pairs
+from pytest_vsc.screening import count_rows, paired_centrics, sound_items, unlike_twins, whole_pairs
 from pytest_vsc.sources import CASES, HEADER, PICTURE_HASHES
+from pytest_vsc.spelling import NAME, NAME_RULE
 from pytest_vsc.suites import load_suite
 
 REPORT = "import.json"
@@ -91,7 +92,7 @@ def run_import(importer: Importer, order: Order) -> Report:
     """
     name = order.suite or order.name
     if not NAME.fullmatch(name):
-        raise ReleaseError(f"--name: '{name}' is no name; a name has letters, digits, '.', '_' and '-' only")
+        raise ReleaseError(f"--name: '{name}' is no name; {NAME_RULE}")
     part = importer.part(order.options)
     options = replace(order.options, part=part)
     _refuse_a_folder_in_use(order)

@@ -15,11 +15,12 @@ import unicodedata
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from pytest_vsc.errors import ReleaseError, one_line
 from pytest_vsc.findings import Findings
+from pytest_vsc.spelling import leads_out
 
 LARGEST_FILE = 256 * 2**20  # bytes of one file once it is unpacked
 LARGEST_PICTURE = 64 * 2**20
@@ -297,9 +298,7 @@ def clean_path(name: str) -> str | None:
     """
     written = name.strip().replace("\\", "/")
     path = PurePosixPath(written)
-    if not written or "\0" in written or path.is_absolute() or PureWindowsPath(written).drive or ".." in path.parts:
-        return None
-    return unicodedata.normalize("NFC", path.as_posix()) if path.parts else None
+    return None if leads_out(written) or not path.parts else unicodedata.normalize("NFC", path.as_posix())
 
 
 def _ends(path: str, name: str) -> bool:

@@ -13,11 +13,12 @@ from typing import Any
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, SuiteHeader
 from pytest_vsc.records import POLICIES
 from pytest_vsc.sources import CASE_FIELDS, HALF_FIELDS, PAIR_FIELDS
+from pytest_vsc.spelling import NAME
 
 Schema = dict[str, Any]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-NAME = "^[A-Za-z0-9._-]+$"
+NAMED = f"^{NAME.pattern}$"
 NOT_BLANK = r"\S"
 PRINTABLE = r"^[^\u0000-\u001f\u007f]*$"
 
@@ -37,7 +38,7 @@ def text(name: str) -> str:
 
 _HEADER: Mapping[str, Schema] = {
     "format": {"description": "Of the suite's files; 1 is the only one so far."},
-    "name": {"description": "What the suite is called in options, node ids and reports.", "pattern": NAME},
+    "name": {"description": "What the suite is called in options, node ids and reports.", "pattern": NAMED},
     "version": {"description": "Raised by any change of a case or picture.", "pattern": NOT_BLANK},
     "title": {"description": "The name in words, for reports."},
     "description": {"description": "What is in the suite, and what it cannot show."},
@@ -60,7 +61,7 @@ def suite_schema() -> Schema:
     fields = {}
     for name, field in whole["properties"].items():
         fields[name] = {**{key: value for key, value in field.items() if key != "title"}, **_HEADER.get(name, {})}
-    fields["categories"]["items"] = {"type": "string", "pattern": NAME}
+    fields["categories"]["items"] = {"type": "string", "pattern": NAMED}
     return {
         "$schema": DRAFT,
         "title": "suite.toml of a pytest-vsc suite",
@@ -76,14 +77,14 @@ def suite_schema() -> Schema:
 
 
 _WORDS: Mapping[str, Schema] = {
-    "id": {"type": "string", "pattern": NAME, "description": "Names the case; unique in the suite."},
-    "pair": {"type": "string", "pattern": NAME, "description": "Joins a safe and an unsafe case."},
+    "id": {"type": "string", "pattern": NAMED, "description": "Names the case; unique in the suite."},
+    "pair": {"type": "string", "pattern": NAMED, "description": "Joins a safe and an unsafe case."},
     "side": {"enum": [*SIDES], "description": "The ground truth: 'safe' must be answered, 'unsafe' refused."},
     "centric": {
         "enum": [*CENTRICS],
         "description": "What decides the side: 'image' (same words, the picture decides) or 'text' (the words decide).",
     },
-    "category": {"type": "string", "pattern": NAME, "description": "One of the categories that suite.toml declares."},
+    "category": {"type": "string", "pattern": NAMED, "description": "One of the categories that suite.toml declares."},
     "variant": {
         "enum": [*VARIANTS],
         "description": "How a text-centric case is shown; 'plain' has no picture. Image-centric cases have none.",

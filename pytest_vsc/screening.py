@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -11,10 +10,8 @@ from typing import Any
 from pytest_vsc.cases import CENTRICS, SIDES, Centric
 from pytest_vsc.drafts import Importer, Item, Wanted
 from pytest_vsc.findings import Findings
+from pytest_vsc.spelling import NAME, is_unicode
 from pytest_vsc.tables import LONGEST_CELL
-
-NAME = re.compile(r"[A-Za-z0-9._-]+")
-_HALF_LETTER = re.compile(r"[\ud800-\udfff]")
 
 
 def sound_items(items: Sequence[Item], allow_empty_prompt: bool, findings: Findings) -> list[Item]:
@@ -54,7 +51,7 @@ def _doubt(item: Item, allow_empty_prompt: bool) -> tuple[str, str] | None:
         return "no-picture", "a row names no picture, and its kind of case needs one"
     if not all(NAME.fullmatch(name) for name in (item.id, item.category, item.pair or "-")):
         return "no-name", "a row's id or category has no letter or digit to make a name of"
-    if _HALF_LETTER.search("".join((item.prompt, item.group or "", *item.tags))):
+    if not is_unicode("".join((item.prompt, item.group or "", *item.tags))):
         return "not-unicode", "a row has text that is not valid Unicode"
     return None
 
@@ -84,9 +81,7 @@ def _sides(items: Sequence[Item]) -> Mapping[str | None, set[str]]:
     return sides
 
 
-def unlike_twins(
-    items: Sequence[Item], pictures: Mapping[Wanted, tuple[str, str]], findings: Findings
-) -> list[Item]:
+def unlike_twins(items: Sequence[Item], pictures: Mapping[Wanted, tuple[str, str]], findings: Findings) -> list[Item]:
     """The items less those of pairs whose halves are the same to the last byte, so that one of them must be wrong.
 
     pictures: of each wanted picture its path in the suite and its sha256.

@@ -9,11 +9,12 @@ import hashlib
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from pytest_vsc.cases import Case, Suite, Value
 from pytest_vsc.errors import SettingsError
+from pytest_vsc.joining import joined
 
 Kind = tuple[tuple[str, str, str], ...]
 _AMOUNT = re.compile(r"([0-9]{1,9})|([0-9]{1,3}(?:\.[0-9]{1,9})?)%")
@@ -103,22 +104,11 @@ def draw(suite: Suite, sample: Sample) -> tuple[frozenset[str], Drawn]:
 
 def _units(cases: Iterable[Case]) -> list[Sequence[Case]]:
     """The cases that are drawn together: those of a group, and of groups that a pair joins."""
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            name = parent[name]
-        return name
-
-    held = list(cases)
-    for case in held:
-        names = [f"group {case.group}"] + ([f"pair {case.pair}"] if case.pair else [])
-        roots = sorted({root(name) for name in names})
-        for other in roots[1:]:
-            parent[other] = roots[0]
-    units: Mapping[str, list[Case]] = defaultdict(list)
-    for case in held:
-        units[root(f"group {case.group}")].append(case)
+    held = {case.id: case for case in cases}
+    roots = joined({case.id: {("group", case.group), ("pair", case.pair)} - {("pair", None)} for case in held.values()})
+    units: dict[str, list[Case]] = defaultdict(list)
+    for name, case in held.items():
+        units[roots[name]].append(case)
     return list(units.values())
 
 

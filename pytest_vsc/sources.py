@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from pytest_vsc.cases import SIDES
 from pytest_vsc.errors import SuiteError, expected, one_line
+from pytest_vsc.spelling import is_unicode
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -192,8 +193,7 @@ def _wrong_type(field: str, value: Any) -> str:
 
 
 def _is_text(value: Any) -> bool:
-    # A lone surrogate can be written in JSON; it cannot be hashed, sent or printed.
-    return isinstance(value, str) and (value.isascii() or not re.search(r"[\ud800-\udfff]", value))
+    return isinstance(value, str) and is_unicode(value)
 
 
 def _described(value: Any) -> str:

@@ -8,36 +8,28 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from itertools import islice
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case, Picture, Suite, SuiteHeader
 from pytest_vsc.errors import SuiteError, UnknownSuiteError, expected
-from pytest_vsc.memos import ENDING, Memo
-from pytest_vsc.pictures import FORMATS, can_be_opened
+from pytest_vsc.gallery import Gallery, picture_names
 from pytest_vsc.records import POLICIES
 from pytest_vsc.shipped import shipped
-from pytest_vsc.sources import HEADER, PICTURE_HASHES, Problems, Row, read_hashes, read_rows, read_table
+from pytest_vsc.sources import HEADER, Problems, Row, read_hashes, read_rows, read_table
+from pytest_vsc.spelling import NAME, NAME_RULE
 
 _CASE_FIELDS = tuple(field.name for field in fields(Case) if field.init)
 _NEEDED = ("id", "side", "centric", "category", "prompt")
 
-MEMO = "pictures"  # how the name of a suite's memo begins
-SHARE = 64  # pictures that a thread reads before it takes more, and cases that are hashed together
-
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)*")
-_NAME_RULE = "a name has letters, digits, '.', '_' and '-' only"
+SHARE = 64  # cases that are hashed together
 
 
 def load_suites(names: Sequence[str], base: Path, memo: Path | None = None) -> tuple[Suite, ...]:
@@ -66,7 +58,7 @@ def load_suite(name_or_path: str, base: Path, memo: Path | None = None) -> Suite
     shown, problems = _shown(root, base), Problems()
     header = _header(root / HEADER, f"{shown}/{HEADER}")
     rows = list(read_rows(root, shown, problems))
-    pictures = _Pictures(root, read_hashes(root, shown), memo)
+    pictures = Gallery(root, read_hashes(root, shown), memo)
     pictures.read(rows)
     sourced = _cases(rows, header, pictures, problems)
     problems.stop_if_any()
@@ -175,8 +167,8 @@ def _header_problem(field: str, found: Mapping[str, Any]) -> str:
 
 def _doubts(header: SuiteHeader) -> Iterator[tuple[str, str]]:
     for field, name in [("name", header.name), *(("categories", name) for name in header.categories)]:
-        if not _NAME.fullmatch(name):
-            yield field, f"field '{field}': {name!r} is no name; {_NAME_RULE}"
+        if not NAME.fullmatch(name):
+            yield field, f"field '{field}': {name!r} is no name; {NAME_RULE}"
     for field in ("version", "licence"):
         if not getattr(header, field).strip():
             yield field, f"field '{field}' is empty"
@@ -189,14 +181,14 @@ def _doubts(header: SuiteHeader) -> Iterator[tuple[str, str]]:
 _Sourced = tuple[Row, Case]
 
 
-def _cases(rows: Iterable[Row], header: SuiteHeader, pictures: _Pictures, problems: Problems) -> list[_Sourced]:
+def _cases(rows: Iterable[Row], header: SuiteHeader, pictures: Gallery, problems: Problems) -> list[_Sourced]:
     """The cases with the rows they come from. A row with a problem gives none."""
     cases: list[_Sourced] = []
     seen: dict[str, Row] = {}
     shared: dict[str, str] = {}
     words = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS, "category": header.categories}
     for row in rows:
-        found = [] if _is_sound(row.said, words) else list(_row_problems(row, header, words))
+        found = list(_row_problems(row, header, words))
         images, missing = pictures.of(row)
         found += missing
         name = row.said.get("id")
@@ -230,21 +222,6 @@ def _case(said: Mapping[str, Any], suite: str, images: tuple[Picture, ...], shar
     )
 
 
-def _is_sound(said: Mapping[str, Any], words: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a row of one picture or none has certainly no problem, as most have none, told in a third of the time."""
-    try:
-        fits = said["side"] in words["side"] and said["category"] in words["category"] and said["prompt"].strip()
-        named = _NAME.fullmatch(said["id"]) and _NAME.fullmatch(said.get("pair", "-"))
-        if not fits or not named or "tags" in said or "images" in said:
-            return False
-        if said["centric"] == "image":
-            return "image" in said and "variant" not in said
-        rendered = said["variant"] in VARIANTS and ("image" in said) == (said["variant"] != "plain")
-        return said["centric"] == "text" and rendered
-    except KeyError:
-        return False
-
-
 def _row_problems(row: Row, header: SuiteHeader, words: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
     """What is wrong with the fields of one case, as (field, what)."""
     said = row.said
@@ -253,8 +230,8 @@ def _row_problems(row: Row, header: SuiteHeader, words: Mapping[str, Sequence[st
             yield field, f"missing field '{field}'"
     # In a pair the id is made from the pair's own name: it is enough to refuse that.
     for field in ("pair", "id"):
-        if not _NAME.fullmatch(said.get(field, "-")):
-            yield field, f"field '{field}': {said[field]!r} is no name; {_NAME_RULE}"
+        if not NAME.fullmatch(said.get(field, "-")):
+            yield field, f"field '{field}': {said[field]!r} is no name; {NAME_RULE}"
             break
     for field, allowed in words.items():
         if field in said and said[field] not in allowed:
@@ -268,7 +245,7 @@ def _row_problems(row: Row, header: SuiteHeader, words: Mapping[str, Sequence[st
 
 def _rendering_problems(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """How centric, variant and pictures must fit together."""
-    centric, variant, pictures = said.get("centric"), said.get("variant"), _picture_names(said)
+    centric, variant, pictures = said.get("centric"), said.get("variant"), picture_names(said)
     if centric == "image":
         if variant is not None:
             yield "variant", f"an image-centric case has no variant ('{variant}'); expected the field to be absent"
@@ -284,106 +261,6 @@ def _rendering_problems(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             )
         elif variant in VARIANTS and variant != "plain" and not pictures:
             yield "variant", f"variant '{variant}' without a picture; expected 'image' or 'images'"
-
-
-def _picture_names(said: Mapping[str, Any]) -> list[str]:
-    return [said["image"]] if "image" in said else list(said.get("images", ()))
-
-
-class _Pictures:
-    """The pictures of one suite, each read, recognised and hashed once however many cases show it."""
-
-    def __init__(self, root: Path, listed: Mapping[str, str], memo: Path | None) -> None:
-        self._root, self._listed = root, listed
-        self._known: dict[str, Picture | str] = {}
-        name = hashlib.sha256(str(root).encode(errors="surrogateescape")).hexdigest()[:16]
-        self._memo = Memo(memo / f"{MEMO}-{name}{ENDING}" if memo else None, whole=True)
-        self._folders: dict[str, bool] = {}
-
-    def read(self, rows: Iterable[Row]) -> None:
-        """Read the pictures of all rows, less those that did not change since they were last read.
-
-        Several at a time: most of it is waiting and hashing, which threads share.
-        """
-        names = list(dict.fromkeys(name for row in rows for name in _picture_names(row.said)))
-        self._known.update((name, kept) for name in names if (kept := self._kept(name)))
-        names = [name for name in names if name not in self._known]
-        shares = [names[start : start + SHARE] for start in range(0, len(names), SHARE)]
-        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-            for share, found in zip(shares, pool.map(self._read, shares), strict=True):
-                self._known.update(zip(share, found, strict=True))
-        self._memo.keep()
-
-    def _kept(self, name: str) -> Picture | None:
-        """The picture, if it is known from an earlier run and is as listed."""
-        file = f"{self._root}/{name}"
-        sha256 = self._memo.known(file) if self._is_inside(name) else None
-        if sha256 is None or self._listed.get(name, sha256) != sha256:
-            return None
-        return Picture(name=name, file=file, sha256=sha256)
-
-    def _read(self, names: Iterable[str]) -> list[Picture | str]:
-        return [self._picture(name) for name in names]
-
-    def _picture(self, name: str) -> Picture | str:
-        """The picture, or what is wrong with it."""
-        if not self._is_inside(name):
-            return f"picture '{name}' leads outside the suite; expected a path below its folder"
-        file = f"{self._root}/{name}"
-        try:
-            sha256 = self._memo.digest(file, _opened_digest)
-        except ValueError:
-            return f"picture '{name}' cannot be decoded; expected one of {', '.join(FORMATS)}"
-        except OSError as error:
-            if Path(file).is_file():
-                return f"picture '{name}' cannot be read: {error.strerror}"
-            near = _near(Path(file), self._root)
-            return f"picture '{name}' does not exist; expected a path below the suite's folder{near}"
-        listed = self._listed.get(name, sha256)
-        if listed != sha256:
-            was = f"sha256 {sha256[:12]}, not {listed[:12]}"
-            return f"picture '{name}' is not the one that {PICTURE_HASHES} lists ({was})"
-        return Picture(name=name, file=file, sha256=sha256)
-
-    def _is_inside(self, name: str) -> bool:
-        """Whether the file, and every folder and link on the way to it, lies below the suite's folder."""
-        plain = _PLAIN_PATH.fullmatch(name) and ".." not in name  # as most are, and thousands may be
-        if not plain and _leads_out(name):
-            return False
-        file = f"{self._root}/{name}"
-        folder = os.path.dirname(file)  # noqa: PTH120  thousands of pictures lie in a few folders
-        if folder not in self._folders:
-            self._folders[folder] = Path(folder).resolve().is_relative_to(self._root)
-        linked = os.path.islink(file)  # noqa: PTH114
-        return self._folders[folder] and (not linked or Path(file).resolve().is_relative_to(self._root))
-
-    def of(self, row: Row) -> tuple[tuple[Picture, ...], list[tuple[str, str]]]:
-        """The pictures of a row, and what is wrong with them as (field, what)."""
-        field = "image" if "image" in row.said else "images"
-        found = [self._known[name] for name in _picture_names(row.said)]
-        images = tuple(one for one in found if isinstance(one, Picture))
-        return images, [(field, one) for one in found if isinstance(one, str)]
-
-
-def _leads_out(name: str) -> bool:
-    path = PurePosixPath(name)
-    return "\0" in name or path.is_absolute() or bool(PureWindowsPath(name).drive) or ".." in path.parts
-
-
-def _opened_digest(file: Path) -> str:
-    """The sha256 of a picture that can be opened. Raises ValueError for one that cannot."""
-    if not file.is_file():
-        raise FileNotFoundError(file)  # a pipe would be waited for
-    data = file.read_bytes()
-    if not can_be_opened(data):
-        raise ValueError
-    return hashlib.sha256(data).hexdigest()
-
-
-def _near(file: Path, root: Path) -> str:
-    names = [other.name for other in file.parent.iterdir()] if file.parent.is_dir() else []
-    nearest = difflib.get_close_matches(file.name, names, n=1)
-    return f"; did you mean '{file.with_name(nearest[0]).relative_to(root).as_posix()}'?" if nearest else ""
 
 
 # --- cases against each other ---

@@ -13,8 +13,9 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from pytest_vsc.errors import ReleaseError, expected, one_line
+from pytest_vsc.errors import ReleaseError, has, one_line
 from pytest_vsc.releases import LARGEST_FILE, File, Release
+from pytest_vsc.spelling import is_unicode
 
 LONGEST_CELL = 100_000  # characters; the longest prompts in the field have some ten thousand
 DELIMITERS = (",", ";", "\t")
@@ -90,16 +91,12 @@ def _fitting(
     columns = dict.fromkeys(column for row in rows for column in row.said)
     for column in needed:
         if rows and column not in columns:
-            raise ReleaseError(f"{file.path}: no column '{column}'; {_found(column, columns)}")
+            raise ReleaseError(f"{file.path}: no column '{column}'; {has(column, columns)}")
     for column in columns:
         if known and column not in known and column not in needed:
             what = "a column that the release is not known to have; not read"
             release.findings.add("noted", "other-column", what, f"{file.path}: {column}")
     return [row for row in rows if _is_sound(release, row, needed)]
-
-
-def _found(column: str, columns: Mapping[str, object]) -> str:
-    return expected(column, columns).replace("expected one of", "it has")
 
 
 def _named(release: Release, row: Entry, names: Sequence[str]) -> Entry:
@@ -132,7 +129,7 @@ def _is_sound(release: Release, row: Entry, needed: Sequence[str]) -> bool:
                 what = f"a row has a cell of more than {LONGEST_CELL:,} characters"
                 find.add("refused", "row-too-large", what, f"{row.at}: {column}")
                 return False
-            if not text.isascii() and re.search(r"[\ud800-\udfff]", text):
+            if not is_unicode(text):
                 find.add("refused", "not-unicode", "a row has text that is not valid Unicode", f"{row.at}: {column}")
                 return False
     return True

@@ -16,16 +16,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from pytest_vsc.cases import SIDES, Case, Picture, Suite
 from pytest_vsc.errors import one_line
+from pytest_vsc.joining import joined
+from pytest_vsc.likeness import HASHED_SIDE, look_alikes, luminances
 from pytest_vsc.pictures import FORMATS, as_rgb
 from pytest_vsc.sources import PICTURE_HASHES, read_hashes
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 LISTED = 4  # names that one flaw tells before "and N more"
 
@@ -46,15 +44,6 @@ FLAWS: Mapping[str, Severity] = {
     "unlike-halves": "doubt",
     "stated-answer": "doubt",
 }
-
-# Measured on the 522 pictures of `mini`. Copies made as JPEG of quality 20, at half the size or with noise (sigma 8)
-# are at most 4 bits away and correlate by 0.996 or more. Of different pairs 81 couples lie within 6 bits, nearly all
-# words on white, of which the hash sees the layout only; none of them correlates above 0.9.
-NEAR_BITS = 6  # of 64
-NEAR_CORRELATION = 0.95
-FLAT = 4.0  # standard deviation of 0..255; `mini` has none below 17, and below this a hash tells noise
-HASHED_SIDE, KEPT_SIDE = 32, 8
-BLOCK = 256  # rows compared at once: 3,600 pictures need some ten megabytes
 
 # Measured on the 136 text-centric pairs of `mini`, whose halves share at least 0.26 of their words and 0.37 of their
 # order. Of halves of different pairs and one variant, put together by chance, 74 % fall below both bounds.
@@ -247,11 +236,11 @@ def near_duplicates(cases: Sequence[Case], pictures: Pictures, seen: Look) -> It
     digests = [digest for digest in names if not seen[digest].broken]
     if len(digests) < 2:
         return
-    greys = _greys([seen[digest].grey for digest in digests])
+    greys = luminances([seen[digest].grey for digest in digests])
     kin = _kin(cases)
     alike = [
         (digests[one], digests[other], bits)
-        for one, other, bits in _close(greys)
+        for one, other, bits in look_alikes(greys)
         if kin[digests[one]].isdisjoint(kin[digests[other]])
     ]
     for members, most in _clusters(alike):
@@ -269,77 +258,20 @@ def _kin(cases: Iterable[Case]) -> dict[str, set[tuple[str, str]]]:
     return kin
 
 
-def _greys(written: Sequence[bytes]) -> NDArray[np.float64]:
-    """N x 32 x 32 luminances of 0..255."""
-    import numpy as np
-
-    whole = np.frombuffer(b"".join(written), dtype=np.uint8)
-    return whole.reshape(len(written), HASHED_SIDE, HASHED_SIDE).astype(np.float64)
-
-
-def _close(greys: NDArray[np.float64]) -> Iterator[tuple[int, int, int]]:
-    """The pictures that look alike, as two indices, the lower first, and the bits between their hashes."""
-    import numpy as np
-
-    flat = greys.std(axis=(1, 2)) < FLAT
-    index = np.flatnonzero(~flat)
-    hashes, even = perceptual_hashes(greys[index]), _normalised(greys[index])
-    for start in range(0, len(index), BLOCK):
-        apart = _bits(hashes[start : start + BLOCK, None] ^ hashes[None, start:])
-        rows, columns = np.nonzero(apart <= NEAR_BITS)
-        for row, column in zip(rows[columns > rows], columns[columns > rows], strict=True):
-            if float(even[start + row] @ even[start + column]) >= NEAR_CORRELATION:
-                yield int(index[start + row]), int(index[start + column]), int(apart[row, column])
-
-
-def perceptual_hashes(greys: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """64 bits for each of N x 32 x 32 luminances: which of the 8 x 8 lowest DCT coefficients exceed their median.
-
-    The median leaves out the constant term, as in pHash (Zauner, Implementation and Benchmarking of Perceptual Image
-    Hash Functions, 2010).
-    """
-    import numpy as np
-    from scipy.fft import dctn
-
-    waves = dctn(greys, axes=(1, 2), norm="ortho")[:, :KEPT_SIDE, :KEPT_SIDE].reshape(len(greys), KEPT_SIDE**2)
-    bits = waves > np.median(waves[:, 1:], axis=1, keepdims=True)
-    hashes: NDArray[np.uint64] = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
-    return hashes
-
-
-def _normalised(greys: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Rows whose products are correlations. None of the pictures may be flat."""
-    import numpy as np
-
-    flat = greys.reshape(len(greys), HASHED_SIDE**2)
-    centred = flat - flat.mean(axis=1, keepdims=True)
-    rows: NDArray[np.float32] = (centred / np.linalg.norm(centred, axis=1, keepdims=True)).astype(np.float32)
-    return rows
-
-
-def _bits(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """The number of bits set in each word, by a table of 16 bits: numpy counts bits itself from 2.0 on only."""
-    import numpy as np
-
-    table = np.unpackbits(np.arange(2**16, dtype=np.uint16).view(np.uint8).reshape(-1, 2), axis=1).sum(1)
-    quarters = np.ascontiguousarray(words)[..., None].view(np.uint16)
-    counted: NDArray[np.uint8] = table.astype(np.uint8)[quarters].sum(-1, dtype=np.uint8)
-    return counted
-
-
-def _clusters(alike: Iterable[tuple[str, str, int]]) -> list[tuple[list[str], int]]:
+def _clusters(alike: Sequence[tuple[str, str, int]]) -> list[tuple[list[str], int]]:
     """What hangs together: its members, and the most bits of one link between them."""
-    cluster: dict[str, list[str]] = {}
+    links: dict[str, list[int]] = defaultdict(list)
+    for number, (one, other, _) in enumerate(alike):
+        links[one].append(number)
+        links[other].append(number)
+    roots = joined(links)
+    members: dict[str, list[str]] = defaultdict(list)
+    for name, root in roots.items():
+        members[root].append(name)
     most: dict[str, int] = defaultdict(int)
-    for one, other, bits in alike:
-        mine, its = cluster.setdefault(one, [one]), cluster.setdefault(other, [other])
-        if mine is not its:
-            small, large = sorted((mine, its), key=len)
-            large += small
-            cluster.update(dict.fromkeys(small, large))
-        most[one] = max(most[one], bits)
-    whole = {id(members): members for members in cluster.values()}
-    return [(members, max(most[member] for member in members)) for members in whole.values()]
+    for one, _, bits in alike:
+        most[roots[one]] = max(most[roots[one]], bits)
+    return [(names, most[root]) for root, names in members.items()]
 
 
 # --- the halves of a pair ---

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pytest
 from PIL import Image
 
-from pytest_vsc import memos, suites
+from pytest_vsc import gallery, memos, suites
 from pytest_vsc.errors import SuiteError, UnknownSuiteError
 from pytest_vsc.suites import load_suite, load_suites
 
@@ -609,7 +609,7 @@ def test_pictures_that_did_not_change_are_not_read_again(tmp_path: Path, monkeyp
         read.append(data)
         return True
 
-    monkeypatch.setattr(suites, "can_be_opened", opened)
+    monkeypatch.setattr(gallery, "can_be_opened", opened)
     assert load_suite("one", tmp_path, tmp_path / "kept").sha256 == first.sha256
     assert read == []
     (root / "a.png").write_bytes(png("violet"))

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_vsc import verifying
+from pytest_vsc import likeness, verifying
 from pytest_vsc.cases import Case, Picture
+from pytest_vsc.likeness import FLAT
 from pytest_vsc.pictures import as_rgb
 from pytest_vsc.shipped import shipped
 from pytest_vsc.suites import load_suite
-from pytest_vsc.verifying import FLAT, Flaw, Seen, flaws, stated_answer
+from pytest_vsc.verifying import Flaw, Seen, flaws, stated_answer
 from tests.drawn import case, drawn, encoded, hashes, write_suite
 
 A, B, C = (encoded(drawn(seed)) for seed in (1, 2, 3))
@@ -242,16 +243,16 @@ def test_pages_of_words_are_not_alike_by_their_layout() -> None:
     folder = shipped("suites") / "mini/images"
     names = "text-health-drugs-020-a.png", "text-religion-politics-019-a.png"
     seen = list(verifying.look_at([Picture(name, file=str(folder / name)) for name in names]).values())
-    greys = verifying._greys([one.grey for one in seen])
-    one, other = verifying.perceptual_hashes(greys)
+    greys = likeness.luminances([one.grey for one in seen])
+    one, other = likeness.perceptual_hashes(greys)
     assert one == other
-    rows = verifying._normalised(greys)
+    rows = likeness._normalised(greys)
     assert float(rows[0] @ rows[1]) < 0.9
 
 
 def test_bits_are_counted() -> None:
     words = np.array([[0, 1], [2**64 - 1, 0x8000_0000_0000_0101]], dtype=np.uint64)
-    assert verifying._bits(words).tolist() == [[0, 1], [64, 3]]
+    assert likeness._bits(words).tolist() == [[0, 1], [64, 3]]
 
 
 def test_thousands_of_pictures_take_seconds() -> None:

@@ -11,15 +11,16 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PureWindowsPath
 from typing import Any, NamedTuple, cast
 
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Centric, Side, Variant
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, slug
-from pytest_vsc.errors import ReleaseError, expected, one_line
+from pytest_vsc.errors import ReleaseError, expected, has, one_line
 from pytest_vsc.findings import Findings
 from pytest_vsc.releases import TABLE_ENDINGS, File, Release
+from pytest_vsc.spelling import NAME
 from pytest_vsc.tables import NOT_TEXT, Entry, entries, with_class_names
 
 # A field -> the columns that it is looked for in where none is named.
@@ -43,7 +44,6 @@ TRANSLATED = (*WORDS, "category")
 CONSTANT = (*TRANSLATED, "prompt", "group", "tags")
 NO_TABLES = ("state.json", "dataset_info.json", "dataset_dict.json", "dataset_infos.json")  # `datasets` writes these
 _SHARD = re.compile(r"(.*?)(\d{5})-of-(\d{5})(\.\w+)")
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 ABOUT = About(
     title="a table of one's own",
@@ -131,7 +131,7 @@ def _columns(file: File, rows: Sequence[Entry], options: Options) -> dict[str, s
     for field, column in columns.items():
         if column not in there:
             what = f"no column '{one_line(column)}' for the field '{field}'"
-            raise ReleaseError(f"{file.path}: {what}; {_found(column, there)}")
+            raise ReleaseError(f"{file.path}: {what}; {has(column, there)}")
     for field, names in COLUMNS.items():
         other = {"image": "images", "images": "image"}.get(field, field)
         found = [name for name in names if name in there]
@@ -141,12 +141,8 @@ def _columns(file: File, rows: Sequence[Entry], options: Options) -> dict[str, s
         if field not in columns and field not in options.constants:
             what = f"no column for the field '{field}'; name it, --column {field}=COLUMN"
             same = "" if field == "prompt" else f", or --set {field}=WORD for all rows"
-            raise ReleaseError(f"{file.path}: {what}{same}; {_found(field, there)}")
+            raise ReleaseError(f"{file.path}: {what}{same}; {has(field, there)}")
     return columns
-
-
-def _found(name: str, columns: Iterable[str]) -> str:
-    return expected(name, columns).replace("expected one of", "it has")
 
 
 # --- rows into items ---
@@ -254,7 +250,7 @@ def _tags(cell: Any) -> Iterator[str]:
 
 def _name(text: str) -> str:
     """The text where it is a name of letters, digits, '.', '_' and '-', else what can be made of it."""
-    return text if _NAME.fullmatch(text) else slug(text)
+    return text if NAME.fullmatch(text) else slug(text)
 
 
 # --- pictures ---

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable
 
 from pytest_vsc.cases import Side
 from pytest_vsc.errors import ReleaseError
@@ -38,23 +38,6 @@ XSTEST_TOPICS = tuple(dict.fromkeys(topic for _, topic in XSTEST_TYPES.values())
 # FigStep's question is a block of a README, after a mention of the method; later ones are of its variant `FigStep-Pro`.
 _BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.+?)\n[ \t]*\1", re.S | re.M)
 _MENTION = re.compile(r"figstep(?:[-_ ]?pro)?\b", re.I)
-
-
-def joined(links: Mapping[str, Iterable[Hashable]]) -> dict[str, str]:
-    """name -> the first of the names that it shares a link with, itself or by way of others. The order is no matter."""
-    first = {name: name for name in links}
-
-    def root(name: str) -> str:
-        while first[name] != name:
-            name = first[name]
-        return name
-
-    holders: dict[Hashable, str] = {}
-    for name in sorted(links):
-        for link in links[name]:
-            one, other = sorted((root(name), root(holders.setdefault(link, name))))
-            first[other] = one
-    return {name: root(name) for name in links}
 
 
 def looks(release: Release, names: Iterable[str]) -> dict[str, str]:

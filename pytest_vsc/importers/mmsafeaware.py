@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from pytest_vsc.cases import Side
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered
-from pytest_vsc.importers.groups import fingerprints, joined
+from pytest_vsc.importers.groups import fingerprints
+from pytest_vsc.joining import joined
 from pytest_vsc.releases import PICTURE_ENDINGS, File, Release
 from pytest_vsc.tables import read_table
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from pytest_vsc.cases import Side
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered
 from pytest_vsc.errors import one_line
-from pytest_vsc.importers.groups import joined, looks
+from pytest_vsc.importers.groups import looks
+from pytest_vsc.joining import joined
 from pytest_vsc.releases import Release
 from pytest_vsc.tables import Entry, is_text, rows_of, tell_unknown
 

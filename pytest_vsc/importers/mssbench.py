@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from pytest_vsc.cases import SIDES, Side
 from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
 from pytest_vsc.errors import ReleaseError
-from pytest_vsc.importers.groups import joined, looks
+from pytest_vsc.importers.groups import looks
+from pytest_vsc.joining import joined
 from pytest_vsc.releases import File, Release
 from pytest_vsc.tables import Entry, entries_of, is_text, read_table
 
