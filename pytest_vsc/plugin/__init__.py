@@ -15,9 +15,8 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_vsc.cases import Case
-    from pytest_vsc.plugin.nodes import Vlm
+    from pytest_vsc.plugin.asking import Vlm
 
-LOCK = "vsc.lock"  # `locks.FILE`, which must not be loaded here
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--vlm-batch-size", {"metavar": "N", "help": "requests in one batch (default: auto)"}),
     ("--vlm-device", {"metavar": "DEVICE", "help": "auto, cpu, cuda, cuda:1, mps, ... (default: auto)"}),
@@ -58,7 +57,7 @@ FLAGS: tuple[tuple[str, str], ...] = (
     ("--vsc-strict", "each miscalibrated or invalid case is a failed test"),
     ("--vsc-require-cache", "stop when the kept answers cannot be used (default: go on without them)"),
     ("--vsc-require-complete", "refuse a run that does not record every case of its suites"),
-    ("--vsc-update-lock", f"write what this run rests on into {LOCK}, which later runs are held to"),
+    ("--vsc-update-lock", "write what this run rests on into vsc.lock, which later runs are held to"),
     ("--vsc-reveal", "show prompts, answers, tracebacks and captured output"),
 )
 
@@ -131,7 +130,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def vlm() -> Vlm:
     """The configured model, one for the whole run: `vlm.ask(case)`, or `vlm.ask("words", image=path)`."""
-    pytest.skip("needs a model: run pytest with --vlm SPEC")  # with it, that of `nodes.Runner` takes this one's place
+    pytest.skip("needs a model: run pytest with --vlm SPEC")  # with it, that of `asking` takes this one's place
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""In every process that runs tests: cases become parameters, tests ask, and reports say what their record says.
+"""In every process that runs tests: cases become parameters, tests run, and their reports are settled.
 
-It holds no model and writes no file; where cases and replies come from is behind `Desk`. The record of a test's case
-is waited for before the test begins, so that no clock of pytest's or a plugin's counts the model's time as the test's.
+It holds no model and writes no file; where cases and records come from is behind `asking.Desk`. The record of a test's
+case is waited for before the test begins, so that no clock of pytest's or a plugin's counts the model's time as the
+test's.
 """
 
 from __future__ import annotations
@@ -11,170 +12,20 @@ import re
 import warnings
 from collections.abc import Generator, Sequence
 from itertools import dropwhile
-from os import PathLike, fspath
 from pathlib import Path
-from types import ModuleType
-from typing import Protocol
 
 import pytest
 
-from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case, Key, Picture
-from pytest_vsc.errors import InvalidReply, expected
-from pytest_vsc.records import Answer, Outcome, Policy, Reply, Verdict
+from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case
+from pytest_vsc.errors import expected
+from pytest_vsc.plugin.asking import ASKED, Asked, Desk, Planned, Vlm, fixtures
+from pytest_vsc.plugin.settling import WITHHELD, leave_to_the_test, settle, withhold
 from pytest_vsc.shipped import shipped
 
 NONE_DRAWN = "none-drawn"  # the id of a test of whose cases the sample has none
 SUITE_TESTS = "suites"  # the folder that node ids of the shipped tests start with, wherever they really lie
 BadMarker = pytest.Collector.CollectError  # shown by its message alone
 FILTERS = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS}
-
-
-# One line of the plan: node id, suite, case, repeat. "" as suite stands for a test that only asks freely.
-Planned = tuple[str, str, str, int]
-
-
-class Told(Protocol):
-    """What a test needs of its record. seconds: the model's time for it in this run."""
-
-    @property
-    def verdict(self) -> Verdict: ...
-    @property
-    def outcome(self) -> Outcome: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def error(self) -> str | None: ...
-    @property
-    def seconds(self) -> float | None: ...
-
-
-class Desk(Protocol):
-    """Where a process that runs tests gets its cases and its records: the session owner, or the way to it."""
-
-    policy: Policy
-    strict: bool
-    reveal: bool
-
-    @property
-    def sampled(self) -> bool:
-        """Whether the cases are a sample."""
-
-    @property
-    def categories(self) -> Sequence[str]:
-        """Of all suites, whether or not a case of them was drawn."""
-
-    def cases(self) -> Sequence[Case]: ...
-
-    def expect(self, plan: Sequence[Planned]) -> None: ...
-
-    def ask(self, key: Key, *, helping: bool = False) -> Told:
-        """Wait for the record of a case. helping: outside any test, where this thread may work for all meanwhile."""
-
-    def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer: ...
-
-
-class Asked:
-    """What one test has asked so far."""
-
-    __slots__ = ("_fetched", "anything", "case", "desk", "record", "running")
-
-    def __init__(self, desk: Desk, case: Case | None) -> None:
-        self.desk, self.case = desk, case
-        self.record: Told | None = None
-        self.anything = False
-        self.running = False  # the test's own call is under way: a report made now is that of a subtest
-        self._fetched: Told | Exception | None = None
-
-    def fetch(self) -> None:
-        """Wait for the record of the test's case, before the test begins; what goes wrong is kept for `ask`."""
-        if self.case is not None:
-            try:
-                self._fetched = self.desk.ask(self.case.key, helping=True)
-            except Exception as error:
-                self._fetched = error
-
-    def ask(self, case: Case) -> Told:
-        """The record of the test's case. Only a failure is asked for again, by a rerun or by the test itself."""
-        fetched = self._fetched
-        if isinstance(fetched, Exception):
-            self._fetched = None
-            raise fetched
-        if fetched is not None:
-            self.record, self._fetched = fetched, None  # in this order: a test may ask from several threads
-        elif self.record is None or self.record.verdict == "ERROR":
-            self.record = self.desk.ask(case.key)
-        return self.record
-
-    def forget(self) -> None:
-        """The test is over, and its record booked."""
-        self.record = self._fetched = None
-
-
-ASKED = pytest.StashKey[Asked]()
-
-
-class Vlm:
-    """What the fixture `vlm` gives: the one configured model of the run. It knows which test is under way."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self.test: pytest.Item | None = None
-
-    def ask(self, question: Case | str, *, image: object = None) -> Reply:
-        """Ask the model and wait for its judged reply.
-
-        question: the test's own `case`, whose record is then counted; or free words, judged and never counted, with
-        `image` a path, encoded bytes, a PIL picture, or a list of these.
-        Raises ValueError for another test's case, TypeError for what is no question or picture.
-        """
-        asked, desk = _asked_of(self.test), self._desk
-        asked.anything = True
-        if isinstance(question, str):
-            pictures = image if isinstance(image, (list, tuple)) else [] if image is None else [image]
-            answer = desk.question(question, tuple(_picture(one) for one in pictures))
-            return Reply(answer.text, answer.judgement.verdict, desk.policy, answer.error)
-        if not isinstance(question, Case):
-            raise TypeError(f"vlm.ask: takes a case or words, not {type(question).__name__}")
-        if (question is not asked.case and question != asked.case) or image is not None:
-            raise ValueError("vlm.ask: takes the test's own `case` as it is; ask anything else as words")
-        record = asked.ask(question)
-        return Reply(record.text, record.verdict, desk.policy, record.error)
-
-
-def _fixtures(the: Vlm) -> ModuleType:
-    """The fixture `vlm` as a plugin. One for the whole run, without `request`, costs a sixth of one for each test."""
-
-    @pytest.fixture(scope="session")
-    def vlm() -> Vlm:
-        """The configured model: `vlm.ask(case)`, or `vlm.ask("words", image=path)`."""
-        return the
-
-    plugin = ModuleType("vsc-fixtures")
-    vars(plugin)["vlm"] = vlm
-    return plugin
-
-
-def _asked_of(item: pytest.Item | None) -> Asked:
-    asked = item.stash.get(ASKED, None) if item is not None else None
-    if asked is None:
-        where = item.nodeid if item is not None else "outside any test"
-        raise pytest.UsageError(f"{where}: `vlm` must be an argument of the test, not asked for while it runs")
-    return asked
-
-
-def _picture(image: object) -> Picture:
-    if isinstance(image, (str, PathLike)):
-        file = Path(fspath(image)).absolute()
-        return Picture(name=file.name, file=str(file))
-    if isinstance(image, bytes):
-        return Picture(name="bytes", data=image)
-    if hasattr(image, "save"):
-        from io import BytesIO
-
-        buffer = BytesIO()
-        image.save(buffer, format="PNG")
-        return Picture(name="picture", data=buffer.getvalue())
-    raise TypeError(f"vlm.ask: image takes a path, bytes, a PIL picture or a list of these, not {type(image).__name__}")
 
 
 def choose_arguments(config: pytest.Config) -> None:
@@ -214,7 +65,7 @@ class Runner:
         self._first = not gc.get_freeze_count()  # by the next run in a process some of this one is garbage
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.pluginmanager.register(_fixtures(self._vlm), "vsc-fixtures")
+        config.pluginmanager.register(fixtures(self._vlm), "vsc-fixtures")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -350,11 +201,11 @@ class Runner:
             return report
         if (asked.case or asked.anything) and not self._desk.reveal:
             self._withheld.add(item.nodeid)
-            _withhold(report, call)
+            withhold(report, call)
         if asked.running:
-            _leave_to_the_test(report, call, asked)
+            leave_to_the_test(report, call, asked)
         elif asked.case is not None:
-            _settle(report, call, asked)
+            settle(report, call, asked)
         return report
 
 
@@ -385,79 +236,3 @@ def _filters(markers: Sequence[pytest.Mark], where: str, categories: set[str]) -
         if value is not None and value not in allowed[name]:
             raise BadMarker(f"{where}: unknown {name} '{value}'; {expected(str(value), allowed[name])}")
     return {name: value for name, value in wanted.items() if value is not None}
-
-
-WITHHELD = "details withheld, they may hold harmful text; --vsc-reveal shows them"
-
-
-def _withhold(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
-    """Take all out of a report that may hold a prompt or an answer: traceback, message, captured output, properties."""
-    if report.sections:
-        report.sections = []
-    if report.user_properties:
-        report.user_properties = [(name, "withheld") for name, _ in report.user_properties]
-    if call.excinfo is None:
-        if hasattr(report, "wasxfail"):  # passed where it was to fail, for a reason that a test may have made up
-            report.wasxfail = WITHHELD
-        if report.failed:
-            report.longrepr = f"[XPASS(strict)] {WITHHELD}"
-        return
-    place = call.excinfo.traceback[-1] if call.excinfo.traceback else None
-    where = f"{place.path}:{place.lineno + 1}: " if place else ""
-    text = f"{where}{call.excinfo.typename} ({WITHHELD})"
-    if hasattr(report, "wasxfail"):
-        report.wasxfail = text
-    if isinstance(report.longrepr, tuple):  # a skip: path, line, reason
-        report.longrepr = (*report.longrepr[:2], f"Skipped: {WITHHELD}")
-    else:
-        report.longrepr = text
-
-
-def _settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked) -> None:
-    """Let the record decide how the test is reported, whatever the test did with its assertion."""
-    case, record = asked.case, asked.record
-    assert case is not None
-    # Of a case that was asked in a fixture which then skips or fails, that report tells.
-    if report.when != "call" and (record is None or report.when != "setup" or report.passed):
-        return
-    outcome = record.outcome if record else "INVALID"
-    # One piece of text, since each report is kept to the end of the session, and sent by a worker piece by piece.
-    told = f"{case.suite} {case.id} 0 {outcome}"
-    report.vsc = told if record else f"{told} {_why(asked)}"  # type: ignore[attr-defined]
-    if record is not None:
-        report.duration += record.seconds or 0.0
-    if report.when != "call" or outcome == "CORRECT":
-        return
-    why = _why(asked)
-    report.user_properties = [*report.user_properties, ("vsc_outcome", outcome)]
-    if report.failed and (record is None or not _is_verdict(call)):
-        return  # the test itself is broken, which is worse and must stay visible
-    if asked.desk.strict:
-        report.outcome, report.longrepr = "failed", f"{case.label}: {why}"
-        _forget_xfail(report)
-        return
-    report.outcome, report.wasxfail, report.longrepr = "skipped", why, why
-
-
-def _leave_to_the_test(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked) -> None:
-    """A subtest that failed at the verdict of the case: the test's own report says so, once."""
-    if report.failed and asked.record is not None and asked.record.outcome != "CORRECT" and _is_verdict(call):
-        report.outcome, report.longrepr = "passed", None
-
-
-def _is_verdict(call: pytest.CallInfo[None]) -> bool:
-    return call.excinfo is not None and isinstance(call.excinfo.value, (AssertionError, InvalidReply))
-
-
-def _forget_xfail(report: pytest.TestReport) -> None:
-    if hasattr(report, "wasxfail"):
-        del report.wasxfail
-
-
-def _why(asked: Asked) -> str:
-    """Why the case is not correct, without a word of prompt or answer."""
-    record = asked.record
-    if record is None:
-        return "invalid: asking the case failed" if asked.anything else "invalid: the test never asked its case"
-    tail = f": {record.error}" if record.error else ""
-    return f"{record.outcome.lower()}: verdict {record.verdict}{tail}"

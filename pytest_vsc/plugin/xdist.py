@@ -22,7 +22,7 @@ import pytest
 
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, SettingsError, VscError
-from pytest_vsc.plugin.nodes import Desk, Planned, Told
+from pytest_vsc.plugin.asking import Desk, Planned, Told
 from pytest_vsc.records import Answer, Excerpt, Judgement, Policy, Response
 
 WORKER_KEY = "vsc"

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError
-from pytest_vsc.plugin.nodes import Asked, Planned
+from pytest_vsc.plugin.asking import Asked, Planned
 from pytest_vsc.records import Answer, Excerpt, Policy, Verdict
 from tests.project import CALIBRATED, Project, ours
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError
-from pytest_vsc.plugin.nodes import Planned
+from pytest_vsc.plugin.asking import Planned
 from pytest_vsc.plugin.xdist import CHUNK, FARTHEST, WORKER_KEY, Remote, Server, connect
 from pytest_vsc.records import Answer, Excerpt, Judgement, Policy, Response
 

@@ -1,0 +1,83 @@
+"""Reports of tests that asked: they say what the record says, whatever the test made of it, and keep texts back."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_vsc.errors import InvalidReply
+from pytest_vsc.plugin.asking import Asked
+
+WITHHELD = "details withheld, they may hold harmful text; --vsc-reveal shows them"
+
+
+def withhold(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
+    """Take all out of a report that may hold a prompt or an answer: traceback, message, captured output, properties."""
+    if report.sections:
+        report.sections = []
+    if report.user_properties:
+        report.user_properties = [(name, "withheld") for name, _ in report.user_properties]
+    if call.excinfo is None:
+        if hasattr(report, "wasxfail"):  # passed where it was to fail, for a reason that a test may have made up
+            report.wasxfail = WITHHELD
+        if report.failed:
+            report.longrepr = f"[XPASS(strict)] {WITHHELD}"
+        return
+    place = call.excinfo.traceback[-1] if call.excinfo.traceback else None
+    where = f"{place.path}:{place.lineno + 1}: " if place else ""
+    text = f"{where}{call.excinfo.typename} ({WITHHELD})"
+    if hasattr(report, "wasxfail"):
+        report.wasxfail = text
+    if isinstance(report.longrepr, tuple):  # a skip: path, line, reason
+        report.longrepr = (*report.longrepr[:2], f"Skipped: {WITHHELD}")
+    else:
+        report.longrepr = text
+
+
+def settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked) -> None:
+    """Let the record decide how the test is reported, whatever the test did with its assertion."""
+    case, record = asked.case, asked.record
+    assert case is not None
+    # Of a case that was asked in a fixture which then skips or fails, that report tells.
+    if report.when != "call" and (record is None or report.when != "setup" or report.passed):
+        return
+    outcome = record.outcome if record else "INVALID"
+    # One piece of text, since each report is kept to the end of the session, and sent by a worker piece by piece.
+    told = f"{case.suite} {case.id} 0 {outcome}"
+    report.vsc = told if record else f"{told} {_why(asked)}"  # type: ignore[attr-defined]
+    if record is not None:
+        report.duration += record.seconds or 0.0
+    if report.when != "call" or outcome == "CORRECT":
+        return
+    why = _why(asked)
+    report.user_properties = [*report.user_properties, ("vsc_outcome", outcome)]
+    if report.failed and (record is None or not _is_verdict(call)):
+        return  # the test itself is broken, which is worse and must stay visible
+    if asked.desk.strict:
+        report.outcome, report.longrepr = "failed", f"{case.label}: {why}"
+        _forget_xfail(report)
+        return
+    report.outcome, report.wasxfail, report.longrepr = "skipped", why, why
+
+
+def leave_to_the_test(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked) -> None:
+    """A subtest that failed at the verdict of the case: the test's own report says so, once."""
+    if report.failed and asked.record is not None and asked.record.outcome != "CORRECT" and _is_verdict(call):
+        report.outcome, report.longrepr = "passed", None
+
+
+def _is_verdict(call: pytest.CallInfo[None]) -> bool:
+    return call.excinfo is not None and isinstance(call.excinfo.value, (AssertionError, InvalidReply))
+
+
+def _forget_xfail(report: pytest.TestReport) -> None:
+    if hasattr(report, "wasxfail"):
+        del report.wasxfail
+
+
+def _why(asked: Asked) -> str:
+    """Why the case is not correct, without a word of prompt or answer."""
+    record = asked.record
+    if record is None:
+        return "invalid: asking the case failed" if asked.anything else "invalid: the test never asked its case"
+    tail = f": {record.error}" if record.error else ""
+    return f"{record.outcome.lower()}: verdict {record.verdict}{tail}"
