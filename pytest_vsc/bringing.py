@@ -14,7 +14,7 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pytest_vsc.drafts import Item, Wanted
+from pytest_vsc.drafts import Item, WantedPicture
 from pytest_vsc.errors import ReleaseError
 from pytest_vsc.pictures import fit
 from pytest_vsc.releases import LARGEST_PICTURE, Release, clean_path
@@ -28,7 +28,7 @@ class Brought:
     """The pictures of a suite. files: of each wanted picture, its path in the suite, its sha256. lost: ids of items
     that lack one."""
 
-    files: dict[Wanted, tuple[str, str]]
+    files: dict[WantedPicture, tuple[str, str]]
     lost: set[str]
     rendered: int = 0
 
@@ -43,7 +43,7 @@ class Pictures:
     def bring(self, items: Sequence[Item]) -> Brought:
         self._prefix = _prefix(items)
         brought = Brought({}, set())
-        users: dict[Wanted, list[Item]] = defaultdict(list)
+        users: dict[WantedPicture, list[Item]] = defaultdict(list)
         for item in items:
             for one in item.pictures:
                 users[one].append(item)
@@ -57,7 +57,7 @@ class Pictures:
                     self._keep(one, rendered, made, users[one], brought)
         return brought
 
-    def _source(self, one: Wanted, users: Sequence[Item]) -> tuple[bool, Any] | None:
+    def _source(self, one: WantedPicture, users: Sequence[Item]) -> tuple[bool, Any] | None:
         """(whether it is drawn, what gives its bytes), None when there is nothing."""
         if one.data is not None:
             return False, lambda: one.data
@@ -78,7 +78,7 @@ class Pictures:
         self._findings.add("missing", "picture", what, f"{names[0]}{cases}")
         return None
 
-    def _keep(self, one: Wanted, rendered: bool, made: Any, users: Sequence[Item], brought: Brought) -> None:
+    def _keep(self, one: WantedPicture, rendered: bool, made: Any, users: Sequence[Item], brought: Brought) -> None:
         names = one.names
         if isinstance(made, str):
             what = "a picture cannot be used; the cases that show it are left out"

@@ -12,7 +12,7 @@ from pytest_vsc.errors import ReleaseError, expected
 from pytest_vsc.releases import Release
 
 
-class Wanted(NamedTuple):
+class WantedPicture(NamedTuple):
     """A picture that an item needs.
 
     names: its path as the release lists it, and others that it may lie at; below any folder, forward slashes.
@@ -41,7 +41,7 @@ class Item:
     variant: Variant | None = None
     pair: str | None = None
     group: str | None = None
-    pictures: tuple[Wanted, ...] = ()
+    pictures: tuple[WantedPicture, ...] = ()
     tags: tuple[str, ...] = ()
 
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pytest_vsc.cases import CENTRICS, SIDES, Centric
-from pytest_vsc.drafts import Importer, Item, Wanted
+from pytest_vsc.drafts import Importer, Item, WantedPicture
 from pytest_vsc.findings import Findings
 from pytest_vsc.spelling import NAME, is_unicode
 from pytest_vsc.tables import LONGEST_CELL
@@ -81,7 +81,9 @@ def _sides(items: Sequence[Item]) -> Mapping[str | None, set[str]]:
     return sides
 
 
-def unlike_twins(items: Sequence[Item], pictures: Mapping[Wanted, tuple[str, str]], findings: Findings) -> list[Item]:
+def unlike_twins(
+    items: Sequence[Item], pictures: Mapping[WantedPicture, tuple[str, str]], findings: Findings
+) -> list[Item]:
     """The items less those of pairs whose halves are the same to the last byte, so that one of them must be wrong.
 
     pictures: of each wanted picture its path in the suite and its sha256.

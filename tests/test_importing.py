@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_vsc import importers, imports
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, numbered, slug
 from pytest_vsc.errors import ReleaseError
 from pytest_vsc.importers import open_importer
 from pytest_vsc.imports import Order, run_import
@@ -26,12 +26,12 @@ ABOUT = About(title="mine", licence="CC0-1.0", source="drawn for a test")
 
 def item(name: str, side: str = "safe", **fields: Any) -> Item:
     plain = {"at": f"table.csv:{name}", "centric": "image", "category": "violence", "prompt": "What is it?"}
-    wanted = (Wanted((f"images/{name}.png",)),)
+    wanted = (WantedPicture((f"images/{name}.png",)),)
     return Item(**{**plain, "id": f"{name}.{side}", "side": side, "pictures": wanted, **fields})
 
 
 def pair(name: str, **fields: Any) -> list[Item]:
-    wanted = {side: (Wanted((f"images/{name}-{side}.png",)),) for side in ("safe", "unsafe")}
+    wanted = {side: (WantedPicture((f"images/{name}-{side}.png",)),) for side in ("safe", "unsafe")}
     return [item(name, side, **{"pair": name, "pictures": wanted[side], **fields}) for side in wanted]
 
 
@@ -118,7 +118,7 @@ def test_halves_that_are_equal_are_lost_and_nothing_else(place: Path, tmp_path: 
 def test_names_that_no_file_system_likes_are_changed_and_stay_apart(place: Path, tmp_path: Path) -> None:
     odd = ["images/what is it?.png", "images/what_is_it_.png", "images/What_is_it_.png", "images/.hidden.png"]
     write_files(place, {name: png("red", (n + 1, 1)) for n, name in enumerate(odd)})
-    items = [item(f"i{n}", pictures=(Wanted((name,)),)) for n, name in enumerate(odd)]
+    items = [item(f"i{n}", pictures=(WantedPicture((name,)),)) for n, name in enumerate(odd)]
     _, rows = imported(giving(*items), place, out=tmp_path / "s")
     names = [row["image"] for row in rows]
     assert len({name.casefold() for name in names}) == 4
@@ -128,22 +128,22 @@ def test_names_that_no_file_system_likes_are_changed_and_stay_apart(place: Path,
 
 
 def test_one_picture_of_many_cases_is_one_file(place: Path, tmp_path: Path) -> None:
-    shared = (Wanted(("images/a.png",)),)
+    shared = (WantedPicture(("images/a.png",)),)
     items = [item(f"i{n}", prompt=f"Question {n}?", pictures=shared) for n in range(5)]
     report, rows = imported(giving(*items), place, out=tmp_path / "s")
     assert (report.pictures, {row["image"] for row in rows}) == (1, {"images/a.png"})
 
 
 def test_several_pictures_of_a_case_stay_in_order(place: Path, tmp_path: Path) -> None:
-    wanted = tuple(Wanted((f"images/{name}.png",)) for name in "cab")
+    wanted = tuple(WantedPicture((f"images/{name}.png",)) for name in "cab")
     _, rows = imported(giving(item("x", pictures=wanted)), place, out=tmp_path / "s")
     assert rows[0]["images"] == ["images/c.png", "images/a.png", "images/b.png"]
 
 
 def test_a_picture_may_come_with_its_bytes_or_be_drawn(place: Path, tmp_path: Path) -> None:
-    given = item("x", pictures=(Wanted(("x.png",), data=png("navy")),))
-    drawn = item("y", pictures=(Wanted(("y.png",), render=lambda: png("gold")),))
-    listed = item("z", pictures=(Wanted(("images/a.png",), render=lambda: png("gold")),))
+    given = item("x", pictures=(WantedPicture(("x.png",), data=png("navy")),))
+    drawn = item("y", pictures=(WantedPicture(("y.png",), render=lambda: png("gold")),))
+    listed = item("z", pictures=(WantedPicture(("images/a.png",), render=lambda: png("gold")),))
     report, rows = imported(giving(given, drawn, listed), place, out=tmp_path / "s")
     bytes_of = [(tmp_path / "s" / row["image"]).read_bytes() for row in rows]
     assert bytes_of == [png("navy"), png("gold"), png("red")]
@@ -154,7 +154,7 @@ def test_two_that_are_drawn_are_two_pictures_even_under_one_name(place: Path, tm
     """Two rows that list one file, which is not there, with different words in it."""
     colours = {"x": "navy", "y": "gold", "z": "teal"}
     items = [
-        item(name, pictures=(Wanted(("images/n.png",), render=lambda colour=colour: png(colour)),))  # type: ignore[misc]
+        item(name, pictures=(WantedPicture(("images/n.png",), render=lambda colour=colour: png(colour)),))  # type: ignore[misc]
         for name, colour in colours.items()
     ]
     _, rows = imported(giving(*items), place, out=tmp_path / "s")
@@ -167,7 +167,7 @@ def test_two_that_are_drawn_are_two_pictures_even_under_one_name(place: Path, tm
 
 def test_a_moving_picture_is_its_first_frame(place: Path, tmp_path: Path) -> None:
     write_files(place, {"images/m.gif": picture("GIF", frames=3)})
-    report, rows = imported(giving(item("m", pictures=(Wanted(("images/m.gif",)),))), place, out=tmp_path / "s")
+    report, rows = imported(giving(item("m", pictures=(WantedPicture(("images/m.gif",)),))), place, out=tmp_path / "s")
     assert (rows[0]["image"], kinds(report)) == ("images/m.png", {("repaired", "animated"): 1})
 
 

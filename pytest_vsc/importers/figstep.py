@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, slug
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, slug
 from pytest_vsc.importers.groups import figstep_question
 from pytest_vsc.lettering import figstep
 from pytest_vsc.releases import Release
@@ -60,7 +60,7 @@ def _item(release: Release, row: Entry, folder: str, question: str) -> Iterator[
             category=slug(row.text("category_name")),
             variant="figstep",
             prompt=question,
-            pictures=(Wanted((f"images/{folder}/{name}", f"{folder}/{name}"), render=draw),),
+            pictures=(WantedPicture((f"images/{folder}/{name}", f"{folder}/{name}"), render=draw),),
         )
 
 

@@ -16,7 +16,7 @@ from pathlib import PureWindowsPath
 from typing import Any, NamedTuple, cast
 
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Centric, Side, Variant
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, slug
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, slug
 from pytest_vsc.errors import ReleaseError, expected, has, one_line
 from pytest_vsc.findings import Findings
 from pytest_vsc.releases import TABLE_ENDINGS, File, Release
@@ -220,7 +220,7 @@ def _misfit(words: Mapping[str, str], picture: bool) -> tuple[str, str, str] | N
     return None
 
 
-def _item(row: Entry, words: Mapping[str, str], pictures: tuple[Wanted, ...], reading: Reading) -> Item:
+def _item(row: Entry, words: Mapping[str, str], pictures: tuple[WantedPicture, ...], reading: Reading) -> Item:
     prompt = reading.cell(row, "prompt") or ""
     pair, group = (_name(reading.text(row, field)) or None for field in ("pair", "group"))
     # Without the side, so that a row that is there once as safe and once as unsafe is seen as one id twice.
@@ -256,7 +256,7 @@ def _name(text: str) -> str:
 # --- pictures ---
 
 
-def _pictures(row: Entry, reading: Reading) -> Iterator[Wanted]:
+def _pictures(row: Entry, reading: Reading) -> Iterator[WantedPicture]:
     for field in ("image", "images"):
         cell = reading.cell(row, field)
         for one in _listed(cell):
@@ -273,7 +273,7 @@ def _listed(cell: Any) -> list[Any]:
     return cell if isinstance(cell, list) else [cell]
 
 
-def _wanted(cell: Any, folder: str) -> Iterator[Wanted]:
+def _wanted(cell: Any, folder: str) -> Iterator[WantedPicture]:
     """A path, bytes, an Image of `datasets` ({bytes, path}), or nothing."""
     if isinstance(cell, Mapping):
         data, cell = cell.get("bytes"), cell.get("path")
@@ -283,15 +283,15 @@ def _wanted(cell: Any, folder: str) -> Iterator[Wanted]:
     if isinstance(cell, bytes):
         yield _held(cell, "")
     elif cell is not None and (path := str(cell).strip()):
-        yield Wanted((f"{folder}/{path}", path) if folder else (path,))
+        yield WantedPicture((f"{folder}/{path}", path) if folder else (path,))
 
 
-def _held(data: Any, path: str) -> Wanted:
+def _held(data: Any, path: str) -> WantedPicture:
     """A picture that the table holds. Its path may be of a machine elsewhere: no more than the last part is used."""
     data = data if isinstance(data, bytes) else str(data).encode(errors="replace")
     digest = hashlib.sha256(data).hexdigest()
     name = PureWindowsPath(path).name
-    return Wanted((name, digest) if name else (digest[:16],), data=data)
+    return WantedPicture((name, digest) if name else (digest[:16],), data=data)
 
 
 # --- rows against each other ---

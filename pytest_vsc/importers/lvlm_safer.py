@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_vsc.cases import SIDES, Centric, Side
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, slug
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, slug
 from pytest_vsc.releases import Release
 from pytest_vsc.tables import Entry, rows_of
 
@@ -89,7 +89,7 @@ def _pair(release: Release, row: Entry, kind: Kind) -> Iterator[Item]:
             category=category,
             variant="search" if kind.centric == "text" else None,
             prompt=half.prompt,
-            pictures=(Wanted((f"{FOLDER}/{half.picture}", half.picture)),),
+            pictures=(WantedPicture((f"{FOLDER}/{half.picture}", half.picture)),),
             tags=(kind.tag,),
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_vsc.cases import Variant
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, numbered, slug
 from pytest_vsc.errors import ReleaseError
 from pytest_vsc.releases import File, Release
 from pytest_vsc.tables import Entry, entries_of, is_text, read_table
@@ -105,7 +105,7 @@ def _items(release: Release, row: Entry, scenario: str) -> Iterator[Item]:
             category=category,
             variant=variant,
             prompt=row.text(column),
-            pictures=(Wanted((f"{PICTURES}/{picture}", picture)),),
+            pictures=(WantedPicture((f"{PICTURES}/{picture}", picture)),),
             tags=(slug(folder),),
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pytest_vsc.cases import Side
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, numbered
 from pytest_vsc.importers.groups import fingerprints
 from pytest_vsc.joining import joined
 from pytest_vsc.releases import PICTURE_ENDINGS, File, Release
@@ -82,7 +82,7 @@ def _item(block: _Block, files: list[File], group: str) -> Item:
         centric="image",
         category=CATEGORIES[side],
         prompt=block.sentence,
-        pictures=(Wanted(tuple(dict.fromkeys(name for path in paths for name in (f"data/{path}", path)))),),
+        pictures=(WantedPicture(tuple(dict.fromkeys(name for path in paths for name in (f"data/{path}", path)))),),
     )
 
 

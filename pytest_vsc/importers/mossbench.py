@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pytest_vsc.cases import Side
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, numbered
 from pytest_vsc.errors import one_line
 from pytest_vsc.importers.groups import looks
 from pytest_vsc.joining import joined
@@ -84,7 +84,7 @@ def _item(row: _Row, pair: str | None, group: str) -> Item:
         centric="image",
         category=row.category,
         prompt=row.question,
-        pictures=(Wanted((row.picture,)),),
+        pictures=(WantedPicture((row.picture,)),),
     )
 
 

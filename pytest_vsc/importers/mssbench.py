@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_vsc.cases import SIDES, Side
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, numbered, slug
 from pytest_vsc.errors import ReleaseError
 from pytest_vsc.importers.groups import looks
 from pytest_vsc.joining import joined
@@ -94,7 +94,7 @@ def _items(release: Release, scene: _Scene, group: str) -> Iterator[Item]:
                 centric="image",
                 category=scene.category,
                 prompt=question,
-                pictures=(Wanted((scene.pictures[side],)),),
+                pictures=(WantedPicture((scene.pictures[side],)),),
             )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, numbered, slug
 from pytest_vsc.releases import Release
 from pytest_vsc.tables import Entry, has_id, is_text, rows_of
 
@@ -46,7 +46,7 @@ def _item(row: Entry) -> Item:
         centric="image",
         category=category,
         prompt=row.text("question"),
-        pictures=(Wanted((f"images/{picture}", picture)),) if picture else (),
+        pictures=(WantedPicture((f"images/{picture}", picture)),) if picture else (),
     )
 
 

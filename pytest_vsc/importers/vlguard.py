@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_vsc.cases import Side
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, slug
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, slug
 from pytest_vsc.releases import Release
 from pytest_vsc.tables import Entry, has_id, rows_of, tell_unknown
 
@@ -72,7 +72,7 @@ def _items(release: Release, row: Entry, part: str) -> Iterator[Item]:
             centric="image",
             category=category,
             prompt=prompt,
-            pictures=(Wanted((f"{part}/{picture}", picture)),) if picture else (),
+            pictures=(WantedPicture((f"{part}/{picture}", picture)),) if picture else (),
             tags=_tags(safe, row),
         )
 

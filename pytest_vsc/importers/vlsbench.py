@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, numbered, slug
 from pytest_vsc.releases import Release
 from pytest_vsc.tables import Entry, has_id, is_text, rows_of
 
@@ -47,7 +47,7 @@ def _item(row: Entry) -> Item:
         centric="image",
         category=category,
         prompt=row.text("instruction"),
-        pictures=(Wanted((picture, f"{FOLDER}/{_name(picture)}")),) if picture else (),
+        pictures=(WantedPicture((picture, f"{FOLDER}/{_name(picture)}")),) if picture else (),
         tags=tuple(f"{kind}:{word}" for kind, word in tags.items() if word),
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from pytest_vsc.cases import Side, Variant
-from pytest_vsc.drafts import About, Importer, Item, Options, Wanted, numbered, slug
+from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, numbered, slug
 from pytest_vsc.importers.groups import XSTEST_TOPICS, XSTEST_TYPES, figstep_question
 from pytest_vsc.lettering import figstep, typography
 from pytest_vsc.releases import Release
@@ -116,7 +116,7 @@ def _image_row(row: Entry, raw: str, group: str, pictures: dict[str, str]) -> It
             centric="image",
             category=CATEGORIES[raw],
             prompt=row.text("Prompt"),
-            pictures=(Wanted((f"{IMAGE_FOLDER}/{raw}/{name}", f"{raw}/{name}", name)),),
+            pictures=(WantedPicture((f"{IMAGE_FOLDER}/{raw}/{name}", f"{raw}/{name}", name)),),
         )
 
 
@@ -195,7 +195,7 @@ def _text_row(release: Release, row: Entry, kind: str, number: str, instruction:
         )
 
 
-def _picture(release: Release, row: Entry, variant: Variant) -> Wanted | None:
+def _picture(release: Release, row: Entry, variant: Variant) -> WantedPicture | None:
     """The picture of a variant: the listed file, or for the two that are words, drawn."""
     if variant == "plain":
         return None
@@ -205,10 +205,10 @@ def _picture(release: Release, row: Entry, variant: Variant) -> Wanted | None:
         return None
     places = (f"{TEXT_FOLDER}/{variant}/{name}", f"{variant}/{name}")
     if variant == "typography":
-        return Wanted(places, render=_drawn(typography, row.text("object")))
+        return WantedPicture(places, render=_drawn(typography, row.text("object")))
     if variant == "figstep":
-        return Wanted(places, render=_drawn(figstep, row.text("prompt_figstep")))
-    return Wanted(places)
+        return WantedPicture(places, render=_drawn(figstep, row.text("prompt_figstep")))
+    return WantedPicture(places)
 
 
 def _drawn(draw: Callable[[str], bytes], words: str) -> Callable[[], bytes] | None:
