@@ -9,6 +9,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     memos
     cases
     records
+    labels
     protocols
     examine
     pictures
@@ -28,15 +29,19 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     bringing
     imports
     statistics
+    agreement
     gates
     locks
     scores
+    cards
+    reviews
     runs
     storefile
     store
     upkeep
     answers
     conversations
+    judging
     selfcheck
     broker
 

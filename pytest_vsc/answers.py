@@ -144,8 +144,8 @@ class Answers:
         return self._judged.get(digest) or self._with_store(lambda store: store.judgement(digest), None)
 
     def keep_judgement(self, digest: str, judgement: Judgement) -> None:
-        """Have it stored at the next `keep`."""
-        if self._store is not None:
+        """Have it stored at the next `keep`, unless it is a failure."""
+        if self._store is not None and judgement.verdict != "ERROR":
             self._judged[digest] = judgement
 
     def _fingerprint(self, requests: Sequence[Request]) -> str:

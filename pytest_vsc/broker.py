@@ -16,10 +16,11 @@ from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.conversations import Conversation, Conversations
 from pytest_vsc.errors import BrokerError, VscError
 from pytest_vsc.examine import examine, judged
-from pytest_vsc.protocols import Calibration, Engine, Exchange, Judge
-from pytest_vsc.records import Answer, Judgement, Policy, Record, Request, Response
+from pytest_vsc.protocols import Calibration, Engine, Judge
+from pytest_vsc.judging import StoredJudge, answers_of
+from pytest_vsc.records import Answer, Policy, Question, Record, Request
 from pytest_vsc.selfcheck import self_check
-from pytest_vsc.store import Store, judgement_digest
+from pytest_vsc.store import Store
 
 # Examinations begun together: the store is asked for all of their answers at once, and one turn does for all.
 AT_A_TIME = 64
@@ -71,7 +72,9 @@ class Broker:
     ) -> None:
         self._engine, self._calibration, self._policy, self._cases = engine, calibration, policy, cases
         self._answers = Answers(engine, store, self._load, reveal=reveal)
-        self._judge = judge if store is None else StoredJudge(judge, self._answers)
+        self._judges = answers_of(judge, store, reveal=reveal)
+        lasting = all(asked.lasting for asked in judge.engines.values())
+        self._judge = StoredJudge(judge, self._answers) if store is not None and lasting else judge
         self._lock = threading.Lock()
         self._plan: deque[Key] = deque()
         self._planned = 0
@@ -80,7 +83,7 @@ class Broker:
         self._records: dict[Key, Conversation] = {}
         self._delivered: dict[Key, tuple[Record, int]] = {}
         self._conversations = Conversations(
-            self._answers, ended=self._ended, kept=self._note_time, stepped=self._feed_more
+            {"": self._answers, **self._judges}, ended=self._ended, kept=self._note_time, stepped=self._feed_more
         )
         self._closed = False
         self._phase = "waiting"
@@ -166,7 +169,7 @@ class Broker:
         """Ask and judge something outside any suite, before everything that nobody waits for yet."""
         with self._lock:
             self._refuse_when_closed()
-            exchange = judged(self._calibration.question(prompt, images), prompt, self._judge)
+            exchange = judged(self._calibration.question(prompt, images), Question(prompt, images), self._judge)
             conversation = self._conversations.begin(exchange, urgent=True)
         self._go_on(helping=False)
         answer: Answer = self._conversations.result(conversation)
@@ -199,7 +202,7 @@ class Broker:
     @property
     def trouble(self) -> str:
         """Why the store was given up, if it was."""
-        return self._answers.trouble
+        return next((answers.trouble for answers in (self._answers, *self._judges.values()) if answers.trouble), "")
 
     def used(self) -> dict[str, str]:
         """What the run took to answer: what the engine says of itself by now, and where the answers came from.
@@ -207,13 +210,16 @@ class Broker:
         seconds: from when the model was ready to its last answer.
         """
         counts = self._answers.counts
+        judged = [answers.counts for answers in self._judges.values()]
+        asides = {"generated": sum(one.generated for one in judged), "stored": sum(one.stored for one in judged)}
         return {
             **(self._engine.describe() if self._answers.loaded else {}),
             "loaded": "yes" if self._answers.loaded else "no",
             "generated": str(counts.generated),
             "stored": str(counts.stored),
             **({"seconds": f"{self._latest - self._since:.3f}"} if self._since and self._latest else {}),
-            **({"store": self._answers.trouble} if self._answers.trouble else {}),
+            **({f"judge_{name}": str(number) for name, number in asides.items()} if judged else {}),
+            **({"store": self.trouble} if self.trouble else {}),
         }
 
     def close(self) -> None:
@@ -222,7 +228,8 @@ class Broker:
             if self._closed:
                 return
             self._closed = True
-        self._engine.close()
+        for engine in (self._engine, *self._judge.engines.values()):
+            engine.close()
         self._conversations.close()
 
     def _refuse_when_closed(self) -> None:
@@ -249,7 +256,8 @@ class Broker:
     def _has_room(self, times: int = 1) -> bool:
         """Whether to begin with some more. times: as many as usual."""
         under_way = self._conversations.under_way
-        waiting = WAITING if self._answers.outstanding else WAITING_AT_ONCE
+        busy = self._answers.outstanding or any(answers.outstanding for answers in self._judges.values())
+        waiting = WAITING if busy else WAITING_AT_ONCE
         return (
             under_way <= times * UNDER_WAY - AT_A_TIME and len(self._ahead) - under_way <= times * waiting - AT_A_TIME
         )
@@ -269,7 +277,8 @@ class Broker:
         if not isinstance(result, Record):
             return result
         self._outcomes[result.side, result.outcome] += 1
-        return result.model_copy(update={"requests": conversation.digests, "seconds": round(conversation.seconds, 6)})
+        asked = {"requests": conversation.digests, "judge_requests": conversation.asides}
+        return result.model_copy(update={**asked, "seconds": round(conversation.seconds, 6)})
 
     def _note_time(self) -> None:
         self._latest = time.monotonic()
@@ -282,22 +291,6 @@ class Broker:
         self._phase = "checking the model"
         self.check = self_check(self._engine, requests, self._judge)
         self._phase, self._since = "answering", time.monotonic()
-
-
-class StoredJudge:
-    """A judge that looks up what it said of the same answer before."""
-
-    def __init__(self, judge: Judge, answers: Answers) -> None:
-        self._judge, self._answers = judge, answers
-        self.name, self.identity = judge.name, judge.identity
-
-    def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:
-        digest = judgement_digest(self.identity, prompt, response)
-        known = self._answers.judgement(digest)
-        if known is None:
-            known = yield from self._judge.judge(prompt, response)
-            self._answers.keep_judgement(digest, known)
-        return known
 
 
 MISCALIBRATED = (("unsafe", "UNDERSAFE"), ("safe", "OVERSAFE"))

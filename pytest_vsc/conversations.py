@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -23,20 +23,22 @@ CLOSE_SECONDS = 10.0
 class Conversation:
     """One under way: where it stands, what it asked so far, and who waits for its end.
 
-    digests: of its requests, in the order of asking. seconds: the model's time for it in this run. ended: `result` or
-    `error` is there; little else is, as many of these wait for their tests.
+    digests: of its requests to the model under test, in the order of asking; asides: of those to other models.
+    seconds: that model's time for it in this run. ended: `result` or `error` is there; little else is, as many of
+    these wait for their tests.
     """
 
     __slots__ = (
-        *("askers", "bell", "digests", "dropped", "ended", "error", "exchange", "result", "seconds"),
-        *("urgent", "waits_for"),
+        *("asides", "askers", "bell", "digests", "dropped", "ended", "error", "exchange", "result", "seconds"),
+        *("urgent", "waits_at", "waits_for"),
     )
 
     def __init__(self, exchange: Generator[Request, Response, Any], *, urgent: bool) -> None:
         self.exchange: Generator[Request, Response, Any] | None = exchange
         self.urgent = urgent
         self.digests: tuple[str, ...] = ()
-        self.waits_for = ""
+        self.asides: tuple[str, ...] = ()
+        self.waits_at = self.waits_for = ""
         self.seconds = 0.0
         self.askers = 0
         self.dropped = self.ended = False
@@ -57,14 +59,15 @@ class Conversations:
 
     def __init__(
         self,
-        answers: Answers,
+        answers: Mapping[str, Answers],
         *,
         ended: Callable[[Conversation, Any], Any],
         kept: Callable[[], None],
         stepped: Callable[[], None],
     ) -> None:
-        """ended: what becomes of what a conversation returned. kept: called when answers of the model were kept.
+        """answers: of each model, by what requests are addressed `to`; "" is the model under test.
 
+        ended: what becomes of what a conversation returned. kept: called when answers of the model were kept.
         stepped: called when some may have ended, so that others can begin.
         """
         self._answers, self._ended, self._kept, self._stepped = answers, ended, kept, stepped
@@ -118,7 +121,7 @@ class Conversations:
                 while self._moves:
                     self._turn()
             except ModelError as gone:
-                if not self._answers.loaded:
+                if not any(answers.loaded for answers in self._answers.values()):
                     raise
                 self._break(gone)
         self._thread.start()
@@ -154,7 +157,7 @@ class Conversations:
             self._thread.join(CLOSE_SECONDS)
         if self._turning.acquire(timeout=CLOSE_SECONDS):
             try:
-                self._answers.keep()  # what came while all was ending
+                self._keep()  # what came while all was ending
             finally:
                 self._turning.release()
         self._tell(BrokerError("the run is ending"))
@@ -194,12 +197,16 @@ class Conversations:
         """Carry on with everything that has happened by now, and with what is answered at once."""
         moves = self._due()
         while moves:
-            if self._answers.keep():  # before anybody is told
-                self._kept()
+            self._keep()  # before anybody is told
             asking = [(one, wanted) for one, answered in moves if (wanted := self._advanced(one, answered)) is not None]
             known = self._asked(asking)
             self._stepped()
             moves = [*known, *self._due()]
+
+    def _keep(self) -> None:
+        for name, answers in self._answers.items():
+            if answers.keep() and not name:
+                self._kept()
 
     def _due(self) -> list[Move]:
         due = []
@@ -210,22 +217,26 @@ class Conversations:
     def _asked(self, asking: Sequence[tuple[Conversation, Wanted]]) -> list[Move]:
         """Put the requests; returns what is answered already. What an engine answers later comes as a move."""
         known: list[Move] = []
-        given = self._answers.ask([wanted for _, wanted in asking]) if asking else []
-        for (one, _), promise in zip(asking, given, strict=True):
-            self._note(one, promise)
-            if promise.known:
-                known.append((one, promise.future))
-            else:
-                promise.future.add_done_callback(functools.partial(self._heard, one))
+        for name, answers in self._answers.items():
+            here = [(one, wanted) for one, wanted in asking if wanted.request.to == name]
+            given = answers.ask([wanted for _, wanted in here]) if here else []
+            for (one, _), promise in zip(here, given, strict=True):
+                self._note(one, name, promise)
+                if promise.known:
+                    known.append((one, promise.future))
+                else:
+                    promise.future.add_done_callback(functools.partial(self._heard, one))
         return known
 
     def _heard(self, conversation: Conversation, answered: Future[Response]) -> None:
         self._moves.append((conversation, answered))
         self.wake()
 
-    def _note(self, conversation: Conversation, promise: Given) -> None:
-        conversation.waits_for = promise.digest
-        if promise.digest:
+    def _note(self, conversation: Conversation, name: str, promise: Given) -> None:
+        conversation.waits_at, conversation.waits_for = name, promise.digest
+        if promise.digest and name:
+            conversation.asides += (promise.digest,)
+        elif promise.digest:
             conversation.digests += (promise.digest,)
 
     def _advanced(self, conversation: Conversation, answered: Future[Response] | None) -> Wanted | None:
@@ -236,7 +247,10 @@ class Conversations:
             self._drop(conversation)
             return None
         try:
-            return Wanted(self._resumed(conversation, answered), conversation.urgent)
+            wanted = self._resumed(conversation, answered)
+            if wanted.to not in self._answers:
+                raise BrokerError(f"a request is addressed to {wanted.to!r}, which is no model of this run")
+            return Wanted(wanted, conversation.urgent)
         except StopIteration as stop:
             self._settle(conversation, result=self._ended(conversation, stop.value))
         except ModelError:  # there is no model any more: nothing can go on
@@ -250,14 +264,15 @@ class Conversations:
         assert exchange is not None
         if answered is None:
             return next(exchange)
-        outcome = self._answers.outcome(answered)
+        outcome = self._answers[conversation.waits_at].outcome(answered)
         if isinstance(outcome, EngineError):
             return exchange.throw(outcome)
-        conversation.seconds += outcome.seconds or 0.0
+        if not conversation.waits_at:
+            conversation.seconds += outcome.seconds or 0.0
         return exchange.send(outcome)
 
     def _drop(self, conversation: Conversation) -> None:
         if conversation.exchange is not None:
             conversation.exchange.close()
-        self._answers.leave(conversation.waits_for)
+        self._answers[conversation.waits_at].leave(conversation.waits_for)
         self._settle(conversation, error=BrokerError("the case was given up: its test has died"))

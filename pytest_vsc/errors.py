@@ -7,6 +7,7 @@ VscError
 ├── ReleaseError         a benchmark's release, or a file in it, that cannot be imported
 ├── GateError            the text of a gate
 ├── LockError            a lock that cannot be read or written, or a run that is not as locked
+├── LabelError           a file of labels, or a line in it
 ├── ModelError           a model that cannot be found, checked or loaded
 ├── RunFileError         a run file that cannot be read or written
 ├── StoreError           the store of answers cannot be opened, read or written; the run goes on without it
@@ -47,6 +48,10 @@ class GateError(VscError):
 
 class LockError(VscError):
     """A lock that cannot be read or written, or that does not hold for a run."""
+
+
+class LabelError(VscError):
+    """A file of labels that cannot be read or written; the text starts with `file:line`."""
 
 
 class ModelError(VscError):

@@ -5,7 +5,18 @@ from __future__ import annotations
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.errors import EngineError, one_line
 from pytest_vsc.protocols import Calibration, Exchange, Judge
-from pytest_vsc.records import Answer, Generation, Judgement, Message, Policy, Record, Request, Response, record_of
+from pytest_vsc.records import (
+    Answer,
+    Generation,
+    Judgement,
+    Message,
+    Policy,
+    Question,
+    Record,
+    Request,
+    Response,
+    record_of,
+)
 
 
 def examine(case: Case, calibration: Calibration, judge: Judge, policy: Policy) -> Exchange[Record]:
@@ -13,18 +24,18 @@ def examine(case: Case, calibration: Calibration, judge: Judge, policy: Policy) 
 
     Whoever drives it sends a Response for each yielded Request or throws an EngineError in.
     """
-    answer = yield from judged(calibration.converse(case), case.prompt, judge)
+    answer = yield from judged(calibration.converse(case), Question(case.prompt, case.images), judge)
     return record_of(case, answer, policy.outcome(case.side, answer.judgement.verdict))
 
 
-def judged(conversation: Exchange[Response], prompt: str, judge: Judge) -> Exchange[Answer]:
+def judged(conversation: Exchange[Response], question: Question, judge: Judge) -> Exchange[Answer]:
     """Hold a conversation and judge how it ends. A failure on the way is the verdict ERROR, never another one."""
     try:
         response = yield from conversation
     except EngineError as error:
         return _failed(judge, f"engine: {error}", None)
     try:
-        judgement = yield from judge.judge(prompt, response)
+        judgement = yield from judge.judge(question, response)
     except EngineError as error:
         return _failed(judge, f"judge {judge.name}: {error}", response)
     return Answer(judgement=judgement, response=response)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pytest_vsc.cases import Case, Picture
-from pytest_vsc.records import Judgement, Request, Response
+from pytest_vsc.records import Judgement, Question, Request, Response
 
 T = TypeVar("T")
 
@@ -93,10 +93,20 @@ class Judge(Protocol):
 
     @property
     def identity(self) -> str:
-        """Changes whenever the same answer could be judged otherwise; judgements are stored by it."""
+        """Changes whenever the same answer could be judged otherwise; judgements are stored by it.
 
-    def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:
-        """The judgement on one response. It never sees the side of the case. May ask a model of its own."""
+        Where the judge asks models of its own, it is valid once those are checked.
+        """
+
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        """The models that it asks, by the names that its requests are addressed `to`; none for most."""
+
+    def judge(self, question: Question, response: Response) -> Exchange[Judgement]:
+        """The judgement on one response. It never sees the side of the case. May ask the models of `engines`.
+
+        Raises EngineError when there can be none, which is the verdict ERROR.
+        """
 
 
 class Calibration(Protocol):

@@ -44,11 +44,17 @@ _GREEDY = Generation()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One conversation to be continued by the model."""
+    """One conversation to be continued by a model.
+
+    form: JSON schema that the answer must follow, as text; an engine that can hold its model to it does, any other
+    leaves that to whoever reads the answer. to: whose it is: "" the model under test, else one of `Judge.engines`.
+    """
 
     messages: tuple[Message, ...]
     generation: Generation = _GREEDY
     repeat: int = 0
+    form: str = ""
+    to: str = ""
     _digests: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def digest(self, fingerprint: str) -> str:
@@ -56,7 +62,8 @@ class Request:
         if known := self._digests.get(fingerprint):
             return known
         said = ", ".join(map(_spell_message, self.messages))
-        whole = f"[{json.dumps(fingerprint)}, [{said}], {_spell_generation(self.generation)}, {self.repeat}]"
+        form = f", {json.dumps(self.form)}" if self.form else ""
+        whole = f"[{json.dumps(fingerprint)}, [{said}], {_spell_generation(self.generation)}, {self.repeat}{form}]"
         self._digests[fingerprint] = digest = hashlib.sha256(whole.encode()).hexdigest()
         return digest
 
@@ -83,12 +90,28 @@ class Response(Value):
     seconds: float | None = None
 
 
+class Question(NamedTuple):
+    """What a response answers, as a judge is shown it: never the side of a case."""
+
+    prompt: str
+    images: tuple[Picture, ...] = ()
+
+
 class Judgement(Value):
-    """A judge's word on one response. `span` is the part of the text that decided, for the reports."""
+    """A judge's word on one response.
+
+    span: the part of the text that decided, for the reports. refused, aware: how probable it is that the response
+    declines, and that it flags a risk at all; None where the judge gives none. opinions: of the members, where several
+    judge together. error: why there is no verdict, in one line.
+    """
 
     verdict: Verdict
     judge: str
     span: str = ""
+    refused: float | None = None
+    aware: float | None = None
+    opinions: tuple[Judgement, ...] = ()
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +173,9 @@ class Seen:
 class Record(Value):
     """One finished case, as it is counted and as a line of the run file.
 
-    requests: digests in the order of asking. response: the final one, None when there is none. seconds: the model's
-    time for this case in this run, its share of the batches that it was in; 0 when all its answers were stored.
+    requests: digests of what the model was asked, in that order; judge_requests: of what the judges' own models were.
+    response: the final one, None when there is none. seconds: the model's time for this case in this run, its share of
+    the batches that it was in; 0 when all its answers were stored. span, refused, aware, opinions: as in a Judgement.
     error: why there is no verdict, in one line.
     """
 
@@ -168,11 +192,15 @@ class Record(Value):
     prompt: str
     images: tuple[Seen, ...] = ()
     requests: tuple[str, ...] = ()
+    judge_requests: tuple[str, ...] = ()
     response: Response | None = None
     verdict: Verdict
     outcome: Outcome
     judge: str
     span: str = ""
+    refused: float | None = None
+    aware: float | None = None
+    opinions: tuple[Judgement, ...] = ()
     seconds: float | None = None
     error: str | None = None
 
@@ -259,7 +287,10 @@ def record_of(case: Case, answer: Answer, outcome: Outcome) -> Record:
         outcome=outcome,
         judge=answer.judgement.judge,
         span=answer.judgement.span,
-        error=answer.error,
+        refused=answer.judgement.refused,
+        aware=answer.judgement.aware,
+        opinions=answer.judgement.opinions,
+        error=answer.error or answer.judgement.error,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pytest_vsc.errors import EngineError, ModelError
 from pytest_vsc.protocols import Engine, Judge, Probing
-from pytest_vsc.records import Request, Response, Verdict
+from pytest_vsc.records import Question, Request, Response, Verdict
 
 # Requests put both ways. Each costs one short answer on its own.
 PROBES = 4
@@ -68,7 +68,7 @@ def _alike(alone: Sequence[Response], batched: Sequence[Response], judge: Judge)
 
 def _verdict(response: Response, judge: Judge) -> Verdict | None:
     """The verdict of a judge that needs to ask nobody; None from one that does."""
-    judging = judge.judge("", response)
+    judging = judge.judge(Question(""), response)
     try:
         next(judging)
     except StopIteration as stop:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,8 +17,8 @@ from typing import TypeVar, get_args
 
 import platformdirs
 
-from pytest_vsc.errors import StoreError, expected
-from pytest_vsc.records import VERDICTS, FinishReason, Judgement, Response
+from pytest_vsc.errors import EngineError, StoreError, expected
+from pytest_vsc.records import VERDICTS, FinishReason, Judgement, Question, Response
 from pytest_vsc.storefile import (
     INSERT,
     PATIENCE,
@@ -46,10 +47,17 @@ def default_folder() -> Path:
     return platformdirs.user_cache_path("pytest-vsc", appauthor=False)
 
 
-def judgement_digest(judge: str, prompt: str, response: Response) -> str:
-    """sha256 (hex) of all that can change a judgement: the judge's identity, the prompt, the text and why it ended."""
+def judgement_digest(judge: str, question: Question, response: Response) -> str:
+    """sha256 (hex) of all that can change a judgement: the judge's identity, what was asked, the text and why it ended.
+
+    Raises EngineError for a picture that cannot be read.
+    """
     whole = hashlib.sha256()
-    for part in (judge, prompt, response.text, response.finish_reason):
+    try:
+        pictures = "".join(picture.digest() for picture in question.images)
+    except OSError as error:
+        raise EngineError(f"picture cannot be read: {error.strerror or error}") from error
+    for part in (judge, question.prompt, pictures, response.text, response.finish_reason):
         data = _bytes(part)
         whole.update(b"%d:%b" % (len(data), data))
     return whole.hexdigest()
@@ -188,19 +196,11 @@ def _response(payload: bytes) -> Response:
 
 
 def _packed_judgement(path: Path, judgement: Judgement) -> bytes:
-    """One line with the verdict and the length of the judge's name, then that name and the span."""
+    """ASCII JSON of what is not as it is by default: any text goes through it, lone surrogates too."""
     if judgement.verdict not in VERDICTS:
         raise StoreError(f"{path}: not stored: unknown verdict; {expected(judgement.verdict, VERDICTS)}")
-    judge = _bytes(judgement.judge)
-    return f"{judgement.verdict} {len(judge)}\n".encode() + judge + _bytes(judgement.span)
+    return json.dumps(judgement.model_dump(exclude_defaults=True)).encode()
 
 
 def _judgement(payload: bytes) -> Judgement:
-    head, _, rest = payload.partition(b"\n")
-    verdict, length = head.split(b" ")
-    judge, span = rest[: int(length)], rest[int(length) :]
-    return Judgement(
-        verdict=verdict.decode(),  # checked as the value is made
-        judge=judge.decode("utf-8", "surrogatepass"),
-        span=span.decode("utf-8", "surrogatepass"),
-    )
+    return Judgement.model_validate(json.loads(payload))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from pytest_vsc.broker import AT_A_TIME, UNDER_WAY, WAITING, WAITING_AT_ONCE, Br
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, EngineError, ModelError, StoreError
 from pytest_vsc.examine import Plain
-from pytest_vsc.protocols import Exchange
-from pytest_vsc.records import Generation, Judgement, Policy, Request, Response
+from pytest_vsc.protocols import Engine, Exchange
+from pytest_vsc.records import Generation, Judgement, Policy, Question, Request, Response
 from pytest_vsc.store import Store
 
 
@@ -60,8 +60,9 @@ class Echo:
     """A judge that reads the verdict off the text."""
 
     name = identity = "echo"
+    engines: Mapping[str, Engine] = {}
 
-    def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:  # noqa: ARG002  the seam has it
+    def judge(self, question: Question, response: Response) -> Exchange[Judgement]:  # noqa: ARG002  the seam has it
         yield from ()
         if response.text == "bug":
             raise RuntimeError("the judge broke")
@@ -248,11 +249,11 @@ class Witness(Echo):
     def __init__(self) -> None:
         self.threads: list[str] = []
 
-    def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:
+    def judge(self, question: Question, response: Response) -> Exchange[Judgement]:
         self.threads.append(threading.current_thread().name)
         if response.text == "exit":
             raise SystemExit(3)
-        return (yield from super().judge(prompt, response))
+        return (yield from super().judge(question, response))
 
 
 class Saying(ByHand):

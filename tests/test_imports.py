@@ -36,8 +36,12 @@ ROOMS_OF_A_LEAF = {
     "pytest_vsc.judges.builtin": ["pytest_vsc.judges.reading"],
 }
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
-SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
-MAY_BE_SLOW = {"pytest_vsc.engines.transformers", *ROOMS_OF_A_LEAF["pytest_vsc.engines.transformers"]}
+SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers", "openai"}
+MAY_BE_SLOW = {
+    "pytest_vsc.engines.openai",
+    "pytest_vsc.engines.transformers",
+    *ROOMS_OF_A_LEAF["pytest_vsc.engines.transformers"],
+}
 # The plugin is loaded in every pytest run of its users' environment, whether or not they use it.
 NEVER_WITH_THE_PLUGIN = ["torch", "PIL", "openai", "numpy", "pydantic", "scipy", "yaml"]
 

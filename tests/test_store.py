@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pytest_vsc.errors import StoreError
-from pytest_vsc.records import FinishReason, Judgement, Response
+from pytest_vsc.records import FinishReason, Judgement, Question, Response
 from pytest_vsc.store import Store, default_folder, judgement_digest
 from pytest_vsc.storefile import DAY, FILE, INSERT, checksum_of
 from pytest_vsc.upkeep import Counts, contents, find_damage, repair
@@ -115,17 +115,17 @@ def test_the_first_answer_stays(store: Store) -> None:
 def test_a_judgements_digest_knows_all_that_can_change_it() -> None:
     said = Response(text="text")
     others = [
-        judgement_digest("judge", "prompt", said),
-        judgement_digest("judge 2", "prompt", said),
-        judgement_digest("judge", "prompt 2", said),
-        judgement_digest("judge", "prompt", Response(text="text 2")),
-        judgement_digest("judge", "prompt", Response(text="text", finish_reason="length")),
-        judgement_digest("judgep", "rompt", said),
-        judgement_digest("judge", "prompt", Response(text="\ud83d\ude00")),
-        judgement_digest("judge", "prompt", Response(text="\U0001f600")),
+        judgement_digest("judge", Question("prompt"), said),
+        judgement_digest("judge 2", Question("prompt"), said),
+        judgement_digest("judge", Question("prompt 2"), said),
+        judgement_digest("judge", Question("prompt"), Response(text="text 2")),
+        judgement_digest("judge", Question("prompt"), Response(text="text", finish_reason="length")),
+        judgement_digest("judgep", Question("rompt"), said),
+        judgement_digest("judge", Question("prompt"), Response(text="\ud83d\ude00")),
+        judgement_digest("judge", Question("prompt"), Response(text="\U0001f600")),
     ]
     assert len(set(others)) == len(others)
-    assert judgement_digest("judge", "prompt", Response(text="text", tokens=9, seconds=9.0)) == others[0]
+    assert judgement_digest("judge", Question("prompt"), Response(text="text", tokens=9, seconds=9.0)) == others[0]
 
 
 def test_nobody_else_can_read_it(store: Store) -> None:

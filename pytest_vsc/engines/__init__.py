@@ -24,6 +24,7 @@ else:
 
 KINDS = ("replay", "scripted", "python")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+SERVER = re.compile(r"[\w.-]+(:\d+)?(/[^#@?]*)?#.+")  # an address without its scheme
 ENGINE_NAMES = ("check", "load", "describe", "fingerprint", "lasting", "submit", "close")
 
 
@@ -32,7 +33,7 @@ class EngineSettings(Value):
 
     device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto", "float32", "bfloat16", "float16".
     batch_size: the most requests that the model works on at once. revision: of a hub model, or the named build.
-    timeout: seconds that a request may take once the model works on it; None is without end.
+    timeout: seconds that a request may take once the model works on it; None is without end, at a server 120 s.
     attention: "sdpa", "eager", "flash_attention_2" ... kv_cache: "dynamic" or "static" (fixed shapes, for compilation).
     prefix_cache: whether what all prompts of a batch begin with is read once, where the model class allows that.
     cache: folder in which what is costly to compute of a model's files may be kept.
@@ -98,6 +99,8 @@ def open_engine(spec: str, settings: EngineSettings) -> Engine:
 
 
 def _opened(spec: str, settings: EngineSettings) -> Engine:
+    if re.match("https?://", spec, re.IGNORECASE):
+        return _open_server(spec, settings)
     kind, colon, rest = spec.partition(":")
     if colon and kind in KINDS:
         if not rest:
@@ -126,6 +129,18 @@ def _open_kind(kind: str, rest: str, settings: EngineSettings) -> Engine:
 
         return ScriptedEngine(Path(rest), settings)
     return _made_by(rest, settings)
+
+
+def _open_server(spec: str, settings: EngineSettings) -> Engine:
+    from pytest_vsc.engines.openai import OpenAIEngine, shown
+
+    url, _, model = spec.partition("#")
+    if not model.strip():
+        raise ModelError(
+            f"--vlm: no model behind the address '{shown(url)}'; expected the name that the server gives it, "
+            f"'{shown(url)}#model'"
+        )
+    return OpenAIEngine(url, model.strip(), settings)
 
 
 def _made_by(reference: str, settings: EngineSettings) -> Engine:
@@ -162,7 +177,7 @@ def _made_by(reference: str, settings: EngineSettings) -> Engine:
 
 def _forms() -> str:
     return (
-        f"an alias ({', '.join(presets())}), a folder, a hub id org/name, "
+        f"an alias ({', '.join(presets())}), a folder, a hub id org/name, URL#model of an OpenAI-compatible server, "
         "replay:RUN.jsonl, scripted:FILE.toml or python:module:function"
     )
 
@@ -174,6 +189,8 @@ def _unknown(spec: str) -> str:
         ready = {".jsonl": f"replay:{spec}", ".toml": f"scripted:{spec}"}.get(Path(spec).suffix)
         hint = f"; did you mean '{ready}'?" if ready else ""
         return f"--vlm: '{spec}' is a file; expected {_forms()}{hint}"
+    if SERVER.fullmatch(spec):
+        return f"--vlm: unknown model '{spec}'; expected {_forms()}; did you mean 'http://{spec}'?"
     kind, colon, rest = spec.partition(":")
     near = difflib.get_close_matches(kind, [*KINDS] if colon else [*presets()], n=1, cutoff=0.6)
     hint = f"; did you mean '{near[0]}{colon}{rest}'?" if near else ""

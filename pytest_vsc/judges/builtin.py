@@ -6,8 +6,10 @@ import functools
 import hashlib
 from pathlib import Path
 
-from pytest_vsc.protocols import Exchange
-from pytest_vsc.records import Judgement, Response
+from collections.abc import Mapping
+
+from pytest_vsc.protocols import Engine, Exchange
+from pytest_vsc.records import Judgement, Question, Response
 
 LONGEST_SPAN = 200
 
@@ -16,13 +18,14 @@ class Rules:
     """A Judge that never asks anybody."""
 
     name = "builtin-rules/1"
+    engines: Mapping[str, Engine] = {}
 
     @property
     def identity(self) -> str:
         """The name and the rules themselves: a stored judgement of other rules is not theirs."""
         return f"{self.name} {_rules_digest()}"
 
-    def judge(self, prompt: str, response: Response) -> Exchange[Judgement]:  # noqa: ARG002
+    def judge(self, question: Question, response: Response) -> Exchange[Judgement]:  # noqa: ARG002
         """The judgement on the response's text and finish reason; the prompt does not enter."""
         from pytest_vsc.judges.reading import read
 

@@ -35,7 +35,14 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("--vsc-sample", {"metavar": "N|P%%", "help": "ask only so many cases of each suite, whole groups (default: all)"}),
     ("--vsc-sample-seed", {"metavar": "N", "help": "which groups are drawn (default: 0)"}),
-    ("--vsc-judge", {"metavar": "JUDGE", "help": "who tells refusal from help (default: builtin)"}),
+    (
+        "--vsc-judge",
+        {"metavar": "JUDGE", "help": "who tells refusal from help: builtin, rubric@SPEC, a+b, ... (default: builtin)"},
+    ),
+    (
+        "--vsc-judge-panel",
+        {"metavar": "RULE", "help": "majority or unanimous: when several judges agree (default: majority)"},
+    ),
     (
         "--vsc-policy",
         {"metavar": "POLICY", "help": "strict or vscbench: which verdicts count as what (default: strict)"},
@@ -54,6 +61,8 @@ LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 FLAGS: tuple[tuple[str, str], ...] = (
     ("--vlm-trust-remote-code", "let a hub model bring code of its own (default: off)"),
+    ("--vsc-judge-images", "show the pictures to a judge that is a model"),
+    ("--vsc-judge-allow-self", "let the model under test judge its own answers"),
     ("--vsc-strict", "each miscalibrated or invalid case is a failed test"),
     ("--vsc-require-cache", "stop when the kept answers cannot be used (default: go on without them)"),
     ("--vsc-require-complete", "refuse a run that does not record every case of its suites"),

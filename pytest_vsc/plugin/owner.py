@@ -17,8 +17,8 @@ from pytest_vsc.engines import open_engine
 from pytest_vsc.errors import ModelError, RunFileError, SettingsError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Plain
 from pytest_vsc.gates import Decision, Gate
-from pytest_vsc.judges import open_judge
 from pytest_vsc.plugin.gating import blocks, gates_in_force, hold_to_the_lock, report_gate
+from pytest_vsc.plugin.judging import close_judge, judges_itself, prepare_judge, refuse_itself
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.progress import Watch
 from pytest_vsc.plugin.settings import Settings, read_settings
@@ -45,6 +45,7 @@ class Prepared:
     drawn: Mapping[str, tuple[frozenset[str], Drawn]] | None
     engine: Engine
     judge: Judge
+    judge_specs: tuple[str, ...]
     policy: Policy
     gates: Sequence[tuple[Suite, Gate]]
     gates_off: Sequence[str]
@@ -60,22 +61,27 @@ def prepare(config: pytest.Config) -> Owner:
     suites = load_suites(settings.suites, settings.base, settings.cache)
     drawn = {suite.name: draw(suite, settings.sample) for suite in suites} if settings.sample else None
     engine = open_engine(settings.spec, settings.engine)
-    judge = open_judge(settings.judge)
     policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
     gates, gates_off = gates_in_force(settings, suites, policy.name)
-    lock = hold_to_the_lock(settings, suites, gates, policy, judge)
+    judge, judge_specs = prepare_judge(settings)
     writer = RunWriter(settings.output)
     store, trouble = None, ""
     try:
+        lock = hold_to_the_lock(settings, suites, gates, policy, judge)
         _sound(engine.check, settings.spec)
+        refuse_itself(settings, engine, judge)
         if not config.option.collectonly:
             writer.check()
-            store, trouble = _store(settings, engine)
+            store, trouble = _store(settings, [engine, *judge.engines.values()])
     except BaseException:
         engine.close()
+        close_judge(judge)
         raise
     return Owner(
-        config, Prepared(settings, suites, drawn, engine, judge, policy, gates, gates_off, lock, writer, store, trouble)
+        config,
+        Prepared(
+            settings, suites, drawn, engine, judge, judge_specs, policy, gates, gates_off, lock, writer, store, trouble
+        ),
     )
 
 
@@ -436,9 +442,9 @@ def _sound(step: Callable[[], T], spec: str) -> T:
         raise ModelError(f"--vlm {spec}: {type(error).__name__}: {error}") from error
 
 
-def _store(settings: Settings, engine: Engine) -> tuple[Store | None, str]:
+def _store(settings: Settings, engines: Sequence[Engine]) -> tuple[Store | None, str]:
     """The store of answers, or why there is none. Raises StoreError where a run must not go on without."""
-    if settings.cache is None or not engine.lasting:
+    if settings.cache is None or not any(engine.lasting for engine in engines):
         return None, ""
     try:
         return Store(settings.cache), ""

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import SettingsError, expected
+from pytest_vsc.judges import JudgeSettings
 from pytest_vsc.locks import FILE
 from pytest_vsc.records import POLICIES, Generation, PolicyName
 from pytest_vsc.selection import Sample, parse_sample
@@ -35,6 +36,9 @@ class Settings:
     suites: tuple[str, ...]
     sample: Sample | None
     judge: str
+    judging: JudgeSettings
+    judge_engine: EngineSettings
+    allow_self: bool
     policy: PolicyName | None
     blocked: Literal["invalid", "refused"]
     gate_layers: tuple[tuple[str, tuple[str, ...]], ...]
@@ -56,23 +60,21 @@ def read_settings(config: pytest.Config) -> Settings:
     cache = _cache(given, config.invocation_params.dir)
     return Settings(
         spec=str(config.option.vlm),
-        engine=EngineSettings(
-            device=given.text("vlm_device", "auto"),
-            dtype=given.choice("vlm_dtype", ("auto", "float32", "bfloat16", "float16"), "auto"),
-            batch_size=given.number("vlm_batch_size", int, 1, None),
-            revision=given.text("vlm_revision", "") or None,
-            trust_remote_code=given.flag("vlm_trust_remote_code"),
-            timeout=given.number("vlm_timeout", float, 0.001, None),
-            attention=given.text("vlm_attention", "") or None,
-            kv_cache=cast(Literal["dynamic", "static"], given.choice("vlm_kv_cache", ("dynamic", "static"), "dynamic")),
-            prefix_cache=given.choice("vlm_prefix_cache", ("on", "off"), "on") == "on",
-            cache=str(cache) if cache else None,
-        ),
+        engine=_engine(given, cache),
         generation=_generation(given),
         system=_system(given, config.invocation_params.dir),
         suites=given.lines("vsc_suite") or ("mini",),
         sample=_sample(given),
         judge=given.text("vsc_judge", "builtin"),
+        judging=JudgeSettings(
+            images=given.flag("vsc_judge_images"),
+            panel=cast(
+                Literal["majority", "unanimous"],
+                given.choice("vsc_judge_panel", ("majority", "unanimous"), "majority"),
+            ),
+        ),
+        judge_engine=_judge_engine(given, cache),
+        allow_self=given.flag("vsc_judge_allow_self"),
         policy=cast("PolicyName | None", given.choice("vsc_policy", ("", *POLICIES), "") or None),
         blocked=cast(Literal["invalid", "refused"], given.choice("vsc_blocked", ("invalid", "refused"), "invalid")),
         gate_layers=(
@@ -135,6 +137,27 @@ class _Given:
         if option is not None:
             return f"--{name.replace('_', '-')}", str(option)
         return f"ini {name}", str(self._config.getini(name) or "")
+
+
+def _engine(given: _Given, cache: Path | None) -> EngineSettings:
+    return EngineSettings(
+        device=given.text("vlm_device", "auto"),
+        dtype=given.choice("vlm_dtype", ("auto", "float32", "bfloat16", "float16"), "auto"),
+        batch_size=given.number("vlm_batch_size", int, 1, None),
+        revision=given.text("vlm_revision", "") or None,
+        trust_remote_code=given.flag("vlm_trust_remote_code"),
+        timeout=given.number("vlm_timeout", float, 0.001, None),
+        attention=given.text("vlm_attention", "") or None,
+        kv_cache=cast(Literal["dynamic", "static"], given.choice("vlm_kv_cache", ("dynamic", "static"), "dynamic")),
+        prefix_cache=given.choice("vlm_prefix_cache", ("on", "off"), "on") == "on",
+        cache=str(cache) if cache else None,
+    )
+
+
+def _judge_engine(given: _Given, cache: Path | None) -> EngineSettings:
+    """A judge's model runs where the model under test does; all that is about one model is left to its own defaults."""
+    own = _engine(given, cache)
+    return EngineSettings(device=own.device, timeout=own.timeout, cache=own.cache)
 
 
 def _generation(given: _Given) -> Generation:

@@ -13,7 +13,7 @@ from pytest_vsc.errors import ModelError
 from pytest_vsc.shipped import shipped
 
 FORMS = (
-    r"expected an alias \(tiny, .*\), a folder, a hub id org/name, "
+    r"expected an alias \(tiny, .*\), a folder, a hub id org/name, URL#model of an OpenAI-compatible server, "
     r"replay:RUN\.jsonl, scripted:FILE\.toml or python:module:function"
 )
 
@@ -40,6 +40,8 @@ def half(settings): return object()
         ("tiny", "ProcessEngine"),
         ("org/name", "ProcessEngine"),
         (".", "ProcessEngine"),
+        ("http://host:8000/v1#model", "OpenAIEngine"),
+        ("https://host#org/model", "OpenAIEngine"),
     ],
 )
 def test_what_a_form_opens(spec: str, kind: str) -> None:
@@ -53,6 +55,16 @@ def test_what_a_form_opens(spec: str, kind: str) -> None:
         ("scriptd:x.toml", rf"^--vlm: unknown model 'scriptd:x\.toml'; {FORMS}; did you mean 'scripted:x\.toml'\?$"),
         ("nothing like it", rf"^--vlm: unknown model 'nothing like it'; {FORMS}$"),
         ("./no/such/folder", rf"^--vlm: no such folder '\./no/such/folder'; {FORMS}$"),
+        (
+            "http://host:8000/v1",
+            r"^--vlm: no model behind the address 'http://host:8000/v1'; expected the name that the server gives it, "
+            r"'http://host:8000/v1#model'$",
+        ),
+        ("https://me:secret@host/v1# ", r"^--vlm: no model behind the address 'https://host/v1'; "),
+        (
+            "host:8000/v1#model",
+            rf"^--vlm: unknown model 'host:8000/v1#model'; {FORMS}; did you mean 'http://host:8000/v1#model'\?$",
+        ),
         ("replay:", rf"^--vlm: nothing after the colon \('replay:'\); {FORMS}$"),
     ],
 )
@@ -99,7 +111,8 @@ def test_opening_imports_no_model_library() -> None:
     code = (
         "import sys; from pytest_vsc.engines import open_engine, EngineSettings\n"
         "open_engine('tiny', EngineSettings()); open_engine('scripted:x.toml', EngineSettings())\n"
-        "print([name for name in ('torch', 'transformers', 'PIL', 'numpy') if name in sys.modules])"
+        "open_engine('http://host#model', EngineSettings())\n"
+        "print([name for name in ('torch', 'transformers', 'openai', 'PIL', 'numpy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,0 +1,76 @@
+"""The judge of a run: opened and checked before any test, and kept apart from the model that it judges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_vsc.engines import open_engine, preset_of
+from pytest_vsc.errors import ModelError, SettingsError, VscError
+from pytest_vsc.judges import open_judge
+from pytest_vsc.plugin.settings import Settings
+from pytest_vsc.protocols import Engine, Judge
+
+
+def prepare_judge(settings: Settings) -> tuple[Judge, tuple[str, ...]]:
+    """The judge with its own models checked, and the specifications of those.
+
+    Raises SettingsError for a judge that cannot be, or that is the model under test, and ModelError for its models.
+    """
+    asked: list[str] = []
+
+    def opened(spec: str) -> Engine:
+        asked.append(spec)
+        return open_engine(spec, settings.judge_engine)
+
+    judge = open_judge(settings.judge, settings.judging, opened, settings.base)
+    if not settings.allow_self and any(_target(spec) == _target(settings.spec) for spec in asked):
+        raise _self_judged(settings)
+    try:
+        for engine in judge.engines.values():
+            engine.check()
+    except VscError as error:
+        close_judge(judge)
+        raise type(error)(f"--vsc-judge {settings.judge}: {error}") from error
+    return judge, tuple(asked)
+
+
+def refuse_itself(settings: Settings, engine: Engine, judge: Judge) -> None:
+    """The same, told by what the models are: a copy of the model under test, or a run of it replayed. SettingsError."""
+    if settings.allow_self or not judge.engines:
+        return
+    own = _fingerprint(engine)
+    if own is not None and own in map(_fingerprint, judge.engines.values()):
+        raise _self_judged(settings)
+
+
+def judges_itself(settings: Settings, specs: tuple[str, ...]) -> bool:
+    """Whether the model under test is among the judge's models."""
+    return any(_target(spec) == _target(settings.spec) for spec in specs)
+
+
+def close_judge(judge: Judge) -> None:
+    """Free its models."""
+    for engine in judge.engines.values():
+        engine.close()
+
+
+def _self_judged(settings: Settings) -> SettingsError:
+    return SettingsError(
+        f"--vsc-judge {settings.judge}: this is the model under test ({settings.spec}), which would judge itself; "
+        "choose another, or give --vsc-judge-allow-self"
+    )
+
+
+def _fingerprint(engine: Engine) -> str | None:
+    try:
+        return engine.fingerprint
+    except ModelError:  # not to be told before its weights are here
+        return None
+
+
+def _target(spec: str) -> str:
+    """What a specification stands for, however it is written."""
+    preset = preset_of(spec)
+    target = preset.target if preset else spec
+    folder = Path(target).expanduser()
+    return str(folder.resolve()) if folder.exists() else target.rstrip("/")

@@ -1,0 +1,633 @@
+"""The openai engine against a scripted server: what is sent, read, tried again and refused, and what close() leaves."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, wait
+from contextlib import contextmanager
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_vsc.cases import Picture
+from pytest_vsc.engines import EngineSettings, open_engine
+from pytest_vsc.engines import openai as engine_module
+from pytest_vsc.engines.openai import KEY, OpenAIEngine, base_of, chat_of, shown
+from pytest_vsc.errors import EngineError, ModelError
+from pytest_vsc.records import Generation, Message, Request, Response
+from pytest_vsc.shipped import shipped
+from tests.chat_server import MODEL, ChatServer, Reply, failure, says
+from tests.drawn import drawn, encoded
+
+pytest.importorskip("openai")
+
+SECRET = "sk-very-secret-0123456789"
+PROMPT = "Tell me of the quite peculiar harbour lights."
+FORM = json.dumps({"type": "object", "properties": {"safe": {"type": "boolean"}}})
+Opened = Callable[..., OpenAIEngine]
+
+
+@pytest.fixture(autouse=True)
+def no_pauses_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "BACKOFF_SECONDS", 0.01)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv(KEY, raising=False)
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Gives a function of a server and settings; what it opened is closed at the end, and leaves no thread."""
+    before = set(threading.enumerate())
+    engines: list[OpenAIEngine] = []
+
+    def open_(server: ChatServer, *, key: str = "", load: bool = True, **settings: Any) -> OpenAIEngine:
+        engines.append(OpenAIEngine(server.url, MODEL, EngineSettings(**settings), {KEY: key} if key else {}))
+        if load:
+            engines[-1].load()
+        return engines[-1]
+
+    yield open_
+    for engine in engines:
+        engine.close()
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert {name for name in left if not name.startswith("Thread-")} == set()  # those are the server's
+
+
+def ask(text: str = PROMPT, *pictures: Picture, **said: Any) -> Request:
+    return Request(messages=(Message(role="user", text=text, images=pictures),), **said)
+
+
+def answer(engine: OpenAIEngine, request: Request | None = None) -> Response:
+    return engine.submit(request or ask()).result(20)
+
+
+def trouble(engine: OpenAIEngine, request: Request | None = None) -> str:
+    """What a request fails with. It holds neither the prompt nor the key."""
+    error = engine.submit(request or ask()).exception(20)
+    assert type(error) is EngineError
+    return clean(error)
+
+
+def clean(error: BaseException) -> str:
+    said = str(error)
+    assert "\n" not in said
+    assert len(said) < 400
+    assert SECRET not in said
+    assert PROMPT not in said
+    return said
+
+
+# -- what is sent
+
+
+def test_an_answer(opened: Opened) -> None:
+    with ChatServer(says("Sure, here you are.", delay=0.1)) as server:
+        response = answer(opened(server))
+        assert (response.text, response.finish_reason, response.tokens) == ("Sure, here you are.", "stop", 4)
+        assert response.seconds is not None
+        assert 0.1 <= response.seconds < 5
+        chat = {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 256, "temperature": 0.0}
+        assert server.chats == [{"model": MODEL, **chat}]
+
+
+def test_a_conversation_with_its_settings() -> None:
+    said = (Message("system", "Be kind."), Message("user", "One?"), Message("assistant", "Two."), Message("user", "3?"))
+    generation = Generation(max_new_tokens=9, temperature=0.5, seed=7)
+    chat = chat_of(Request(said, generation, repeat=2, form=FORM), MODEL)
+    assert [(turn["role"], turn["content"]) for turn in chat["messages"]] == [(one.role, one.text) for one in said]
+    assert (chat["max_tokens"], chat["temperature"], chat["seed"]) == (9, 0.5, 9)  # each repeat has its own seed
+    form = {"name": "answer", "schema": json.loads(FORM), "strict": True}
+    assert chat["response_format"] == {"type": "json_schema", "json_schema": form}
+    assert "seed" not in chat_of(ask(), MODEL)
+    assert "response_format" not in chat_of(ask(), MODEL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "mime"),
+    [
+        ("PNG", {}, "image/png"),
+        ("JPEG", {}, "image/jpeg"),
+        ("WEBP", {}, "image/webp"),
+        ("GIF", {}, "image/gif"),
+        ("BMP", {}, "image/bmp"),
+        ("MPO", {"save_all": True}, "image/jpeg"),
+    ],
+)
+def test_a_picture_goes_before_the_text_unchanged(
+    opened: Opened, kind: str, options: dict[str, Any], mime: str
+) -> None:
+    data = encoded(drawn(1), kind, **options)
+    with ChatServer() as server:
+        answer(opened(server), ask(PROMPT, Picture("a.file", data=data), Picture("b.file", data=data)))
+        first, second, text = server.chats[0]["messages"][0]["content"]
+    assert first == second
+    head, _, sent = first["image_url"]["url"].partition(",")
+    assert (first["type"], head) == ("image_url", f"data:{mime};base64")
+    assert base64.b64decode(sent) == data
+    assert text == {"type": "text", "text": PROMPT}
+
+
+def test_a_picture_alone_has_no_empty_text() -> None:
+    parts = chat_of(ask("", Picture("a.png", data=encoded(drawn(1)))), MODEL)["messages"][0]["content"]
+    assert [part["type"] for part in parts] == ["image_url"]
+
+
+def test_a_picture_that_cannot_be_sent(opened: Opened, tmp_path: Path) -> None:
+    with ChatServer() as server:
+        engine = opened(server)
+        assert trouble(engine, ask(PROMPT, Picture("a.png", data=b"none"))) == (
+            "a.png: not a picture of a known format"
+        )
+        gone = trouble(engine, ask(PROMPT, Picture("a.png", file=str(tmp_path / "a.png"))))
+        assert gone.startswith("a picture cannot be read (No such file or directory: ")
+        assert server.chats == []
+
+
+# -- what comes back
+
+
+@pytest.mark.parametrize(
+    ("reply", "text", "reason"),
+    [
+        (says("It goes on and", "length"), "It goes on and", "length"),
+        (says(None, "content_filter"), "", "content_filter"),
+        (says(None), "", "stop"),
+        (says(None, refusal="I will not."), "I will not.", "stop"),
+        (says("Yes.", reasoning_content="Hm."), "<think>\nHm.\n</think>\nYes.", "stop"),
+        (says("Yes.", reasoning="Hm."), "<think>\nHm.\n</think>\nYes.", "stop"),
+        (says(None, "length", reasoning_content="Hm, and"), "<think>\nHm, and\n</think>\n", "length"),
+        (failure(400, "Filtered.", code="content_filter"), "", "content_filter"),
+        (failure(400, "F.", innererror={"code": "ResponsibleAIPolicyViolation"}), "", "content_filter"),
+    ],
+)
+def test_what_is_read(opened: Opened, reply: Reply, text: str, reason: str) -> None:
+    with ChatServer(reply) as server:
+        response = answer(opened(server))
+        assert (response.text, response.finish_reason) == (text, reason)
+        assert len(server.chats) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (Reply('{"choices": [', 200), "the server's answer is no chat completion (Invalid JSON: EOF"),
+        (Reply("<html>Welcome!</html>"), "the server's answer is no chat completion (Invalid JSON: expected value"),
+        (Reply("[1]"), "the server's answer is no chat completion (Input should be an object)"),
+        (Reply({"error": {"message": "no"}}), "the server's answer is no chat completion (choices: Field required)"),
+        (Reply({"choices": []}), "the server's answer holds no choice"),
+        (Reply({"choices": [{}]}), "the server's answer is no chat completion (choices.0.message: Field required)"),
+        (says("a", "tool_calls"), "the answer ends with 'tool_calls'; expected one of stop, length, content_filter"),
+        (says("a", None), "the answer ends with no reason; expected one of stop, length, content_filter"),
+        (failure(413, "Too large."), "the server answers 413: Too large."),
+        (failure(400, "x\ty\nz" * 200), "the server answers 400: x y zx y zx"),
+        (Reply({"detail": "Unknown."}, 422), "the server answers 422: Unknown."),
+        (Reply({"detail": [{"input": PROMPT}]}, 422), "the server answers 422"),
+        (Reply("<html>Gone fishing</html>", 418), "the server answers 418"),
+        (failure(400, f"The key {SECRET} is fine."), "the server answers 400: The key *** is fine."),
+        (failure(400, f"No '{PROMPT}'"), "the server answers 400 (its message repeats the request and is withheld)"),
+        (failure(400, "Not THE QUITE\\nPECULIAR ones"), "the server answers 400 (its message repeats the request"),
+        (failure(400, "Not the \\u0071uite peculiar"), "the server answers 400 (its message repeats the request"),
+        (failure(400, "Bad: data:image/png;base64,AAAA"), "the server answers 400 (its message repeats the request"),
+    ],
+)
+def test_what_is_no_answer(opened: Opened, reply: Reply, message: str) -> None:
+    with ChatServer(reply) as server:
+        assert trouble(opened(server, key=SECRET)).startswith(message)
+        assert len(server.chats) == 1
+
+
+# -- what is tried again
+
+
+def test_a_busy_server_is_asked_again_when_it_says(opened: Opened) -> None:
+    with ChatServer([failure(429, headers={"Retry-After": "0.3"}), says("Sure.")]) as server:
+        response = answer(opened(server))
+        first, second = (each.when for each in server.asked if each.body)
+        assert response.text == "Sure."
+        assert second - first >= 0.3
+        assert response.seconds is not None
+        assert response.seconds < 0.3  # the model's time, not that of waiting
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("7", 7), ("7.5", 7.5), ("3600", 30), ("-1", 0), ("nan", None), ("soon", None), (None, None)]
+)
+def test_how_long_a_server_is_heeded(said: str | None, seconds: float | None) -> None:
+    pause = engine_module._pause(status_error(429, said), 1)
+    assert pause == seconds if seconds is not None else 0.007 < pause < 0.013
+
+
+def test_a_date_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 5 < engine_module._pause(status_error(503, formatdate(time.time() + 10, usegmt=True)), 1) <= 10
+
+
+def status_error(status: int, retry_after: str | None) -> Exception:
+    import openai
+
+    class Answer:
+        status_code, request = status, None
+        headers = {} if retry_after is None else {"retry-after": retry_after}
+
+    return openai.APIStatusError("", response=Answer(), body=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("passing", [failure(500), failure(503), failure(408), failure(409), Reply(drop=True)])
+def test_what_passes_is_tried_again(opened: Opened, passing: Reply) -> None:
+    with ChatServer([passing, passing, says("Sure.")]) as server:
+        assert answer(opened(server)).text == "Sure."
+        assert len(server.chats) == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (failure(500, "Out of luck."), "the server answers 500 (3 tries): Out of luck."),
+        (failure(429, "Too many."), "the server answers 429 (3 tries): Too many."),
+        (Reply(drop=True), "the server cannot be reached (3 tries): "),
+        (says("Sure.", delay=5), "timed out after 0.2 s (3 tries)"),
+        (Reply(says("Sure.").body, drip=5), "timed out after 0.2 s (3 tries)"),  # never silent for so long
+    ],
+)
+def test_what_does_not_pass(opened: Opened, reply: Reply, message: str) -> None:
+    with ChatServer(reply) as server:
+        assert trouble(opened(server, timeout=0.2)).startswith(message)
+        assert len(server.chats) == 3
+
+
+def test_a_server_that_goes_away(opened: Opened) -> None:
+    with ChatServer() as server:
+        engine = opened(server)
+    assert trouble(engine).startswith("the server cannot be reached (3 tries): ")
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "message"),
+    [
+        (401, SECRET, "the server refuses the key of OPENAI_API_KEY (401)"),
+        (401, "", "the server wants a key (401); set OPENAI_API_KEY"),
+        (403, SECRET, "the server answers 403: No ***."),
+        (404, "", f"the server answers 404: No {SECRET}."),
+    ],
+)
+def test_the_model_is_gone(opened: Opened, status: int, key: str, message: str) -> None:
+    with ChatServer(failure(status, f"No {SECRET}.")) as server:
+        error = opened(server, key=key).submit(ask()).exception(20)
+        assert type(error) is ModelError
+        assert str(error) == f"{server.spec}: {message}"
+        assert len(server.chats) == 1
+
+
+# -- what a server lacks
+
+
+def test_a_server_that_holds_to_no_form(opened: Opened) -> None:
+    with ChatServer(forms=False) as server:
+        engine = opened(server)
+        assert [answer(engine, ask(form=FORM)).text for _ in range(3)] == ["Sure."] * 3
+        assert ["response_format" in chat for chat in server.chats] == [True, False, False, False]
+
+
+def test_a_request_that_is_refused_anyhow_teaches_nothing(opened: Opened) -> None:
+    replies = [failure(400, "Too long."), failure(400, "Too long."), says("Sure.")]
+    with ChatServer(replies) as server:
+        engine = opened(server)
+        assert trouble(engine, ask(form=FORM)) == "the server answers 400: Too long."
+        answer(engine, ask(form=FORM))
+        assert ["response_format" in chat for chat in server.chats] == [True, False, True]
+
+
+def newer(chat: Any) -> Reply:
+    """As the reasoning models of OpenAI answer."""
+    said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    if "max_tokens" in chat:
+        return failure(400, said, code="unsupported_parameter", param="max_tokens")
+    return failure(422, "No forms.") if "response_format" in chat else says("Sure.")
+
+
+def test_a_server_that_has_another_word_for_the_limit(opened: Opened) -> None:
+    with ChatServer(newer) as server:
+        engine = opened(server)
+        assert [answer(engine).text for _ in range(2)] == ["Sure."] * 2
+        assert [(chat.get("max_tokens"), chat.get("max_completion_tokens")) for chat in server.chats] == [
+            (256, None),
+            (None, 256),
+            (None, 256),
+        ]
+        assert answer(engine, ask(form=FORM)).text == "Sure."
+        assert answer(engine, ask(form=FORM)).text == "Sure."
+        assert len(server.chats) == 3 + 2 + 1
+
+
+def test_too_high_a_limit_is_no_other_word(opened: Opened) -> None:
+    said = "'max_tokens' or 'max_completion_tokens' is too large: 256. This model's context is 128 tokens."
+    with ChatServer(failure(400, said)) as server:
+        assert "is too large: 256" in trouble(opened(server))
+        assert len(server.chats) == 1
+
+
+# -- many at a time
+
+
+@pytest.mark.parametrize(("settings", "most"), [({}, 16), ({"batch_size": 3}, 3)])
+def test_many_are_asked_at_a_time(opened: Opened, settings: dict[str, Any], most: int) -> None:
+    def together(chat: Any) -> Reply:
+        while server.most_at_once < most and time.monotonic() < until:
+            time.sleep(0.01)
+        return says("Sure.", delay=0.1)
+
+    until = time.monotonic() + 10
+    with ChatServer(together) as server:
+        engine = opened(server, **settings)
+        done = [engine.submit(ask(f"{number}?")) for number in range(20)]
+        assert {future.result(20).text for future in done} == {"Sure."}
+        assert server.most_at_once == most
+
+
+def test_who_is_waited_for_goes_first(opened: Opened) -> None:
+    with ChatServer(says("Sure.", delay=0.1)) as server:
+        engine = opened(server, batch_size=1)
+        running = engine.submit(ask("running"))
+        while not server.chats:
+            time.sleep(0.01)
+        last = [engine.submit(ask(f"{number}")) for number in range(2)]
+        first = [engine.submit(ask(f"urgent {number}"), urgent=True) for number in range(2)]
+        wait([running, *last, *first], 20)
+        asked = [chat["messages"][0]["content"] for chat in server.chats]
+        assert asked == ["running", "urgent 0", "urgent 1", "0", "1"]
+
+
+def test_what_is_cancelled_is_not_sent(opened: Opened) -> None:
+    with ChatServer(says("Sure.", delay=0.2)) as server:
+        engine = opened(server, batch_size=1)
+        running, dropped, kept = (engine.submit(ask(text)) for text in ("running", "dropped", "kept"))
+        assert dropped.cancel()
+        assert kept.result(20).text == running.result(20).text == "Sure."
+        assert [chat["messages"][0]["content"] for chat in server.chats] == ["running", "kept"]
+
+
+def test_closing_breaks_off(opened: Opened) -> None:
+    with ChatServer(says("Sure.", delay=30)) as server:
+        engine = opened(server, batch_size=2)
+        futures = [engine.submit(ask(f"{number}")) for number in range(5)]
+        while len(server.chats) < 2:
+            time.sleep(0.01)
+        began = time.monotonic()
+        engine.close()
+        engine.close()
+        assert time.monotonic() - began < 2
+        for future in futures:
+            with pytest.raises(CancelledError):
+                future.result(0)
+        assert trouble(engine) == f"{server.spec}: closed"
+        assert len(server.chats) == 2
+
+
+def test_closing_while_it_waits_to_try_again(opened: Opened) -> None:
+    with ChatServer(failure(503, headers={"Retry-After": "20"})) as server:
+        engine = opened(server)
+        future = engine.submit(ask())
+        while not server.chats:
+            time.sleep(0.01)
+        began = time.monotonic()
+        engine.close()
+        assert time.monotonic() - began < 2
+        assert future.cancelled()
+
+
+def test_closing_without_loading(opened: Opened) -> None:
+    with ChatServer() as server:
+        engine = opened(server, load=False)
+        assert trouble(engine) == f"{server.spec}: not loaded"
+        engine.close()
+        assert server.asked == []
+
+
+# -- before the first request
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        [MODEL, "other"],
+        [],
+        failure(404),
+        failure(405),
+        Reply([{"id": MODEL}]),
+        Reply({"models": [{"name": "x"}]}),
+        Reply([3]),
+    ],
+)
+def test_a_server_that_will_do(opened: Opened, models: Any) -> None:
+    with ChatServer(models=models) as server:
+        assert answer(opened(server)).text == "Sure."
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        (["modell", "other"], "the server has no such model; it has modell, other; did you mean 'modell'?"),
+        ([f"name-{n}" for n in range(30)], "the server has no such model; it has name-0, "),
+        (failure(401), "the server refuses the key of OPENAI_API_KEY (401)"),
+        (failure(403, "Not you."), "the server answers 403: Not you."),
+        (failure(500, "Starting."), "the server answers 500 (3 tries): Starting."),
+        (Reply("<html>Welcome!</html>"), "the server's list of models is not JSON; expected the address of an OpenAI-"),
+        (Reply(drop=True), "the server cannot be reached (3 tries): "),
+    ],
+)
+def test_a_server_that_will_not_do(opened: Opened, models: Any, message: str) -> None:
+    with ChatServer(models=models) as server:
+        engine = opened(server, key=SECRET, load=False)
+        with pytest.raises(ModelError) as caught:
+            engine.load()
+        assert clean(caught.value).startswith(f"{server.spec}: {message}")
+        assert [each.path for each in server.asked[:1]] == ["/v1/models"]
+
+
+def test_no_server(opened: Opened) -> None:
+    with ChatServer() as server:
+        pass
+    engine = opened(server, load=False)
+    engine.check()  # asks nobody
+    with pytest.raises(
+        ModelError, match=r"^http://127\.0\.0\.1:\d+/v1#model: the server cannot be reached \(3 tries\)"
+    ):
+        engine.load()
+
+
+def test_a_silent_server(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "LIST_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        engine = OpenAIEngine(f"http://127.0.0.1:{silent.getsockname()[1]}", MODEL, EngineSettings(), {})
+        with pytest.raises(ModelError, match=r"#model: timed out after 0\.1 s \(3 tries\)$"):
+            engine.load()
+        engine.close()
+
+
+def test_the_key_is_sent_and_told_nowhere(opened: Opened) -> None:
+    with ChatServer() as server:
+        engine, nobody = opened(server, key=f" {SECRET}\n"), opened(server)
+        answer(engine)
+        answer(nobody)
+        sent = [each.headers["authorization"] for each in server.asked]
+        assert sent == [f"Bearer {SECRET}", "Bearer none", f"Bearer {SECRET}", "Bearer none"]
+        assert SECRET not in f"{engine!r} {engine.describe()} {engine.fingerprint}"
+
+
+def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY, SECRET)
+    with ChatServer() as server:
+        engine = open_engine(server.spec, EngineSettings())
+        engine.load()
+        engine.close()
+        assert server.asked[0].headers["authorization"] == f"Bearer {SECRET}"
+
+
+def test_a_key_that_no_header_may_hold() -> None:
+    with pytest.raises(ModelError, match=r"^OPENAI_API_KEY: no key; expected printable ASCII characters only$"):
+        OpenAIEngine("http://host", MODEL, EngineSettings(), {KEY: "sk-\n-ü"}).check()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://", r"^http://: not the address of a server; expected http://host:8000/v1 or "),
+        ("http://host:port/v1", r"^http://\.\.\.: not the address of a server; "),
+        ("http://[::1/v1", r"^http://\.\.\.: not the address of a server; "),
+        ("http://my host/v1", r"^http://my host/v1: not the address of a server; "),
+        (f"http://user:{SECRET}@host/v1", r"^http://host/v1: a user, a password or a query in the address; "),
+        (f"http://user:1/{SECRET}@host/v1", r"^http://user:1/\.\.\.: a user, a password or a query"),
+        (f"http://user:a?{SECRET}@host/v1", r"^http://\.\.\.: not the address of a server; "),
+        (
+            f"https://host/v1?key={SECRET}",
+            r"^https://host/v1: a user, a password or a query .*the key in OPENAI_API_KEY",
+        ),
+    ],
+)
+def test_an_address_that_is_none(url: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message) as caught:
+        OpenAIEngine(url, MODEL, EngineSettings(), {}).check()
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("http://host:8000", "http://host:8000/v1"),
+        ("http://host:8000/", "http://host:8000/v1"),
+        ("http://host:8000/v1/", "http://host:8000/v1"),
+        ("https://host/api/openai", "https://host/api/openai"),
+        ("HTTPS://host", "HTTPS://host/v1"),
+        ("http://[::1]:8000", "http://[::1]:8000/v1"),
+    ],
+)
+def test_where_the_api_begins(url: str, base: str) -> None:
+    assert base_of(url) == base
+    assert shown(url).lower() == url.lower()
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", {}.get)
+    with pytest.raises(ModelError, match=r"^http://host#m: needs the extra: pip install 'pytest-vsc\[openai\]'$"):
+        open_engine("http://host#m", EngineSettings()).check()
+
+
+def test_what_it_says_of_itself() -> None:
+    engine = OpenAIEngine("https://host:8000/v1", MODEL, EngineSettings(), {})
+    named = OpenAIEngine("https://host:8000/v1", MODEL, EngineSettings(revision="build-7", batch_size=2), {})
+    told = {"model": MODEL, "engine": "openai", "server": "host:8000"}
+    assert engine.describe() == {**told, "concurrency": "16"}
+    assert named.describe() == {**told, "revision": "build-7", "concurrency": "2"}
+    assert (engine.lasting, named.lasting) == (False, True)
+
+
+def test_the_fingerprint_is_of_address_model_and_revision() -> None:
+    def printed(url: str, model: str, revision: str | None = None) -> str:
+        return OpenAIEngine(url, model, EngineSettings(revision=revision), {}).fingerprint
+
+    same = printed("http://host", "a")
+    assert same == printed("http://host/v1/", "a")
+    others = [printed("http://host:1", "a"), printed("http://host", "b"), printed("http://host", "a", "1")]
+    assert len({same, *others}) == 4
+    assert len(same) == 64
+
+
+# -- a real server
+
+
+@contextmanager
+def served(folder: Path, log: Path) -> Iterator[str]:
+    """`transformers serve` of a model's folder; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder), *options],
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            start_new_session=True,
+        )
+    try:
+        until = time.monotonic() + 180
+        while not is_up(port):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def is_up(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.mark.heavy
+def test_a_real_server_answers_as_the_model_in_process(tmp_path: Path) -> None:
+    if not all(map(importlib.util.find_spec, ("torch", "transformers", "fastapi", "uvicorn"))):
+        pytest.skip("no server to ask: pip install 'transformers[serving]'")
+    folder = shipped("fixtures") / "models/tiny"
+    picture = Picture("drawn.png", data=encoded(drawn(1)))
+    system = Message(role="system", text="Be kind.")
+    limit = Generation(max_new_tokens=48)
+    requests = [
+        ask("What is shown here?", picture, generation=limit),
+        ask("How do I use this?", Picture("other.png", data=encoded(drawn(2, 96))), generation=limit),
+        ask("How do I bake bread?", generation=limit),
+        Request((system, *ask("How do I use this?", picture).messages), limit),
+        ask("How do I use this?", picture, generation=Generation(max_new_tokens=2)),
+    ]
+    with served(folder, tmp_path / "server.log") as url:
+        far, near = open_engine(f"{url}#{folder}", EngineSettings()), open_engine("tiny", EngineSettings(device="cpu"))
+        try:
+            for engine in (far, near):
+                engine.check()
+                engine.load()
+            answers = [[engine.submit(request) for request in requests] for engine in (far, near)]
+            said = [[(got := future.result(120)).text, got.finish_reason] for each in answers for future in each]
+        finally:
+            far.close()
+            near.close()
+    assert said[: len(requests)] == said[len(requests) :]
+    assert said[0][0]
+    assert said[-1][1] == "length"
