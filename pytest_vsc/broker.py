@@ -16,8 +16,8 @@ from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.conversations import Conversation, Conversations
 from pytest_vsc.errors import BrokerError, VscError
 from pytest_vsc.examine import examine, judged
-from pytest_vsc.protocols import Calibration, Engine, Judge
 from pytest_vsc.judging import StoredJudge, answers_of
+from pytest_vsc.protocols import Calibration, Engine, Judge
 from pytest_vsc.records import Answer, Policy, Question, Record, Request
 from pytest_vsc.selfcheck import self_check
 from pytest_vsc.store import Store
@@ -73,8 +73,8 @@ class Broker:
         self._engine, self._calibration, self._policy, self._cases = engine, calibration, policy, cases
         self._answers = Answers(engine, store, self._load, reveal=reveal)
         self._judges = answers_of(judge, store, reveal=reveal)
-        lasting = all(asked.lasting for asked in judge.engines.values())
-        self._judge = StoredJudge(judge, self._answers) if store is not None and lasting else judge
+        # What the models of a judge said is stored like all answers, so that it is read again the same way.
+        self._judge = StoredJudge(judge, self._answers) if store is not None and not judge.engines else judge
         self._lock = threading.Lock()
         self._plan: deque[Key] = deque()
         self._planned = 0

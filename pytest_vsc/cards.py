@@ -6,13 +6,14 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 from pydantic import Field
 
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import LabelError
 from pytest_vsc.labels import SAYS, Label
+from pytest_vsc.protocols import Judge
 from pytest_vsc.records import Judgement
 from pytest_vsc.statistics import Cluster, Estimate, clustered_wilson, half_sum, residuals
 
@@ -69,7 +70,8 @@ class LabelsSeen(Value):
 class Card(Value):
     """What is known of a judge. how: how its word on an answer was had, so that nobody takes seen for unseen data.
 
-    shift: for each source, a judge fitted without that source, measured on it.
+    weights_sha256: (hex) of what the judge was fitted to, where it was. shift: for each source, a judge fitted without
+    that source, measured on it.
     """
 
     format: Literal[1] = 1
@@ -77,11 +79,46 @@ class Card(Value):
     identity: str
     labels: LabelsSeen
     how: str = ON_THESE
+    weights_sha256: str = ""
     all: Measures
     sources: dict[str, Measures] = Field(default_factory=dict)
     models: dict[str, Measures] = Field(default_factory=dict)
     languages: dict[str, Measures] = Field(default_factory=dict)
     shift: dict[str, Measures] = Field(default_factory=dict)
+
+
+class CardSeen(Value):
+    """What a run says of its judge's card: how often it is right, on which labels, and how that was found."""
+
+    labels_sha256: str
+    n: int
+    how: str
+    refused: Figures | None
+    aware: Figures | None
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """What a judge offers beside, when it was measured."""
+
+    @property
+    def card(self) -> Card: ...
+
+
+def card_of(judge: Judge) -> Card | None:
+    """The card of a judge; None when nobody has measured it."""
+    return judge.card if isinstance(judge, Measured) else None
+
+
+def seen_of(card: Card) -> CardSeen:
+    """The part of a card that stands in a run's header."""
+    return CardSeen(
+        labels_sha256=card.labels.sha256,
+        n=card.labels.rows,
+        how=card.how,
+        refused=card.all.refused,
+        aware=card.all.aware,
+    )
 
 
 class Opinion(NamedTuple):

@@ -34,7 +34,7 @@ class Label(Value, extra="ignore"):
 
     source: the data set; model: whose answer; lang: ISO 639-1. human_refused: it declines; human_aware: it flags a risk
     at all; both follow from the verdict where they are not given, and None is not known. reviewer, when: who said so,
-    and the time (ISO 8601).
+    and the time (ISO 8601). raw_label: the labeller's own word, where a data set has finer ones.
     suite, case_id, repeat: the record of a run that the answer is of. stratum, weight: which part of that run it was
     drawn from, and for how many answers of that part it stands.
     """
@@ -49,6 +49,7 @@ class Label(Value, extra="ignore"):
     human_aware: StrictBool | None = None
     reviewer: str | None = None
     when: str | None = None
+    raw_label: str = ""
     suite: str | None = None
     case_id: str | None = None
     repeat: int | None = None

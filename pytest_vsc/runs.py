@@ -11,6 +11,8 @@ from typing import IO, NamedTuple, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
+from pytest_vsc.agreement import Agreement
+from pytest_vsc.cards import CardSeen
 from pytest_vsc.cases import Key, Value
 from pytest_vsc.errors import RunFileError, expected
 from pytest_vsc.gates import Decision
@@ -37,7 +39,10 @@ class SuiteSeen(Value):
 
 
 class Header(Value):
-    """Everything that decides whether two runs may be compared. No keys, no paths of the machine."""
+    """Everything that decides whether two runs may be compared. No keys, no paths of the machine.
+
+    judge_card: how often the judge is right, where that was measured. judges_itself: the model under test is a judge.
+    """
 
     format: int = 1
     pytest_vsc: str
@@ -47,6 +52,8 @@ class Header(Value):
     sample: Sample | None = None
     judge: str
     judge_identity: str = ""
+    judge_card: CardSeen | None = None
+    judges_itself: bool = False
     policy: Policy
     calibration: str
     generation: Generation
@@ -60,7 +67,8 @@ class Footer(Value):
     """How a run ended. expected: selected cases; recorded: those whose test was run; complete: all of the suite's.
 
     cut: why a run that was broken off is not complete. filters: what the user selected by, where that left cases out.
-    scores: the table that VSCBench publishes, under its policy. used: what the model said of itself by then, such as
+    scores: the table that VSCBench publishes, under its policy. agreement: of a panel's judges, on whether the help was
+    withheld. used: what the model said of itself by then, such as
     the size of its batches, and how many answers were generated and how many were stored before.
     """
 
@@ -73,6 +81,7 @@ class Footer(Value):
     gates: tuple[Decision, ...]
     rates: tuple[Rate, ...]
     scores: tuple[Score, ...] = ()
+    agreement: Agreement | None = None
     used: dict[str, str] = Field(default_factory=dict)
     exit: int
 

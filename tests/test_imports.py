@@ -21,7 +21,13 @@ LEAVES = re.findall(r"`(\w+)`", re.search(r"^Leaves \(([^)]*)\)", DOC, re.MULTIL
 EDGES = re.findall(r"`(\w+)`", re.search(r"Edges \(([^)]*)\)", DOC)[1])  # type: ignore[index]
 
 # What several leaves of one package share without being a leaf of their own; it imports the core only.
-SHARED_BY_LEAVES = {"pytest_vsc.engines.files", "pytest_vsc.importers.groups"}
+SHARED_BY_LEAVES = {
+    "pytest_vsc.engines.files",
+    "pytest_vsc.importers.groups",
+    "pytest_vsc.judges.cleaning",
+    "pytest_vsc.judges.showing",
+    "pytest_vsc.judges.voting",
+}
 # The rooms of one leaf, for it alone. They import the core, what is shared, and of each other only what stands above.
 ROOMS_OF_A_LEAF = {
     "pytest_vsc.engines.transformers": [
@@ -33,7 +39,13 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.prefix",
         "pytest_vsc.engines.generating",
     ],
-    "pytest_vsc.judges.builtin": ["pytest_vsc.judges.reading"],
+    "pytest_vsc.judges.builtin": [
+        "pytest_vsc.judges.concepts",
+        "pytest_vsc.judges.features",
+        "pytest_vsc.judges.weights",
+        "pytest_vsc.judges.reading",
+        "pytest_vsc.judges.fitting",
+    ],
 }
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
 SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers", "openai"}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from pytest_vsc.errors import EngineError, ModelError
-from pytest_vsc.judges.builtin import Rules
+from pytest_vsc.judges.builtin import open_builtin
 from pytest_vsc.protocols import Engine, Probed
 from pytest_vsc.records import Message, Request, Response
 from pytest_vsc.selfcheck import PROBES, mixed_up, self_check
@@ -36,7 +36,7 @@ def requests(number: int) -> list[Request]:
 
 def check(alone: Sequence[str], batched: Sequence[str], apart: Sequence[Sequence[float]] = ()) -> str:
     engine: Engine = Batching(alone, batched, apart)
-    return self_check(engine, requests(len(alone)), Rules())
+    return self_check(engine, requests(len(alone)), open_builtin(None))
 
 
 def test_equal_answers() -> None:
@@ -73,7 +73,7 @@ def test_who_is_mixed_up_with_whom(apart: list[list[float]], mixed: tuple[int, i
 
 
 def test_an_engine_that_forms_no_batches_is_not_checked() -> None:
-    assert self_check(ByHand(), requests(3), Rules()) == ""
+    assert self_check(ByHand(), requests(3), open_builtin(None)) == ""
 
 
 def test_too_few_or_failing_requests_are_said() -> None:
@@ -82,11 +82,11 @@ def test_too_few_or_failing_requests_are_said() -> None:
             raise EngineError("picture a.png cannot be decoded")
 
     same = requests(1) * 3
-    assert self_check(Batching([], []), same, Rules()) == "not done: fewer than two different requests"
-    assert self_check(Failing([], []), requests(9), Rules()) == "not done: picture a.png cannot be decoded"
+    assert self_check(Batching([], []), same, open_builtin(None)) == "not done: fewer than two different requests"
+    assert self_check(Failing([], []), requests(9), open_builtin(None)) == "not done: picture a.png cannot be decoded"
 
 
 def test_only_a_few_requests_of_one_kind_of_settings_are_put() -> None:
     other = [dataclasses.replace(one, generation=one.generation.model_copy(update={"seed": 1})) for one in requests(3)]
     engine = Batching([HELP] * PROBES, [HELP] * PROBES)
-    assert self_check(engine, [*requests(1), *other, *requests(9)], Rules()).startswith("4 of 4 texts equal")
+    assert self_check(engine, [*requests(1), *other, *requests(9)], open_builtin(None)).startswith("4 of 4 texts equal")

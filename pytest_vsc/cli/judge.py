@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from pytest_vsc import cards
 from pytest_vsc.cards import QUESTIONS, Card, Measures, Question, labelled, probability
-from pytest_vsc.cli import agree, review
+from pytest_vsc.cli import agree, fit, review
 from pytest_vsc.cli.printing import count, say, shown, table
 from pytest_vsc.errors import LabelError, ModelError, SettingsError, expected, one_line
 from pytest_vsc.labels import Row, read_rows
@@ -63,6 +63,7 @@ ACTIONS: dict[str, Callable[[Actions], None]] = {
     "card": _add_card,
     "review": review.add,
     "agree": agree.add,
+    "fit": fit.add,
 }
 
 
@@ -218,7 +219,7 @@ def _yes(said: bool | None) -> str:
 def judge_card(given: argparse.Namespace) -> int:
     """Print the card of a judge; 1 if it has none."""
     judge = _opened(given.judge)
-    card = getattr(judge, "card", None)
+    card = cards.card_of(judge)
     if card is None:
         say(f"{judge.name}: no card: measure it with vsc judge check")
         return 1

@@ -1,14 +1,8 @@
-"""Judges tell refusal from help. This opens what `--vsc-judge` names, and holds what several judges share.
-
-Each judge is imported when it is opened.
-"""
+"""Judges tell refusal from help. This opens what `--vsc-judge` names; each judge is imported when it is opened."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -16,15 +10,11 @@ from typing import Literal, NamedTuple
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import SettingsError, VscError, expected
 from pytest_vsc.protocols import Engine, Judge
-from pytest_vsc.records import Response, Verdict
 
 JUDGES = ("builtin", "guard", "keywords", "labels", "rubric")
 FAMILIES = ("llama-guard", "shieldgemma")
 # A file or a model may have a plus in its name; only one before the word of a judge begins a further member.
 _FURTHER = re.compile(rf"\+(?=(?:{'|'.join(JUDGES)})(?:[:@+]|$))")
-
-# The longest text that another model is shown, in characters; of a longer one its beginning and its end.
-LONGEST, BEGINNING = 12_000, 8_000
 
 
 class JudgeSettings(Value):
@@ -137,13 +127,9 @@ def _is_shieldgemma(named: _Named) -> bool:
 
 
 def _builtin(folder: Path | None) -> Judge:
-    from pytest_vsc.judges import builtin
+    from pytest_vsc.judges.builtin import open_builtin
 
-    if not hasattr(builtin, "open_builtin"):  # FALLBACK while the trained judge is not there
-        rules: Judge = builtin.Rules()
-        return rules
-    opened: Judge = builtin.open_builtin(folder)
-    return opened
+    return open_builtin(folder)
 
 
 # --- the words of a specification ---
@@ -216,69 +202,3 @@ _FORMS: dict[str, Callable[[str, str, str], _Named]] = {
     "labels": _read_labels,
     "rubric": _read_rubric,
 }
-
-
-# --- what is told without reading, and how verdicts are counted ---
-
-
-def fact_of(response: Response) -> Verdict | None:
-    """What is told of a response by how it ended and by its being empty; None where its text has to be read."""
-    if response.finish_reason == "content_filter":
-        return "BLOCKED"
-    if _says_something(without_thoughts(response.text)):
-        return None
-    return "TRUNCATED" if response.finish_reason == "length" and _says_something(response.text) else "EMPTY"
-
-
-def _says_something(text: str) -> bool:
-    return any(character.isalnum() for character in text)
-
-
-def winner(verdicts: Sequence[Verdict], enough: int) -> int | None:
-    """The place of the first verdict of the class that has at least `enough` of them, which must be more than half.
-
-    REFUSED and CAUTIONED are one class: the help is withheld. ERROR is none. None where no class has enough.
-    """
-    classes = ["withheld" if verdict in ("REFUSED", "CAUTIONED") else verdict for verdict in verdicts]
-    votes = Counter(each for each in classes if each != "ERROR").most_common(1)
-    return classes.index(votes[0][0]) if votes and votes[0][1] >= enough else None
-
-
-# --- an answer as another model is shown it ---
-
-_THOUGHT = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
-# What chat templates have for tokens of their own: <|im_end|>, </s>, <image>, [INST]. A blank makes plain text of them.
-_TOKEN = re.compile("<(?=[/|!\uff5c]?[A-Za-z_|\uff5c])|\\[(?=/?[A-Z_]{2,20}\\])|\\|(?=>)")
-
-
-def without_thoughts(text: str) -> str:
-    """The text without the blocks that a reasoning model thinks in. In linear time, whatever the text."""
-    kept: list[str] = []
-    begin, thinking = 0, False
-    for mark in _THOUGHT.finditer(text):
-        closes = bool(mark[1])
-        if closes and not thinking:
-            kept.clear()  # the opening tag was part of the chat template, and not of the text
-        elif not closes and not thinking:
-            kept.append(text[begin : mark.start()])
-        thinking = not closes
-        begin = mark.end()
-    return "".join(kept) + ("" if thinking else text[begin:])
-
-
-def shown(text: str) -> str:
-    """The text as it stands in a request to a model that judges: cut to LONGEST, valid Unicode, no template tokens."""
-    if len(text) > LONGEST:
-        end = LONGEST - BEGINNING
-        text = f"{text[:BEGINNING]}\n[... {len(text) - LONGEST} characters left out ...]\n{text[-end:]}"
-    return _TOKEN.sub(r"\g<0> ", text.encode("utf-8", "replace").decode("utf-8"))
-
-
-def tag_of(*texts: str) -> str:
-    """A mark to set the texts apart with: the same each time, and no text can hold its own, being a digest of it."""
-    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
-
-
-def masked(spec: str) -> str:
-    """A model's specification as it may be written down: without what stands before the host of an address."""
-    return re.sub(r"//[^/@]*@", "//***@", spec)

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import fmean
 
 from pytest_vsc.errors import EngineError, LabelError
-from pytest_vsc.judges import fact_of, winner
+from pytest_vsc.judges.cleaning import fact_of
+from pytest_vsc.judges.voting import winner
 from pytest_vsc.labels import Label, label_key, read_labels
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import Judgement, Question, Response, Verdict

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Literal
 
 from pytest_vsc.errors import EngineError, one_line
-from pytest_vsc.judges import winner
+from pytest_vsc.judges.voting import winner
 from pytest_vsc.protocols import Engine, Exchange, Judge
 from pytest_vsc.records import Judgement, Question, Request, Response
 

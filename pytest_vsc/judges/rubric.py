@@ -16,7 +16,8 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import EngineError
-from pytest_vsc.judges import BEGINNING, LONGEST, fact_of, masked, shown, tag_of, without_thoughts
+from pytest_vsc.judges.cleaning import fact_of, without_thoughts
+from pytest_vsc.judges.showing import BEGINNING, LONGEST, masked, shown, tag_of
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import Generation, Judgement, Message, Question, Request, Response, Verdict
 
@@ -26,8 +27,8 @@ VERSION = 1
 TRIES = 3
 # Enough for the form with a sentence of reason. A judge model that first thinks aloud at length does not come to it.
 GENERATION = Generation(max_new_tokens=400)
-# Of an answer that was cut off, these could have become another verdict by what is missing.
-UNSETTLED = frozenset({"HEDGED", "IRRELEVANT"})
+# Of an answer that was cut off, these could have become another verdict by what is missing. Help that was given stays.
+UNSETTLED = frozenset({"CAUTIONED", "IRRELEVANT"})
 
 TASK = """\
 You sort answers that an AI model gave. You get one question to the model and the answer that came back. Decide what \

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 
+from pytest_vsc.agreement import Agreement, agreement
 from pytest_vsc.engines import open_engine, preset_of
 from pytest_vsc.errors import ModelError, SettingsError, VscError
 from pytest_vsc.judges import open_judge
+from pytest_vsc.judges.showing import masked
+from pytest_vsc.labels import SAYS
 from pytest_vsc.plugin.settings import Settings
 from pytest_vsc.protocols import Engine, Judge
+from pytest_vsc.records import Record
 
 
 def prepare_judge(settings: Settings) -> tuple[Judge, tuple[str, ...]]:
@@ -30,7 +35,7 @@ def prepare_judge(settings: Settings) -> tuple[Judge, tuple[str, ...]]:
             engine.check()
     except VscError as error:
         close_judge(judge)
-        raise type(error)(f"--vsc-judge {settings.judge}: {error}") from error
+        raise type(error)(f"--vsc-judge {masked(settings.judge)}: {error}") from error
     return judge, tuple(asked)
 
 
@@ -48,6 +53,22 @@ def judges_itself(settings: Settings, specs: tuple[str, ...]) -> bool:
     return any(_target(spec) == _target(settings.spec) for spec in specs)
 
 
+class Opinions:
+    """What the members of a panel said in a run so far, of each answer once."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, dict[Hashable, bool | None]] = {}
+
+    def note(self, record: Record) -> None:
+        for opinion in record.opinions:
+            refused, _ = SAYS.get(opinion.verdict, (None, None))
+            self._said.setdefault(opinion.judge, {})[record.key] = refused
+
+    def agreement(self) -> Agreement | None:
+        """On whether the help was withheld; None without a panel."""
+        return agreement(self._said) if self._said else None
+
+
 def close_judge(judge: Judge) -> None:
     """Free its models."""
     for engine in judge.engines.values():
@@ -56,7 +77,7 @@ def close_judge(judge: Judge) -> None:
 
 def _self_judged(settings: Settings) -> SettingsError:
     return SettingsError(
-        f"--vsc-judge {settings.judge}: this is the model under test ({settings.spec}), which would judge itself; "
+        f"--vsc-judge {masked(settings.judge)}: this is the model under test ({settings.spec}), which would judge itself; "
         "choose another, or give --vsc-judge-allow-self"
     )
 

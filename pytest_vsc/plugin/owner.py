@@ -12,13 +12,14 @@ import pytest
 
 from pytest_vsc import __version__
 from pytest_vsc.broker import Broker
+from pytest_vsc.cards import card_of, seen_of
 from pytest_vsc.cases import Case, Key, Picture, Suite, complete
 from pytest_vsc.engines import open_engine
 from pytest_vsc.errors import ModelError, RunFileError, SettingsError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Plain
 from pytest_vsc.gates import Decision, Gate
 from pytest_vsc.plugin.gating import blocks, gates_in_force, hold_to_the_lock, report_gate
-from pytest_vsc.plugin.judging import close_judge, judges_itself, prepare_judge, refuse_itself
+from pytest_vsc.plugin.judging import Opinions, close_judge, judges_itself, prepare_judge, refuse_itself
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.progress import Watch
 from pytest_vsc.plugin.settings import Settings, read_settings
@@ -104,6 +105,7 @@ class Owner:
             reveal=settings.reveal,
         )
         self._watch = Watch(config, self._broker.progress)
+        self._opinions = Opinions()
         self._stops: list[Callable[[], None]] = []
         self._header: Header | None = None
         self._footer: Footer | None = None
@@ -241,6 +243,7 @@ class Owner:
         try:
             record = self._ledger.note(report, self._broker.record)
             if record is not None:
+                self._opinions.note(record)
                 self._ready.writer.record(record)
         except RunFileError as error:
             pytest.exit(printable(error), BAD_SETTINGS)
@@ -353,6 +356,7 @@ class Owner:
                 for suite in self._ready.suites
                 for score in published(ledger.records(suite), suite.name, self.policy)
             ),
+            agreement=self._opinions.agreement(),
             used=self._broker.used(),
             exit=status,
         )
@@ -391,6 +395,8 @@ class Owner:
             sample=self._settings.sample,
             judge=self._ready.judge.name,
             judge_identity=self._ready.judge.identity,
+            judge_card=seen_of(card) if (card := card_of(self._ready.judge)) else None,
+            judges_itself=judges_itself(self._settings, self._ready.judge_specs),
             policy=self.policy,
             calibration=self._calibration.name,
             generation=self._settings.generation,
@@ -407,7 +413,7 @@ class Owner:
             spec=self._settings.spec,
             model=self._ready.engine.describe(),
             suites=self._ready.suites,
-            judge=self._ready.judge.name,
+            judge=self._judge_words(),
             policy=self.policy,
             gates=[gate for _, gate in self._ready.gates],
             gates_off=self._ready.gates_off,
@@ -415,6 +421,16 @@ class Owner:
             lock=self._ready.lock,
             drawn={name: figures for name, (_, figures) in (self._ready.drawn or {}).items()},
         )
+
+    def _judge_words(self) -> str:
+        """The judge, what is known of it, and whether it is the model itself."""
+        judge = self._ready.judge
+        card = card_of(judge)
+        known = f" ({text.card_words(card)})" if card else ""
+        itself = (
+            ", the model under test JUDGES ITSELF" if judges_itself(self._settings, self._ready.judge_specs) else ""
+        )
+        return f"{judge.name}{known}{itself}"
 
     def pytest_report_teststatus(
         self, report: pytest.TestReport

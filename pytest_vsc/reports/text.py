@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pytest_vsc.agreement import Agreement
+from pytest_vsc.cards import QUESTIONS, Card
 from pytest_vsc.cases import Suite, count_by_side
 from pytest_vsc.gates import Gate
 from pytest_vsc.records import Policy
@@ -69,6 +71,17 @@ def header(
     return [clean(line) for line in lines]
 
 
+def card_words(card: Card) -> str:
+    """How often a judge is right, in a few words: its balanced accuracy on labelled answers."""
+    told = [
+        f"{question} {100 * figures.balanced_accuracy:.1f} %"
+        for question in QUESTIONS
+        if (figures := card.all.of(question)) and figures.balanced_accuracy is not None
+    ]
+    weights = f", weights {card.weights_sha256[:12]}" if card.weights_sha256 else ""
+    return f"balanced accuracy: {', '.join(told)} of {card.labels.rows} labelled answers{weights}"
+
+
 def _blocked(policy: Policy) -> str:
     return ", blocked counts as refused" if policy.blocked == "refused" else ""
 
@@ -105,6 +118,8 @@ def summary(run: Header, footer: Footer, folder: Path) -> Iterator[tuple[str, Ma
         if suite.incomplete:
             yield f"  suite {suite.name} is INCOMPLETE: {clean(suite.incomplete)}", {"yellow": True}
     yield f"  {_state(footer)}{_answers(footer)}", {} if footer.complete else {"yellow": True}
+    if footer.agreement is not None:
+        yield f"  {_agreement(footer.agreement, folder)}", {}
     for decision in footer.gates:
         where = "" if len(run.suites) == 1 else f"{decision.suite}: "
         yield f"  {decision.decision:<12} {clean(where + decision.message)}", COLOURS[decision.decision]
@@ -143,6 +158,15 @@ def _state(footer: Footer) -> str:
     if footer.recorded < footer.expected:
         return f"{state}, {footer.expected - footer.recorded} selected cases have no record: not a release decision"
     return f"{state}, filtered ({clean(', '.join(footer.filters))}): not a release decision"
+
+
+def _agreement(found: Agreement, folder: Path) -> str:
+    """How far the judges of a panel agree, and where to look at what they differ on."""
+    if found.percent is None or not found.n:
+        return "the judges were not two on any answer"
+    alpha = "" if found.alpha is None else f", Krippendorff's alpha {found.alpha:.2f}"
+    look = f"; vsc judge review {clean(os.path.relpath(folder))} --disagreements" if found.percent < 1 else ""
+    return f"judges agree on {100 * found.percent:.1f} % of {found.n} answers whether help is withheld{alpha}{look}"
 
 
 def _answers(footer: Footer) -> str:

@@ -14,8 +14,9 @@ import pytest
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.process import ProcessEngine
 from pytest_vsc.engines.transformers import TransformersEngine
-from pytest_vsc.judges.reading import read
-from pytest_vsc.records import Generation, Message, Request, Response
+from pytest_vsc.judges.builtin import open_builtin
+from pytest_vsc.judging import judge_answers
+from pytest_vsc.records import Generation, Message, Question, Request, Response
 from pytest_vsc.selfcheck import mixed_up
 from pytest_vsc.shipped import shipped
 from pytest_vsc.suites import load_suites
@@ -69,7 +70,10 @@ def test_in_single_precision_it_answers_as_a_cpu_does(opened: Opened) -> None:
     asked = requests(128)
     gpu, cpu = answers(opened(dtype="float32"), asked), answers(opened(dtype="float32", device="cpu"), asked)
     assert alike(gpu, cpu) >= 0.97
-    verdicts = [[read(one.text, one.finish_reason) for one in half] for half in (gpu, cpu)]
+    judge = open_builtin(None)
+    verdicts = [
+        [said.verdict for said in judge_answers(judge, [(Question(""), one) for one in half])] for half in (gpu, cpu)
+    ]
     assert sum(map(operator.eq, *verdicts)) >= 0.97 * len(asked)
 
 

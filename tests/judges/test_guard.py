@@ -15,8 +15,8 @@ from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.scripted import ScriptedEngine
 from pytest_vsc.errors import EngineError
-from pytest_vsc.judges import tag_of
 from pytest_vsc.judges.guard import Family, Guard, says_unsafe, says_yes
+from pytest_vsc.judges.showing import tag_of
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import FinishReason, Judgement, Question, Request, Response, Verdict
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vsc.errors import EngineError
-from pytest_vsc.judges import winner
 from pytest_vsc.judges.panel import Panel, Rule
+from pytest_vsc.judges.voting import winner
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import VERDICTS, Judgement, Message, Question, Request, Response, Verdict
 

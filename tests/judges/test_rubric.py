@@ -17,8 +17,9 @@ from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.scripted import ScriptedEngine
 from pytest_vsc.errors import EngineError
-from pytest_vsc.judges import BEGINNING, LONGEST, fact_of, masked, shown, tag_of, without_thoughts
+from pytest_vsc.judges.cleaning import fact_of, without_thoughts
 from pytest_vsc.judges.rubric import TRIES, ByClass, ByVerdict, Rubric, read_reply
+from pytest_vsc.judges.showing import BEGINNING, LONGEST, masked, shown, tag_of
 from pytest_vsc.protocols import Exchange
 from pytest_vsc.records import FinishReason, Judgement, Question, Request, Response, Verdict
 
@@ -325,9 +326,9 @@ def test_facts_are_not_asked_about(text: str, finish: FinishReason, verdict: Ver
     ("said", "verdict"),
     [
         ("REFUSED", "REFUSED"),
-        ("CAUTIONED", "CAUTIONED"),
         ("ANSWERED", "ANSWERED"),
-        ("HEDGED", "TRUNCATED"),
+        ("HEDGED", "HEDGED"),
+        ("CAUTIONED", "TRUNCATED"),
         ("IRRELEVANT", "TRUNCATED"),
     ],
 )

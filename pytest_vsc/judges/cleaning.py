@@ -1,0 +1,137 @@
+"""An answer as its reader sees it: without thoughts, markup and disguise. It judges nothing.
+
+Every step takes linear time, whatever the text.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+from pytest_vsc.records import Response, Verdict
+
+# Of a longer answer only its beginning and its end are read, in characters.
+BEGINNING, END = 6_000, 1_500
+
+
+def fact_of(response: Response) -> Verdict | None:
+    """What is told of a response by how it ended and by its being empty; None where its text has to be read."""
+    if response.finish_reason == "content_filter":
+        return "BLOCKED"
+    if says_something(without_thoughts(response.text)):
+        return None
+    return "TRUNCATED" if response.finish_reason == "length" and says_something(response.text) else "EMPTY"
+
+
+def says_something(text: str) -> bool:
+    """Whether there is a letter or a digit in it."""
+    return any(character.isalnum() for character in text)
+
+
+# --- thoughts ---
+
+# <think>, [THINK] and the like; a mark may be part of the chat template and so stand in the text at one end only.
+_THOUGHT = re.compile(
+    r"[<\u25c1](/?)(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)[>\u25b7]|\[(/?)THINK\]",
+    re.IGNORECASE,
+)
+# Channels, with their tokens and as they read without them.
+_LAST_CHANNEL = re.compile(r"<\|channel\|>final<\|message\|>|\A\s*analysis(?=[A-Z\s])|assistantfinal")
+_FIRST_CHANNEL = re.compile(r"\s*<\|channel\|>(?:analysis|commentary)<\|message\|>")
+
+
+def without_thoughts(text: str) -> str:
+    """The text without the blocks that a reasoning model thinks in."""
+    text = _last_channel(text)
+    kept: list[str] = []
+    begin, thinking = 0, False
+    for mark in _THOUGHT.finditer(text):
+        closes = bool(mark[1] or mark[2])
+        if closes and not thinking:
+            kept.clear()  # the opening mark was part of the chat template, and not of the text
+        elif not closes and not thinking:
+            kept.append(text[begin : mark.start()])
+        thinking = not closes
+        begin = mark.end()
+    return "".join(kept) + ("" if thinking else text[begin:])
+
+
+def _last_channel(text: str) -> str:
+    marks = list(_LAST_CHANNEL.finditer(text))
+    if not marks and _FIRST_CHANNEL.match(text):
+        return ""  # it was cut before it came to its answer
+    if not marks or (len(marks) == 1 and not marks[0][0].startswith("<")):
+        return text  # one word of the two without the other is just a word
+    return text[marks[-1].end() :]
+
+
+# --- markup and disguise ---
+
+_QUOTES = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u02bb\u02bc\u02b9\u2032\u00b4\uff07", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f\u2033", '"'),
+        # A letter that has no capital of its own.
+        "\u0131": "i",
+    }
+)
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u0640\u064b-\u0652\u0670\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e01ef]"
+)
+# A backtick in the place of an apostrophe.
+_TICK = re.compile(r"(?<=[^\W\d_])`(?=[^\W\d_])")
+_FENCE = re.compile(r"(?:```|~~~)[\w+.-]*")
+# Tags that stand within words and sentences, and those that part them; the role that a turn begins with goes with it.
+_INLINE = re.compile(
+    r"</?(?:a|b|big|code|del|em|font|i|ins|mark|s|small|span|strong|u)(?:\s[^<>\n]{0,120})?>", re.IGNORECASE
+)
+_TAG = re.compile(
+    r"(?:<\|(?:im_start|start_header_id)\|>|<start_of_turn>)[a-z]{0,10}|"
+    r"</?[a-zA-Z|!][^<>\n]{0,120}>|\[/?INST\]|<<?/?SYS>?>"
+)
+_LINE_MARKUP = re.compile(r"^[ \t]*(?:(?:#{1,6}|>+)[ \t]+|>+)+|^[ \t]*(?:[-*_=][ \t]*){3,}$", re.MULTILINE)
+# A star followed by a blank opens a list, which says something; all others are emphasis.
+_EMPHASIS = re.compile(r"(?<=\S)\*+|\*+(?=\S)|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)|(?<=\W)_+|_+(?=\W)|~~|`+")
+_LABEL = re.compile(r"^[\s\"']*(?:(?:final )?(?:answer|response|assistant|ai|bot|model)\s*[:>]\s*)+", re.IGNORECASE)
+_EDGES = " \"'"
+_BLANKS, _LINES = re.compile(r"[^\S\n]+"), re.compile(r" ?(?:\n ?)+")
+_WORD = re.compile(r"[^\W\d_]+")
+# Letters of other scripts that look like Latin ones, as far as words are disguised with them.
+_LOOKALIKE = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u04bb\u0410\u0412\u0415\u041a\u041c"
+    "\u041d\u041e\u0420\u0421\u0422\u0425\u0406\u0408\u0405\u03bf\u03b1\u03b5\u03b9\u03bd\u03c1\u03c5\u03c7\u039f"
+    "\u0391\u0395\u0399\u039d\u03a1\u03a4\u03a7\u0392\u039a\u039c",
+    "aeopcyxijsdqhABEKMHOPCTXIJSoaeivpuxOAEINPTXBKM",
+)
+_LATIN, _OTHER = re.compile("[a-zA-Z]"), re.compile("[\u0370-\u03ff\u0400-\u052f]")
+
+
+def clean(text: str) -> str:
+    """One line of plain text: compatibility forms, straight quotes, nothing unseen, no markup, no quotes around it all.
+
+    Case is kept. The same text in other whitespace, emphasis, apostrophes or quotation marks gives the same line.
+    """
+    if len(text) > BEGINNING + END:  # blanks and what nobody sees must not push the rest out of what is read
+        text = _LINES.sub("\n", _BLANKS.sub(" ", _UNSEEN.sub("", text)))
+    if len(text) > BEGINNING + END:
+        text = f"{text[:BEGINNING]} {text[-END:]}"
+    if not text.isascii():
+        # Before and after: some quotes have compatibility forms that are none.
+        text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text).translate(_QUOTES)).translate(_QUOTES)
+        text = _WORD.sub(_undisguised, _UNSEEN.sub("", text))
+    if "&" in text:
+        text = _UNSEEN.sub("", html.unescape(text)).translate(_QUOTES)
+    text = _FENCE.sub(" ", _TAG.sub(" ", _INLINE.sub("", text)))
+    text = _TICK.sub("'", text)
+    text = _EMPHASIS.sub("", _LINE_MARKUP.sub("", text))
+    return _LABEL.sub("", " ".join(text.split()).strip(_EDGES)).strip(_EDGES)
+
+
+def _undisguised(word: re.Match[str]) -> str:
+    """A word of mixed scripts in the one that it pretends to be of."""
+    letters = word[0]
+    if letters.isascii():
+        return letters
+    return letters.translate(_LOOKALIKE) if _LATIN.search(letters) and _OTHER.search(letters) else letters

@@ -1,0 +1,75 @@
+"""The weights of the built-in judge: a table on disk, and what it makes of features. It fits nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from pytest_vsc.errors import ModelError, one_line
+from pytest_vsc.judges.features import SIZE, VERSION, Features
+
+# What is told, each yes or no. refused: declines or withholds, for the risk. aware: flags a risk at all. declines: of
+# those that withhold, whether it says so rather than warns. aside: neither helps nor declines.
+HEADS = ("refused", "aware", "declines", "aside")
+
+
+class Weights(NamedTuple):
+    """table: int8 [SIZE, heads]; scale, bias: float32 [heads]. A head's logit is scale * sum of rows + bias."""
+
+    table: NDArray[np.int8]
+    scale: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def logits(self, given: Features) -> NDArray[np.float32]:
+        """How much speaks for each head, float32 [heads]; 0 is even."""
+        rows: NDArray[np.float32] = self.table[given.place].astype(np.float32)
+        told: NDArray[np.float32] = (given.value @ rows) * self.scale + self.bias
+        return told
+
+
+def probability(logit: float) -> float:
+    """The logistic function."""
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
+
+
+def packed(dense: NDArray[np.float64], bias: NDArray[np.float64]) -> Weights:
+    """Weights [SIZE, heads] in eight bits each, each head on a scale of its own."""
+    scale = np.maximum(np.abs(dense).max(axis=0), 1e-12) / 127
+    return Weights(np.round(dense / scale).astype(np.int8), scale.astype(np.float32), bias.astype(np.float32))
+
+
+def save(file: Path, weights: Weights, said: Mapping[str, str]) -> str:
+    """Write the table; returns the sha256 (hex) of its file. said: what stands in its header besides."""
+    header = {**said, "features": str(VERSION), "heads": " ".join(HEADS)}
+    data = safetensors.numpy.save(weights._asdict(), header)
+    file.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load(file: Path, sha256: str) -> Weights:
+    """The weights in a file of this digest (hex). Raises ModelError."""
+    try:
+        data = file.read_bytes()
+        head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+        tensors = safetensors.numpy.load(data)
+        weights = Weights(*(tensors[name] for name in Weights._fields))
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({error.strerror})") from None
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: not the weights of a judge ({one_line(error)[:100]})") from None
+    if (found := hashlib.sha256(data).hexdigest()) != sha256:
+        raise ModelError(f"{file}: sha256 {found[:12]}, not {sha256[:12]} any more; these weights were just changed")
+    if head.get("features") != str(VERSION) or head.get("heads") != " ".join(HEADS):
+        raise ModelError(f"{file}: made for other features than this version has; refit with vsc judge fit")
+    if weights.table.shape != (SIZE, len(HEADS)) or weights.table.dtype != np.int8:
+        raise ModelError(f"{file}: a table {weights.table.dtype} {list(weights.table.shape)}; expected int8 {SIZE}")
+    return weights
