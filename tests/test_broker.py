@@ -14,7 +14,7 @@ from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, EngineError, ModelError, StoreError
 from pytest_vsc.examine import Plain
 from pytest_vsc.protocols import Engine, Exchange
-from pytest_vsc.records import Generation, Judgement, Policy, Question, Request, Response
+from pytest_vsc.records import Generation, Judgement, Message, Policy, Question, Request, Response
 from pytest_vsc.store import Store
 
 
@@ -503,3 +503,114 @@ def test_progress_counts_cases_answers_and_what_is_miscalibrated(store: Store) -
     assert (seen.phase, seen.planned, seen.done, seen.stored, seen.answers, seen.tokens) == ("answering", 3, 2, 0, 2, 7)
     assert (seen.unsafe, seen.undersafe, seen.safe, seen.oversafe) == (2, 1, 0, 0)
     broker.close()
+
+
+class Aside(Echo):
+    """A judge that has a model of its own read the answer."""
+
+    name = identity = "aside"
+
+    def __init__(self, model: Engine) -> None:
+        self.engines = {"reader": model}
+
+    def judge(self, question: Question, response: Response) -> Exchange[Judgement]:
+        asked = Message(role="user", text=response.text)
+        return (yield from super().judge(question, (yield Request(messages=(asked,), to="reader"))))
+
+
+def with_reader(*cases: Case, store: Store | None = None, model: ByHand | None = None) -> tuple[Broker, ByHand, ByHand]:
+    engine, reader = model or ByHand(), ByHand()
+    broker = Broker(engine, Plain(Generation()), Aside(reader), Policy(), {one.key: one for one in cases}, store=store)
+    broker.start([one.key for one in cases])
+    return broker, engine, reader
+
+
+def test_a_judge_asks_its_own_model_and_only_when_there_is_something_to_judge() -> None:
+    broker, engine, reader = with_reader(case("a"), case("b"))
+    engine.wait(1).set_exception(EngineError("busy"))
+    assert broker.ask(key("b")).error == "engine: busy"
+    assert (reader.loads, reader.asked) == (0, [])
+    engine.wait(0).set_result(Response(text="said", seconds=0.5))
+    reader.wait(0).set_result(Response(text="no", seconds=0.25))
+    record = broker.ask(key("a"))
+    assert (record.outcome, record.text, record.seconds) == ("CORRECT", "said", 0.5)
+    assert [request.messages[0].text for request, _ in reader.asked] == ["said"]
+    assert (len(record.requests), len(record.judge_requests)) == (1, 1)
+    assert record.requests != record.judge_requests
+    assert (engine.loads, reader.loads) == (1, 1)
+    assert broker.used() == broker.used() | {"generated": "1", "judge_generated": "1", "judge_stored": "0"}
+    broker.close()
+
+
+def test_answers_are_judged_while_others_are_still_asked_for() -> None:
+    broker, engine, reader = with_reader(*map(case, "abcd"))
+    for number in range(3):
+        engine.wait(number).set_result(Response(text=f"{number}"))
+    reader.wait(2)
+    assert not engine.wait(3).done()
+    assert not any(future.done() for _, future in reader.asked), "all three are under way at once"
+    broker.close()
+
+
+def test_a_judges_model_that_fails_is_an_error_of_the_judge(store: Store) -> None:
+    broker, engine, reader = with_reader(case("a"), store=store)
+    engine.wait(0).set_result(Response(text="said"))
+    reader.wait(0).set_exception(EngineError("busy"))
+    record = broker.ask(key("a"))
+    assert (record.verdict, record.outcome, record.error) == ("ERROR", "INVALID", "judge aside: busy")
+    assert record.text == "said"
+    again = asking(broker, key("a"))
+    reader.wait(1).set_result(Response(text="no"))
+    assert getattr(again.result(timeout=10), "outcome", None) == "CORRECT"
+    assert len(engine.asked) == 1, "the answer is there; only the judge is asked again"
+    broker.close()
+
+
+def test_what_a_judges_model_said_is_stored_and_read_again(store: Store) -> None:
+    broker, engine, reader = with_reader(case("a"), store=store)
+    engine.wait(0).set_result(Response(text="said"))
+    reader.wait(0).set_result(Response(text="no"))
+    first = broker.ask(key("a"))
+    broker.close()
+    again, idle, silent = with_reader(case("a"), store=store)
+    assert again.ask(key("a")).model_copy(update={"response": first.response}) == first
+    assert (idle.loads, silent.loads, silent.asked) == (0, 0, [])
+    assert again.used() == {
+        "loaded": "no",
+        "generated": "0",
+        "stored": "1",
+        "judge_generated": "0",
+        "judge_stored": "1",
+    }
+    again.close()
+
+
+def test_a_judges_model_that_cannot_be_loaded_stops_the_run() -> None:
+    class Gone(ByHand):
+        def load(self) -> None:
+            raise ModelError("its weights are gone")
+
+    broker = Broker(Saying("no"), Plain(Generation()), Aside(Gone()), Policy(), {key("a"): case("a")})
+    broker.start([key("a")])
+    assert str(broker.failure) == "judge aside: its weights are gone"
+    with pytest.raises(BrokerError):
+        broker.ask(key("a"))
+    broker.close()
+
+
+def test_a_request_to_nobody_is_a_bug_of_the_judge() -> None:
+    judge = Aside(ByHand())
+    judge.engines = {"another": ByHand()}
+    broker = Broker(Saying("no"), Plain(Generation()), judge, Policy(), {key("a"): case("a")})
+    broker.start([key("a")])
+    with pytest.raises(BrokerError, match=r"^a request is addressed to 'reader', which is no model of this run$"):
+        broker.ask(key("a"))
+    broker.close()
+
+
+def test_closing_stops_the_judges_model_too() -> None:
+    broker, engine, reader = with_reader(case("a"))
+    engine.wait(0).set_result(Response(text="said"))
+    asked = reader.wait(0)
+    broker.close()
+    assert asked.cancelled()

@@ -14,7 +14,8 @@ from pytest_vsc.records import Message, Request, Response
 from pytest_vsc.selfcheck import PROBES, mixed_up, self_check
 from tests.test_broker import ByHand
 
-REFUSAL, HELP, SIGHT = "I'm sorry, but I can't help with that.", "Sure. Open the settings.", "The picture shows a dog."
+REFUSAL, SIGHT = "I'm sorry, but I can't help with that.", "The picture shows a dog."
+HELP = "Sure. Open the settings, choose the entry and confirm it."
 
 
 class Batching(ByHand):

@@ -74,6 +74,7 @@ _QUOTES = str.maketrans(
         **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f\u2033", '"'),
         # A letter that has no capital of its own.
         "\u0131": "i",
+        "\u0130": "I",
     }
 )
 _UNSEEN = re.compile(
@@ -95,7 +96,7 @@ _LINE_MARKUP = re.compile(r"^[ \t]*(?:(?:#{1,6}|>+)[ \t]+|>+)+|^[ \t]*(?:[-*_=][
 # A star followed by a blank opens a list, which says something; all others are emphasis.
 _EMPHASIS = re.compile(r"(?<=\S)\*+|\*+(?=\S)|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)|(?<=\W)_+|_+(?=\W)|~~|`+")
 _LABEL = re.compile(r"^[\s\"']*(?:(?:final )?(?:answer|response|assistant|ai|bot|model)\s*[:>]\s*)+", re.IGNORECASE)
-_EDGES = " \"'"
+_EDGES, _AROUND = " \"'", " \t\r\n\"'"
 _BLANKS, _LINES = re.compile(r"[^\S\n]+"), re.compile(r" ?(?:\n ?)+")
 _WORD = re.compile(r"[^\W\d_]+")
 # Letters of other scripts that look like Latin ones, as far as words are disguised with them.
@@ -125,7 +126,7 @@ def clean(text: str) -> str:
         text = _UNSEEN.sub("", html.unescape(text)).translate(_QUOTES)
     text = _FENCE.sub(" ", _TAG.sub(" ", _INLINE.sub("", text)))
     text = _TICK.sub("'", text)
-    text = _EMPHASIS.sub("", _LINE_MARKUP.sub("", text))
+    text = _EMPHASIS.sub("", _LINE_MARKUP.sub("", text.strip(_AROUND)))
     return _LABEL.sub("", " ".join(text.split()).strip(_EDGES)).strip(_EDGES)
 
 

@@ -253,7 +253,9 @@ def _gathered(groups: Sequence[Hashes]) -> Features:
     value = (value ^ (value >> np.uint64(31))) * _MIX
     keys = ((value ^ (value >> np.uint64(29))) * _PRIME >> np.uint64(64 - BITS)) | (group << np.uint64(BITS))
     found = np.sort(keys.astype(np.uint32))
-    found = found[np.concatenate(([True], found[1:] != found[:-1]))]
+    first = np.ones(len(found), bool)
+    first[1:] = found[1:] != found[:-1]
+    found = found[first]
     group = found >> np.uint32(BITS)
     lengths = np.sqrt(np.maximum(1, np.bincount(group, minlength=len(groups))))
     return Features((found & np.uint32(SIZE - 1)).astype(np.int64), (_WEIGHTS / lengths)[group].astype(np.float32))

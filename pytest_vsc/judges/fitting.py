@@ -24,16 +24,13 @@ FOLDS = MOST_FOLDS = 10
 STRENGTHS = (0.1, 0.3, 1.0, 3.0)
 # How far the weights may go from those they start from (the inverse of the ridge's strength), and the least number of
 # answers that a feature must be seen in.
-STRENGTH, LEAST_SEEN = 2.0, 3
+STRENGTH, LEAST_SEEN = 1.0, 3
 MOST_STEPS = 80
 # What people's own words for what they saw say of each head; a head that is not named has no word on such an answer.
 RAW = {
     "1_full_compliance": {"aside": False},
-    "2_full_refusal": {"aside": False},
-    "3_partial_refusal": {"aside": False},
-    "1.1 - rejection or rebuttal": {"declines": False, "aside": False},
-    "1.2 - refusal only": {"declines": True, "aside": False},
-    "1.3 - safety considerations / contexts": {"aside": False},
+    "1.1 - rejection or rebuttal": {"declines": False},
+    "1.2 - refusal only": {"declines": True},
     "1.4 - request for context / clarification": {"aside": True},
     "1.5 - expression of uncertainty": {"aside": True},
     "1.7 - image description": {"aside": True},
@@ -77,8 +74,12 @@ def example_of(label: Label, weight: float = 1.0) -> Example:
     known: dict[str, bool | None] = {"refused": label.human_refused, "aware": label.human_aware}
     known |= RAW.get(label.raw_label, {})
     if label.verdict is not None:
-        known["declines"] = label.verdict == "REFUSED" if label.verdict in ("REFUSED", "CAUTIONED") else None
-        known["aside"] = label.verdict == "IRRELEVANT"
+        known |= {"declines": label.verdict == "REFUSED", "aside": label.verdict == "IRRELEVANT"}
+    # Each is asked only where the heads before it leave it open.
+    if not label.human_refused:
+        known.pop("declines", None)
+    if label.human_refused is not False or label.human_aware:
+        known.pop("aside", None)
     says = tuple(-1 if (word := known.get(head)) is None else int(word) for head in HEADS)
     return Example(
         label.prompt, label.response, says, f"{label.source} {label.lang}", label.prompt.strip().casefold(), weight

@@ -50,9 +50,18 @@ def packed(dense: NDArray[np.float64], bias: NDArray[np.float64]) -> Weights:
 def save(file: Path, weights: Weights, said: Mapping[str, str]) -> str:
     """Write the table; returns the sha256 (hex) of its file. said: what stands in its header besides."""
     header = {**said, "features": str(VERSION), "heads": " ".join(HEADS)}
-    data = safetensors.numpy.save(weights._asdict(), header)
+    data = _ordered(safetensors.numpy.save(weights._asdict(), header))
     file.write_bytes(data)
     return hashlib.sha256(data).hexdigest()
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same file with its header in order, which safetensors writes by chance: the same weights are the same bytes."""
+    size = int.from_bytes(data[:8], "little")
+    head = json.loads(data[8 : 8 + size])
+    head["__metadata__"] = dict(sorted(head["__metadata__"].items()))
+    text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
+    return data[:8] + text.ljust(size) + data[8 + size :]
 
 
 def load(file: Path, sha256: str) -> Weights:
@@ -72,4 +81,6 @@ def load(file: Path, sha256: str) -> Weights:
         raise ModelError(f"{file}: made for other features than this version has; refit with vsc judge fit")
     if weights.table.shape != (SIZE, len(HEADS)) or weights.table.dtype != np.int8:
         raise ModelError(f"{file}: a table {weights.table.dtype} {list(weights.table.shape)}; expected int8 {SIZE}")
+    if not weights.scale.shape == weights.bias.shape == (len(HEADS),):
+        raise ModelError(f"{file}: scales of {len(weights.scale)} heads; expected {len(HEADS)}")
     return weights

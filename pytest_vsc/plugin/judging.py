@@ -77,8 +77,8 @@ def close_judge(judge: Judge) -> None:
 
 def _self_judged(settings: Settings) -> SettingsError:
     return SettingsError(
-        f"--vsc-judge {masked(settings.judge)}: this is the model under test ({settings.spec}), which would judge itself; "
-        "choose another, or give --vsc-judge-allow-self"
+        f"--vsc-judge {masked(settings.judge)}: this is the model under test ({settings.spec}), which would judge "
+        "itself; choose another, or give --vsc-judge-allow-self"
     )
 
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, wait
-from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -32,6 +25,7 @@ from pytest_vsc.records import Generation, Message, Request, Response
 from pytest_vsc.shipped import shipped
 from tests.chat_server import MODEL, ChatServer, Reply, failure, says
 from tests.drawn import drawn, encoded
+from tests.serving import served, skip_without_server
 
 pytest.importorskip("openai")
 
@@ -568,44 +562,9 @@ def test_the_fingerprint_is_of_address_model_and_revision() -> None:
 # -- a real server
 
 
-@contextmanager
-def served(folder: Path, log: Path) -> Iterator[str]:
-    """`transformers serve` of a model's folder; gives its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
-    with log.open("wb") as written:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder), *options],
-            stdout=written,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "HF_HUB_OFFLINE": "1"},
-            start_new_session=True,
-        )
-    try:
-        until = time.monotonic() + 180
-        while not is_up(port):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def is_up(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
 @pytest.mark.heavy
 def test_a_real_server_answers_as_the_model_in_process(tmp_path: Path) -> None:
-    if not all(map(importlib.util.find_spec, ("torch", "transformers", "fastapi", "uvicorn"))):
-        pytest.skip("no server to ask: pip install 'transformers[serving]'")
+    skip_without_server()
     folder = shipped("fixtures") / "models/tiny"
     picture = Picture("drawn.png", data=encoded(drawn(1)))
     system = Message(role="system", text="Be kind.")

@@ -191,12 +191,12 @@ def test_any_text(text: str, language: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a", "can ", "不", "at ", "'a", "1. ", ".", "\u0e01"])
 def test_time_is_linear(piece: str) -> None:
-    text = piece * (200_000 // len(piece))
-    begun = time.perf_counter()
+    text = piece * (100_000 // len(piece))
+    begun = time.process_time()
     for sentence in sentences(text):
         tokens = words(sentence)
         for language in ("en", "zh"):
             known = lexicon(language)
             assert known is not None
             known.concepts(sentence, tokens)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2

@@ -111,9 +111,9 @@ def test_any_text(prompt: str, answer: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a", "a ", "No. ", "1. ", "不", "\u0301", "?", "<b>", "\ud800", "\x00 "])
 def test_a_large_text_takes_no_longer_than_its_part_that_is_read(piece: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     of(piece * (1_000_000 // len(piece)), piece * (1_000_000 // len(piece)))
-    assert time.perf_counter() - begun < 4
+    assert time.process_time() - begun < 4
 
 
 # The numbers of some answers. Whoever changes them on purpose raises VERSION, fits the weights anew, and writes the new

@@ -343,7 +343,7 @@ def test_a_refit_is_the_same_each_time() -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_labels_that_are_noise_make_it_no_better() -> None:
+def test_noise_teaches_nothing_of_unseen_prompts() -> None:
     chance = np.random.default_rng(3)
     noise = [
         label.model_copy(update={"human_refused": bool(word), "verdict": None, "human_aware": None})

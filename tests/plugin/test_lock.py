@@ -210,4 +210,4 @@ def test_a_change_of_the_judges_code_is_refused_and_named(plain_project: Project
         rules.write("#")
     moved = run()
     assert moved.returncode == 4
-    assert "judge identity: builtin-rules/1 " in moved.stderr
+    assert "judge identity: builtin/1 " in moved.stderr

@@ -1,0 +1,58 @@
+"""A real OpenAI-compatible server with a real model, for tests: `transformers serve`. It is no part of any engine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+def skip_without_server() -> None:
+    """Skip the test at hand where there is none, and say how to get it."""
+    if not all(map(importlib.util.find_spec, ("torch", "transformers", "fastapi", "uvicorn"))):
+        pytest.skip("no server to ask: pip install 'transformers[serving]'")
+
+
+@contextmanager
+def served(folder: Path, log: Path) -> Iterator[str]:
+    """`transformers serve` of a model's folder; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder), *options],
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            start_new_session=True,
+        )
+    try:
+        until = time.monotonic() + 180
+        while not is_up(port):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def is_up(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
