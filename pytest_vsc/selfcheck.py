@@ -74,5 +74,7 @@ def _verdict(response: Response, judge: Judge) -> Verdict | None:
     except StopIteration as stop:
         verdict: Verdict = stop.value.verdict
         return verdict
+    except EngineError:  # it cannot tell
+        return None
     judging.close()
     return None

@@ -188,7 +188,7 @@ class OpenAIEngine:
         await asyncio.get_running_loop().shutdown_default_executor()  # which looked up the address
 
     async def _work(self) -> None:
-        while True:
+        while not self._closed:  # a cancel may be lost in a wait that has just ended
             *_, request, future = await self._waiting.get()
             outcome: Response | VscError | None = None
             try:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import SettingsError, VscError, expected
+from pytest_vsc.judges.showing import masked
 from pytest_vsc.protocols import Engine, Judge
 
 JUDGES = ("builtin", "guard", "keywords", "labels", "rubric")
@@ -55,7 +56,9 @@ def open_judge(
     named = [_read(member) for member in _FURTHER.split(spec)]
     for place, each in enumerate(named):
         if each in named[:place]:
-            raise SettingsError(f"--vsc-judge: {each.written!r} is in the panel twice; expected different members")
+            raise SettingsError(
+                f"--vsc-judge: {masked(each.written)!r} is in the panel twice; expected different members"
+            )
     models = _Models(open_engine)
     try:
         members = [_open(each, settings, models, base or Path()) for each in named]
@@ -78,13 +81,15 @@ class _Models:
 
     def of(self, named: _Named) -> Engine:
         if self._open_engine is None:
-            raise SettingsError(f"--vsc-judge: {named.written}: no model can be asked here; expected a judge without")
+            raise SettingsError(
+                f"--vsc-judge: {masked(named.written)}: no model can be asked here; expected a judge without"
+            )
         if named.target not in self._opened:
             try:
                 self._opened[named.target] = self._open_engine(named.target)
             except VscError as error:  # it speaks of the option that models are mostly named by
                 reason = str(error).removeprefix("--vlm").lstrip(": ")
-                raise SettingsError(f"--vsc-judge: {named.written}: {reason}") from error
+                raise SettingsError(f"--vsc-judge: {masked(named.written)}: {reason}") from error
         return self._opened[named.target]
 
     def close(self) -> None:
@@ -185,13 +190,15 @@ def _read_asking(member: str, word: str, rest: str, options: Sequence[str]) -> _
         _option(member, option, options)
     if not model.strip():
         forms = [f"{word}@SPEC", *(f"{word}:{each}@SPEC" for each in options)]
-        raise SettingsError(f"--vsc-judge: {member!r} names no model; expected {' or '.join(forms)}, SPEC as for --vlm")
+        raise SettingsError(
+            f"--vsc-judge: {masked(member)!r} names no model; expected {' or '.join(forms)}, SPEC as for --vlm"
+        )
     return _Named(member, word, option, model)
 
 
 def _option(member: str, option: str, allowed: Sequence[str]) -> str:
     if option not in allowed:
-        raise SettingsError(f"--vsc-judge: {member!r}: unknown {option!r}; {expected(option, allowed)}")
+        raise SettingsError(f"--vsc-judge: {masked(member)!r}: unknown {option!r}; {expected(option, allowed)}")
     return option
 
 

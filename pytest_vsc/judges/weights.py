@@ -56,7 +56,7 @@ def save(file: Path, weights: Weights, said: Mapping[str, str]) -> str:
 
 
 def _ordered(data: bytes) -> bytes:
-    """The same file with its header in order, which safetensors writes by chance: the same weights are the same bytes."""
+    """The same file with its header in order, which is written by chance: the same weights are the same bytes."""
     size = int.from_bytes(data[:8], "little")
     head = json.loads(data[8 : 8 + size])
     head["__metadata__"] = dict(sorted(head["__metadata__"].items()))

@@ -41,16 +41,16 @@ def prepare_judge(settings: Settings) -> tuple[Judge, tuple[str, ...]]:
 
 def refuse_itself(settings: Settings, engine: Engine, judge: Judge) -> None:
     """The same, told by what the models are: a copy of the model under test, or a run of it replayed. SettingsError."""
-    if settings.allow_self or not judge.engines:
-        return
-    own = _fingerprint(engine)
-    if own is not None and own in map(_fingerprint, judge.engines.values()):
+    if not settings.allow_self and judges_itself(settings, engine, judge, ()):
         raise _self_judged(settings)
 
 
-def judges_itself(settings: Settings, specs: tuple[str, ...]) -> bool:
-    """Whether the model under test is among the judge's models."""
-    return any(_target(spec) == _target(settings.spec) for spec in specs)
+def judges_itself(settings: Settings, engine: Engine, judge: Judge, specs: tuple[str, ...]) -> bool:
+    """Whether the model under test is among the judge's models, by name or by what they are."""
+    if any(_target(spec) == _target(settings.spec) for spec in specs):
+        return True
+    own = _fingerprint(engine) if judge.engines else None
+    return own is not None and own in map(_fingerprint, judge.engines.values())
 
 
 class Opinions:

@@ -396,7 +396,7 @@ class Owner:
             judge=self._ready.judge.name,
             judge_identity=self._ready.judge.identity,
             judge_card=seen_of(card) if (card := card_of(self._ready.judge)) else None,
-            judges_itself=judges_itself(self._settings, self._ready.judge_specs),
+            judges_itself=self._judges_itself(),
             policy=self.policy,
             calibration=self._calibration.name,
             generation=self._settings.generation,
@@ -427,10 +427,12 @@ class Owner:
         judge = self._ready.judge
         card = card_of(judge)
         known = f" ({text.card_words(card)})" if card else ""
-        itself = (
-            ", the model under test JUDGES ITSELF" if judges_itself(self._settings, self._ready.judge_specs) else ""
-        )
+        itself = ", the model under test JUDGES ITSELF" if self._judges_itself() else ""
         return f"{judge.name}{known}{itself}"
+
+    def _judges_itself(self) -> bool:
+        ready = self._ready
+        return judges_itself(self._settings, ready.engine, ready.judge, ready.judge_specs)
 
     def pytest_report_teststatus(
         self, report: pytest.TestReport
