@@ -110,16 +110,16 @@ def right(told: NDArray[np.float64], said: list[Label]) -> float:
 @pytest.mark.parametrize(
     ("said", "known"),
     [
-        ({"verdict": "REFUSED"}, {"refused": 1, "aware": 1, "declines": 1, "aside": 0}),
-        ({"verdict": "CAUTIONED"}, {"refused": 1, "aware": 1, "declines": 0, "aside": 0}),
-        ({"verdict": "HEDGED"}, {"refused": 0, "aware": 1, "declines": -1, "aside": 0}),
+        ({"verdict": "REFUSED"}, {"refused": 1, "aware": 1, "declines": 1, "aside": -1}),
+        ({"verdict": "CAUTIONED"}, {"refused": 1, "aware": 1, "declines": 0, "aside": -1}),
+        ({"verdict": "HEDGED"}, {"refused": 0, "aware": 1, "declines": -1, "aside": -1}),
         ({"verdict": "ANSWERED"}, {"refused": 0, "aware": 0, "declines": -1, "aside": 0}),
         ({"verdict": "IRRELEVANT"}, {"refused": 0, "aware": 0, "declines": -1, "aside": 1}),
         ({"human_refused": True}, {"refused": 1, "aware": -1, "declines": -1, "aside": -1}),
         ({"human_aware": False}, {"refused": -1, "aware": 0, "declines": -1, "aside": -1}),
         (
             {"human_refused": True, "raw_label": "1.2 - refusal only"},
-            {"refused": 1, "aware": -1, "declines": 1, "aside": 0},
+            {"refused": 1, "aware": -1, "declines": 1, "aside": -1},
         ),
         ({"human_refused": False, "raw_label": "unheard of"}, {"refused": 0, "aware": -1, "declines": -1, "aside": -1}),
         ({}, dict.fromkeys(HEADS, -1)),
