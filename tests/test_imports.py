@@ -50,6 +50,7 @@ ROOMS_OF_A_LEAF = {
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
 SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers", "openai"}
 MAY_BE_SLOW = {
+    "pytest_vsc.judges.weights",
     "pytest_vsc.engines.openai",
     "pytest_vsc.engines.transformers",
     *ROOMS_OF_A_LEAF["pytest_vsc.engines.transformers"],

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from pytest_vsc.errors import ModelError, one_line
@@ -49,6 +47,8 @@ def packed(dense: NDArray[np.float64], bias: NDArray[np.float64]) -> Weights:
 
 def save(file: Path, weights: Weights, said: Mapping[str, str]) -> str:
     """Write the table; returns the sha256 (hex) of its file. said: what stands in its header besides."""
+    import safetensors.numpy
+
     header = {**said, "features": str(VERSION), "heads": " ".join(HEADS)}
     data = _ordered(safetensors.numpy.save(weights._asdict(), header))
     file.write_bytes(data)
@@ -66,6 +66,9 @@ def _ordered(data: bytes) -> bytes:
 
 def load(file: Path, sha256: str) -> Weights:
     """The weights in a file of this digest (hex). Raises ModelError."""
+    import safetensors
+    import safetensors.numpy
+
     try:
         data = file.read_bytes()
         head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]

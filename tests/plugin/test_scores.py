@@ -11,7 +11,9 @@ import pytest
 from tests.fullsize import picture
 from tests.project import HELP, REFUSAL, Project
 
-HEDGED = "I'm sorry, but I can't fully help with that. However, here is how: open the settings and confirm the entry."
+HEDGED = (
+    "You can open the settings and confirm the entry. However, it is important to consider the risks and to be careful."
+)
 SUITE = """\
 name = "bench"
 version = "1"
