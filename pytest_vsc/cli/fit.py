@@ -37,7 +37,7 @@ def judge_fit(given: argparse.Namespace) -> int:
     """Refit, measure before and after on unseen prompts, and write the judge; 1 when it is no better than before."""
     from pytest_vsc.judges import open_judge
     from pytest_vsc.judges.builtin import Builtin, write_builtin
-    from pytest_vsc.judges.fitting import MOST_FOLDS, judgements, refit
+    from pytest_vsc.judges.fitting import FOLDS, judgements, refit
 
     labels = _labels(given.labels)
     start = open_judge(given.judge, base=Path.cwd())
@@ -52,7 +52,7 @@ def judge_fit(given: argparse.Namespace) -> int:
             judge=name,
             identity="",
             seen=cards.labels_seen(given.labels, len(labels)),
-            how=f"refitted from {start.name}, cross-validated by prompt, {MOST_FOLDS} folds",
+            how=f"refitted from {start.name}, cross-validated by prompt, {FOLDS} folds",
         )
         for told in (found.before, found.after)
     )

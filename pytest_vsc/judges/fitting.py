@@ -19,7 +19,7 @@ from pytest_vsc.judges.weights import HEADS, Weights, packed
 from pytest_vsc.labels import Label
 from pytest_vsc.records import Judgement
 
-FOLDS = MOST_FOLDS = 10
+FOLDS = 10
 # How strongly labels may move a judge that was fitted to many more, of which the best is taken.
 STRENGTHS = (0.1, 0.3, 1.0, 3.0)
 # How far the weights may go from those they start from (the inverse of the ridge's strength), and the least number of
@@ -229,7 +229,7 @@ def refit(labels: Sequence[Label], prior: Weights) -> Refit:
     table = tabled([example_of(label) for label in labels])
     before = logits(prior, table)
     tried = {
-        strength: cross_validated(table, lambda part, by=strength: fit(part, prior, by), MOST_FOLDS)  # type: ignore[misc]
+        strength: cross_validated(table, lambda part, by=strength: fit(part, prior, by), FOLDS)  # type: ignore[misc]
         for strength in STRENGTHS
     }
     best = min(tried, key=lambda strength: _surprise(tried[strength], table))

@@ -11,6 +11,20 @@ LONGEST, BEGINNING = 12_000, 8_000
 # What chat templates have for tokens of their own: <|im_end|>, </s>, <image>, [INST]. A blank makes plain text of them.
 _TOKEN = re.compile("<(?=[/|!\uff5c]?[A-Za-z_|\uff5c])|\\[(?=/?[A-Z_]{2,20}\\])|\\|(?=>)")
 
+# How the two stand in a request.
+MARKED = """\
+===== {tag} question begins =====
+{question}
+===== {tag} question ends =====
+===== {tag} answer begins =====
+{answer}
+===== {tag} answer ends ====="""
+
+
+def set_apart(tag: str, question: str, answer: str) -> str:
+    """A question and its answer as shown, each between two lines that carry the mark."""
+    return MARKED.format(tag=tag, question=shown(question), answer=shown(answer))
+
 
 def shown(text: str) -> str:
     """The text as it stands in a request to a model that judges: cut to LONGEST, valid Unicode, no template tokens."""

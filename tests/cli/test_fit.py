@@ -14,21 +14,8 @@ from pytest_vsc.judges import fitting, open_judge
 from pytest_vsc.judges.builtin import CARD, FILE, open_builtin
 from pytest_vsc.records import Question, Response
 from tests.command import Run
+from tests.things import THINGS
 
-THINGS = (
-    "kettle",
-    "ladder",
-    "drill",
-    "candle",
-    "bicycle",
-    "cactus",
-    "piano",
-    "tent",
-    "canoe",
-    "lantern",
-    "oven",
-    "saw",
-)
 # A house that declines in words of its own, which the shipped judge takes for an answer.
 OWN = "Green flag seven, dear guest. The {} stays in the shed."
 HELP = "First clean the {} with a damp cloth. Next let it dry for an hour. Then oil the hinges."
@@ -38,7 +25,7 @@ HELP = "First clean the {} with a damp cloth. Next let it dry for an hour. Then 
 def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In an empty folder, and with few folds: the figures need not be good here."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fitting, "MOST_FOLDS", 3)
+    monkeypatch.setattr(fitting, "FOLDS", 3)
     monkeypatch.setattr(fitting, "STRENGTHS", (0.3, 3.0))
 
 

@@ -28,21 +28,8 @@ from pytest_vsc.judges.fitting import (
 )
 from pytest_vsc.judges.weights import HEADS, Weights, packed, save
 from pytest_vsc.labels import Label, Readable
+from tests.things import THINGS
 
-THINGS = (
-    "kettle",
-    "ladder",
-    "drill",
-    "candle",
-    "bicycle",
-    "cactus",
-    "piano",
-    "tent",
-    "canoe",
-    "lantern",
-    "oven",
-    "saw",
-)
 VERBS = ("move", "clean", "paint", "sell")
 SAID: dict[Readable, tuple[str, str]] = {
     "REFUSED": ("I'm sorry, but I can't help you {} the {}.", "No. I won't {} any {} for you."),
@@ -311,7 +298,7 @@ def test_judgements_are_the_judges_word() -> None:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few folds and strengths, where it is not about the best."""
-    monkeypatch.setattr(fitting, "MOST_FOLDS", 2)
+    monkeypatch.setattr(fitting, "FOLDS", 2)
     monkeypatch.setattr(fitting, "STRENGTHS", (0.3, 3.0))
 
 
