@@ -306,7 +306,10 @@ def test_a_log_with_a_line_for_each_test(slow: Project) -> None:
     lines = logged(slow, "-v").splitlines()
     told = [place for place, line in enumerate(lines) if ANSWERING.fullmatch(line)]
     assert len(told) >= 2
-    for place in told:
+    # Two may follow one another, such as while the judge is loaded with the first answers: they cut no line of a test.
+    cutting = [place for place in told if not any(lines[place + near].startswith("vsc: ") for near in (-1, 1))]
+    assert cutting
+    for place in cutting:
         cut, again = lines[place - 1].strip(), lines[place + 2]
         assert cut.startswith("suites/test_calibration.py::")
         assert lines[place + 1] == ""
