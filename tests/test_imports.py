@@ -22,6 +22,7 @@ EDGES = re.findall(r"`(\w+)`", re.search(r"Edges \(([^)]*)\)", DOC)[1])  # type:
 
 # What several leaves of one package share without being a leaf of their own; it imports the core only.
 SHARED_BY_LEAVES = {
+    "pytest_vsc.engines.address",
     "pytest_vsc.engines.files",
     "pytest_vsc.importers.groups",
     "pytest_vsc.judges.cleaning",
@@ -39,8 +40,10 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.prefix",
         "pytest_vsc.engines.generating",
     ],
+    "pytest_vsc.engines.openai": ["pytest_vsc.engines.chat", "pytest_vsc.engines.troubles"],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
+        "pytest_vsc.judges.hashing",
         "pytest_vsc.judges.features",
         "pytest_vsc.judges.weights",
         "pytest_vsc.judges.reading",
@@ -52,6 +55,7 @@ SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers", "ope
 MAY_BE_SLOW = {
     "pytest_vsc.judges.weights",
     "pytest_vsc.engines.openai",
+    "pytest_vsc.engines.troubles",
     "pytest_vsc.engines.transformers",
     *ROOMS_OF_A_LEAF["pytest_vsc.engines.transformers"],
 }

@@ -132,7 +132,8 @@ def _open_kind(kind: str, rest: str, settings: EngineSettings) -> Engine:
 
 
 def _open_server(spec: str, settings: EngineSettings) -> Engine:
-    from pytest_vsc.engines.openai import OpenAIEngine, shown
+    from pytest_vsc.engines.address import shown
+    from pytest_vsc.engines.openai import OpenAIEngine
 
     url, _, model = spec.partition("#")
     if not model.strip():

@@ -6,70 +6,40 @@ It sends what it is asked and reads what comes back, many at a time; it starts n
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import difflib
-import email.utils
 import functools
 import hashlib
 import importlib.util
 import itertools
 import json
-import math
 import os
-import random
-import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
-
-from pytest_vsc.cases import Picture, Value
 from pytest_vsc.engines import EngineSettings
+from pytest_vsc.engines.address import KEY, base_of, parts_of, shown
+from pytest_vsc.engines.chat import MOST_SAID, Answered, chat_of, response_of
+from pytest_vsc.engines.troubles import is_filtered, is_passing, lacking, message_of, pause, repeats
 from pytest_vsc.errors import EngineError, ModelError, VscError, has, one_line
-from pytest_vsc.records import FinishReason, Message, Request, Response
+from pytest_vsc.records import Request, Response
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 T = TypeVar("T")
 
-KEY = "OPENAI_API_KEY"
 AT_ONCE = 16  # requests that the server works on
 TIMEOUT = 120.0  # seconds
 LIST_SECONDS = 10.0  # a list of models is a small thing
 CLOSE_SECONDS = 10.0
 TRIES = 3
-BACKOFF_SECONDS = 0.5  # before the second try; doubled before each further one
-LONGEST_PAUSE = 30.0  # seconds that a server's Retry-After is heeded
-PASSING = (408, 409, 429)  # as is 500 and above: it may be otherwise in a moment
 GONE = (401, 403, 404)  # no further request would be answered
-UNUSABLE = (400, 422)
-FILTERED = {"content_filter", "ResponsibleAIPolicyViolation"}
-FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)
-MOST_SAID = 200  # letters of a server's own message in an error
 MOST_NAMED = 10  # models of a server in an error
-REPEATED = 16  # letters and digits in a row that a message must not share with the request
-SIGNATURES = (
-    (re.compile(rb"\x89PNG\r\n"), "image/png"),
-    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
-    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "image/webp"),
-    (re.compile(rb"GIF8"), "image/gif"),
-    (re.compile(rb"BM"), "image/bmp"),
-)
-
-
-class Answered(NamedTuple):
-    """What a server sent back. seconds: from the sending of the try that was answered to its end."""
-
-    content: bytes
-    seconds: float
-
 
 # One that waits for its turn: whoever is waited for first, then in the order of submission.
 Job = tuple[bool, int, Request, "Future[Response]"]
@@ -242,7 +212,7 @@ class OpenAIEngine:
         try:
             return response_of(await self._asked(request))
         except (openai.OpenAIError, asyncio.TimeoutError) as error:
-            if _is_filtered(error):
+            if is_filtered(error):
                 return Response(text="", finish_reason="content_filter")
             raise self._trouble(error, self._timeout, request) from None  # the cause holds the request
 
@@ -257,7 +227,7 @@ class OpenAIEngine:
             try:
                 answered = await self._tried(functools.partial(create, **chat), self._timeout)
             except openai.APIStatusError as error:
-                wanting = _lacking(error, request, lacks)
+                wanting = lacking(error, request, lacks)
                 if wanting is None:
                     raise
                 lacks |= {wanting}
@@ -276,17 +246,17 @@ class OpenAIEngine:
                 raw = await asyncio.wait_for(call(), seconds)
                 return Answered(raw.http_response.content, time.monotonic() - since)
             except (openai.OpenAIError, asyncio.TimeoutError) as error:
-                if attempt == TRIES or not _is_passing(error):
+                if attempt == TRIES or not is_passing(error):
                     raise
-                pause = _pause(error, attempt)
-            await asyncio.sleep(pause)
+                seconds_until = pause(error, attempt)
+            await asyncio.sleep(seconds_until)
             attempt += 1
 
     def _trouble(self, error: Exception, seconds: float, request: Request | None = None) -> VscError:
         """What an error of the openai package, or its lateness, means here: the one place where that is decided."""
         import openai
 
-        tries = f" ({TRIES} tries)" if _is_passing(error) else ""
+        tries = f" ({TRIES} tries)" if is_passing(error) else ""
         if isinstance(error, asyncio.TimeoutError | openai.APITimeoutError):
             return EngineError(f"timed out after {seconds:g} s{tries}")
         if isinstance(error, openai.APIStatusError):
@@ -294,7 +264,7 @@ class OpenAIEngine:
             if status == 401:
                 wrong = f"refuses the key of {KEY} (401)" if self._key else f"wants a key (401); set {KEY}"
                 return ModelError(f"{self._name}: the server {wrong}")
-            told = f"the server answers {status}{tries}{self._quoted(_message_of(error), request)}"
+            told = f"the server answers {status}{tries}{self._quoted(message_of(error), request)}"
             return ModelError(f"{self._name}: {told}") if status in GONE else EngineError(told)
         if isinstance(error, openai.APIConnectionError):
             return EngineError(
@@ -305,7 +275,7 @@ class OpenAIEngine:
     def _quoted(self, message: str, request: Request | None) -> str:
         """A message from elsewhere as the tail of an error: without the key, and none if it repeats the request."""
         said = one_line(message.replace(self._key, "***") if self._key else message)[:MOST_SAID]
-        if request is not None and _repeats(said, request):
+        if request is not None and repeats(said, request):
             return " (its message repeats the request and is withheld)"
         return f": {said}" if said else ""
 
@@ -320,229 +290,3 @@ def _settle(future: Future[Response], outcome: Response | VscError | None) -> No
         future.set_result(outcome)
     else:
         future.set_exception(outcome)
-
-
-# -- where it is
-
-
-def parts_of(url: str) -> SplitResult:
-    """The parts of a server's address. Raises ModelError for one that is none, or that holds what may be a secret.
-
-    An address is written into runs and reports, as is all that says which model was asked.
-    """
-    wanted = "expected http://host:8000/v1 or https://..., with the name of the model behind '#'"
-    try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fine = False
-    if not fine or not url.isprintable() or " " in url:
-        raise ModelError(f"{shown(url)}: not the address of a server; {wanted}")
-    if "@" in url or "?" in url:
-        raise ModelError(f"{shown(url)}: a user, a password or a query in the address; {wanted}, and the key in {KEY}")
-    return parts
-
-
-def base_of(url: str) -> str:
-    """Where the API begins: the address as given, or its `/v1` if it has no path. Raises ModelError."""
-    return f"{url.rstrip('/')}/v1" if parts_of(url).path in ("", "/") else url.rstrip("/")
-
-
-def shown(url: str) -> str:
-    """An address as it may be printed: without user, password and query."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  # looked at for its ValueError: what stands there may be half of a password
-    except ValueError:
-        return one_line(f"{url.partition('://')[0][:10]}://...")
-    path = "/..." if "@" in parts.path else parts.path
-    return one_line(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}")
-
-
-# -- what is sent
-
-
-def chat_of(request: Request, model: str, lacks: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The request in the API's terms, without what the server lacks. Raises EngineError for what cannot be sent.
-
-    Each repeat has a seed of its own, since the same one would give the same answer.
-    """
-    generation = request.generation
-    limit = "max_completion_tokens" if "max_tokens" in lacks else "max_tokens"
-    chat: dict[str, Any] = {
-        "model": model,
-        "messages": [_turn(message) for message in request.messages],
-        limit: generation.max_new_tokens,
-        "temperature": generation.temperature,
-    }
-    if generation.seed is not None:
-        chat["seed"] = generation.seed + request.repeat
-    if request.form and "response_format" not in lacks:
-        form = {"name": "answer", "schema": json.loads(request.form), "strict": True}
-        chat["response_format"] = {"type": "json_schema", "json_schema": form}
-    return chat
-
-
-def _turn(message: Message) -> dict[str, Any]:
-    if not message.images:
-        return {"role": message.role, "content": message.text}
-    parts: list[dict[str, Any]] = [
-        {"type": "image_url", "image_url": {"url": _data_url(picture)}} for picture in message.images
-    ]
-    if message.text:  # some servers refuse an empty part
-        parts.append({"type": "text", "text": message.text})
-    return {"role": message.role, "content": parts}
-
-
-def _data_url(picture: Picture) -> str:
-    try:
-        data = picture.read()
-    except OSError as error:
-        raise EngineError(f"a picture cannot be read ({error.strerror}: {error.filename})") from None
-    kind = next((kind for signature, kind in SIGNATURES if signature.match(data)), None)
-    if kind is None:
-        raise EngineError(f"{one_line(picture.name)}: not a picture of a known format")
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-# -- what comes back
-
-
-class Said(Value, extra="ignore"):
-    """The message of an answer. Servers send what a model thought under either of two names."""
-
-    content: str | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-
-
-class Choice(Value, extra="ignore"):
-    """One answer, with the reason why it ends."""
-
-    message: Said
-    finish_reason: str | None = None
-
-
-class Usage(Value, extra="ignore"):
-    """What was counted."""
-
-    completion_tokens: int | None = None
-
-
-class Completion(Value, extra="ignore"):
-    """What is read of a chat completion."""
-
-    choices: tuple[Choice, ...]
-    usage: Usage | None = None
-
-
-def response_of(answered: Answered) -> Response:
-    """What the server sent, as a response. Raises EngineError for what is no answer.
-
-    What the model thought is put before its answer as `<think>...</think>`, as models write it that nobody parses.
-    """
-    try:
-        completion = Completion.model_validate_json(answered.content)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_context=False)[0]
-        where = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
-        raise EngineError(f"the server's answer is no chat completion ({where}{first['msg']})") from None
-    if not completion.choices:
-        raise EngineError("the server's answer holds no choice")
-    choice, usage = completion.choices[0], completion.usage
-    thought = choice.message.reasoning_content or choice.message.reasoning
-    text = choice.message.refusal or choice.message.content or ""
-    return Response(
-        text=f"<think>\n{thought}\n</think>\n{text}" if thought else text,
-        finish_reason=_reason(choice.finish_reason),
-        tokens=usage.completion_tokens if usage else None,
-        seconds=answered.seconds,
-    )
-
-
-def _reason(told: str | None) -> FinishReason:
-    for reason in FINISH_REASONS:
-        if told == reason:
-            return reason
-    ending = "no reason" if told is None else f"'{one_line(told)[:MOST_SAID]}'"
-    raise EngineError(f"the answer ends with {ending}; expected one of {', '.join(FINISH_REASONS)}")
-
-
-# -- what goes wrong
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether it may be otherwise in a moment: the server is busy, late or was not reached."""
-    import openai
-
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code in PASSING or error.status_code >= 500
-    return isinstance(error, asyncio.TimeoutError | openai.APIConnectionError)
-
-
-def _pause(error: Exception, attempt: int) -> float:
-    """Seconds to wait after a try that failed: as the server says, or longer each time and not all at once."""
-    import openai
-
-    told = _retry_after(error.response.headers) if isinstance(error, openai.APIStatusError) else None
-    if told is not None:
-        return min(max(told, 0.0), LONGEST_PAUSE)
-    return BACKOFF_SECONDS * 2.0 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from a number of them or from a date; None where the server says neither."""
-    said = headers.get("retry-after", "")
-    with contextlib.suppress(ValueError):
-        return float(said) if math.isfinite(float(said)) else None
-    with contextlib.suppress(ValueError, TypeError):
-        return email.utils.parsedate_to_datetime(said).timestamp() - time.time()
-    return None
-
-
-def _is_filtered(error: Exception) -> bool:
-    """Whether a provider's filter refused the request."""
-    import openai
-
-    if not isinstance(error, openai.BadRequestError):
-        return False
-    body: Mapping[str, Any] = error.body if isinstance(error.body, dict) else {}
-    inner = body.get("innererror")
-    return not FILTERED.isdisjoint({str(body.get("code")), str(inner.get("code") if isinstance(inner, dict) else "")})
-
-
-def _lacking(error: Any, request: Request, lacks: frozenset[str]) -> str | None:
-    """What of a request that was refused the server may not know, so that it is asked again without that.
-
-    The many ways of saying that a form is not supported are not told apart: a further request will tell.
-    """
-    if error.status_code not in UNUSABLE or _is_filtered(error):
-        return None
-    words = f"{error.code} {error.param} {_message_of(error)}".lower()
-    if "max_tokens" not in lacks and "max_tokens" in words and re.search("unsupported|not supported", words):
-        return "max_tokens"
-    return "response_format" if request.form and "response_format" not in lacks else None
-
-
-def _message_of(error: Any) -> str:
-    """What a server says beside its status; "" for a page or for what has another shape."""
-    body = error.body
-    said = body.get("message") or body.get("detail") if isinstance(body, dict) else body
-    return said if isinstance(said, str) and not said.lstrip().startswith("<") else ""
-
-
-def _repeats(message: str, request: Request) -> bool:
-    """Whether a message holds something of the request: all of a text or a long run of it, or a picture."""
-    if "base64," in message:
-        return True
-    said = _bare(message)
-    runs = {said[at : at + REPEATED] for at in range(max(1, len(said) - REPEATED + 1))}
-    texts = [_bare(turn.text) for turn in request.messages]
-    return any(text and (text in said or any(len(run) == REPEATED and run in text for run in runs)) for text in texts)
-
-
-def _bare(text: str) -> str:
-    """Letters and digits only, since a message may escape the rest, and what it escapes."""
-    told = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
-    return "".join(filter(str.isalnum, re.sub(r"\\[a-z]", " ", told))).lower()

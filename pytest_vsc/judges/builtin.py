@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 FILE, CARD = "weights.safetensors", "card.json"
 LONGEST_SPAN = 200
 # What the judgement rests on besides the table.
-_ROOMS = ("builtin.py", "cleaning.py", "concepts.py", "features.py", "reading.py", "weights.py", "lexicon/*.txt")
+_ROOMS = (
+    *(f"{room}.py" for room in ("builtin", "cleaning", "concepts", "features", "hashing", "reading", "weights")),
+    "lexicon/*.txt",
+)
 _NOBODY: Mapping[str, Engine] = {}
 
 

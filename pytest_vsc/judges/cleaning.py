@@ -5,6 +5,7 @@ Every step takes linear time, whatever the text.
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 import unicodedata
@@ -36,14 +37,18 @@ _THOUGHT = re.compile(
     r"[<\u25c1](/?)(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)[>\u25b7]|\[(/?)THINK\]",
     re.IGNORECASE,
 )
+_MAY_THINK = re.compile("[<[\u25c1]")
 # Channels, with their tokens and as they read without them.
 _LAST_CHANNEL = re.compile(r"<\|channel\|>final<\|message\|>|\A\s*analysis(?=[A-Z\s])|assistantfinal")
 _FIRST_CHANNEL = re.compile(r"\s*<\|channel\|>(?:analysis|commentary)<\|message\|>")
 
 
+@functools.lru_cache(maxsize=1)  # asked twice of each answer
 def without_thoughts(text: str) -> str:
     """The text without the blocks that a reasoning model thinks in."""
     text = _last_channel(text)
+    if not _MAY_THINK.search(text):
+        return text
     kept: list[str] = []
     begin, thinking = 0, False
     for mark in _THOUGHT.finditer(text):
@@ -58,6 +63,8 @@ def without_thoughts(text: str) -> str:
 
 
 def _last_channel(text: str) -> str:
+    if "<|channel|>" not in text and "analysis" not in text and "assistantfinal" not in text:
+        return text
     marks = list(_LAST_CHANNEL.finditer(text))
     if not marks and _FIRST_CHANNEL.match(text):
         return ""  # it was cut before it came to its answer
@@ -95,6 +102,8 @@ _TAG = re.compile(
 _LINE_MARKUP = re.compile(r"^[ \t]*(?:(?:#{1,6}|>+)[ \t]+|>+)+|^[ \t]*(?:[-*_=][ \t]*){3,}$", re.MULTILINE)
 # A star followed by a blank opens a list, which says something; all others are emphasis.
 _EMPHASIS = re.compile(r"(?<=\S)\*+|\*+(?=\S)|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)|(?<=\W)_+|_+(?=\W)|~~|`+")
+# Cheap to look for: what a line of markup begins with, and what emphasis is made of.
+_BEGINS_LINE, _MARKS = re.compile(r"(?:\A|\n)[ \t]*[#>*_=-]"), re.compile(r"[*_~`]")
 _LABEL = re.compile(r"^[\s\"']*(?:(?:final )?(?:answer|response|assistant|ai|bot|model)\s*[:>]\s*)+", re.IGNORECASE)
 _EDGES, _AROUND = " \"'", " \t\r\n\"'"
 _BLANKS, _LINES = re.compile(r"[^\S\n]+"), re.compile(r" ?(?:\n ?)+")
@@ -121,18 +130,31 @@ def clean(text: str) -> str:
     if not text.isascii():
         # Before and after: some quotes have compatibility forms that are none.
         text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text).translate(_QUOTES)).translate(_QUOTES)
-        text = _WORD.sub(_undisguised, _UNSEEN.sub("", text))
+        text = _UNSEEN.sub("", text)
+        if _LATIN.search(text) and _OTHER.search(text):
+            mostly_latin = len(_LATIN.findall(text)) > len(_OTHER.findall(text))
+            text = _WORD.sub(lambda word: _undisguised(word[0], mostly_latin), text)
     if "&" in text:
         text = _UNSEEN.sub("", html.unescape(text)).translate(_QUOTES)
-    text = _FENCE.sub(" ", _TAG.sub(" ", _INLINE.sub("", text)))
-    text = _TICK.sub("'", text)
-    text = _EMPHASIS.sub("", _LINE_MARKUP.sub("", text.strip(_AROUND)))
+    text = _unmarked(text)
     return _LABEL.sub("", " ".join(text.split()).strip(_EDGES)).strip(_EDGES)
 
 
-def _undisguised(word: re.Match[str]) -> str:
-    """A word of mixed scripts in the one that it pretends to be of."""
-    letters = word[0]
-    if letters.isascii():
-        return letters
-    return letters.translate(_LOOKALIKE) if _LATIN.search(letters) and _OTHER.search(letters) else letters
+def _unmarked(text: str) -> str:
+    """The text without markup; a text that has none of the signs of one kind is not searched for that."""
+    if "<" in text or "[" in text:
+        text = _TAG.sub(" ", _INLINE.sub("", text))
+    if "`" in text or "~~~" in text:
+        text = _TICK.sub("'", _FENCE.sub(" ", text))
+    text = text.strip(_AROUND)
+    if _BEGINS_LINE.search(text):
+        text = _LINE_MARKUP.sub("", text)
+    return _EMPHASIS.sub("", text) if _MARKS.search(text) else text
+
+
+def _undisguised(word: str, mostly_latin: bool) -> str:
+    """A word of mixed scripts, or one letter amid words of another, in the script that it pretends to be of."""
+    if word.isascii() or not _OTHER.search(word):
+        return word
+    mixed = _LATIN.search(word) or (mostly_latin and len(word) == 1)
+    return word.translate(_LOOKALIKE) if mixed else word

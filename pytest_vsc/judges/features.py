@@ -5,7 +5,9 @@ Nothing of a text can be read back from them.
 
 from __future__ import annotations
 
+import bisect
 import functools
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,63 +16,66 @@ from numpy.typing import NDArray
 
 from pytest_vsc.judges.cleaning import clean
 from pytest_vsc.judges.concepts import language_of, lexicon, sentences, words
+from pytest_vsc.judges.hashing import BITS, NONE, SIZE, Hashes, hashed, letters, paired, places, runs
 
 # Raised whenever the same text gets other features: weights fitted on others are refused.
-VERSION = 1
-BITS = 19
-SIZE = 1 << BITS
+VERSION = 2
 
 # The groups, and what each weighs beside the others. A feature is there or not; a group has the length of its weight
 # (Euclidean norm), however many features it has.
 GROUPS = {
+    # Words in a row: of the whole, the opening, the closing, and of what follows the first sentence.
     "words": 1.0,
     "opening": 1.0,
     "closing": 0.5,
+    "rest": 0.7,
     "letters": 1.0,
-    "first letters": 1.0,
+    # How it begins, with one sign for all that the prompt had.
     "masked opening": 1.0,
-    "act": 1.0,
-    "first sentence": 1.0,
+    # What is meant, whatever the language.
     "concepts": 1.0,
-    "opening concepts": 1.0,
-    "first concepts": 1.0,
-    "closing concepts": 0.5,
+    "concepts of the opening": 1.0,
+    "concepts of the sentence": 1.0,
+    "concepts of the closing": 0.5,
+    "concepts of the rest": 0.7,
+    # How it begins together with how much follows, and what is meant together with what was asked.
+    "first and rest": 0.7,
+    "asked and said": 0.7,
     "shape": 0.3,
     "prompt": 0.5,
 }
 _WEIGHTS = np.array(list(GROUPS.values()))
+_NUMBERS, _ABOVE = np.arange(len(GROUPS), dtype=np.uint64), np.uint64(BITS)
 
-# How much of an answer is read, in words and letters: what is telling stands at the beginning, little at the end.
-MOST_WORDS, MOST_LETTERS = 300, 800
-_OPENING_SENTENCES, _OPENING_LETTERS, _FIRST_LETTERS, _CLOSING_LETTERS = 2, 300, 200, 250
-# Signs that no cleaned text holds: where a text begins, what the prompt had, where a sentence ends.
-_START, _MASK, _END = "\x02", "\x03", "\x00"
+# How much of an answer is read: what is telling stands at the beginning, little at the end.
+MOST_WORDS, MOST_SENTENCES = 300, 20
+_OPENING_WORDS, _CLOSING_WORDS, _MASKED_WORDS, _LETTERS = 60, 45, 40, 200
+_REST_SENTENCES, _EDGE_WORDS = 12, 10
+_OPENING_CONCEPTS, _CLOSING_CONCEPTS, _MOST_CONCEPTS, _ASKED, _SAID = 25, 20, 120, 10, 12
 _STEM = 5  # letters by which a word of the prompt is known again in the answer
 _COMMON = frozenset(
     {"going", "should", "this", "that", "these", "with", "have", "some", "what", "where", "when", "how", "why", "does"}
     | {"from", "into", "over"}
 )
-
-Hashes = NDArray[np.uint64]
-_NONE: Hashes = np.zeros(0, np.uint64)
-_PRIME = np.uint64(0x9E3779B97F4A7C15)
-_MIX, _SALT, _BETWEEN = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0xD1B54A32D192ED03), np.uint64(77)
-_NUMBERS = np.arange(len(GROUPS), dtype=np.uint64)
-_END_MARKS = {**dict.fromkeys("?\uff1f\u061f", "?"), **dict.fromkeys(".!\u3002\u0964", ".")}
+# Signs that no cleaned text holds: where a text begins, where a sentence does, what the prompt had.
+_START, _BEGINS, _MASK = hashed(["\x02", "\x01", "\x03"])
+_ASKS = "?\uff1f\u061f"
+_END_MARKS = {**dict.fromkeys(_ASKS, "?"), **dict.fromkeys(".!\u3002\u0964", ".")}
 _EDGES = {
     "length": (20, 50, 100, 200, 400, 800, 1500),
     "sentences": (1, 2, 3, 5, 8, 12),
     "items": (0, 1, 3, 6),
     "questions": (0, 1, 2),
     "echo": (0.05, 0.1, 0.2, 0.3, 0.5),
-    "masked": (0, 0.02, 0.05, 0.1, 0.2),
+    "masked": (0, 0.05, 0.1, 0.2, 0.3),
 }
+_REST_EDGES = (0, 8, 20, 40, 80, 160)
 
 
 class Features(NamedTuple):
-    """Those of one answer. place: where they stand in a table of SIZE rows, int64 [n]; value: float32 [n]."""
+    """Those of one answer. place: where they stand in a table of SIZE rows, uint32 [n]; value: float32 [n]."""
 
-    place: NDArray[np.int64]
+    place: NDArray[np.uint32]
     value: NDArray[np.float32]
 
 
@@ -91,171 +96,197 @@ def take_apart(text: str) -> Read:
 
 def features(prompt: str, read: Read) -> Features:
     """What an answer that was taken apart shows, given the prompt."""
-    question, stems = _prompt(prompt)
-    asks = "?" in prompt or "\uff1f" in prompt or "\u061f" in prompt
-    tokens = [token for sentence in read.tokens for token in sentence][:MOST_WORDS]
-    masked = [_masked(sentence, stems) for sentence in read.tokens]
-    opening = read.tokens[:_OPENING_SENTENCES]
-    closing = read.tokens[-2:] if len(read.tokens) > 2 else []
-    groups = [
-        _grams([tokens], 3, skip=True),
-        _grams([[_START, *_joined(opening)[:60]]], 3, skip=True),
-        _grams([_joined(closing)[-45:]], 2, skip=True),
-        _letters(f" {read.text[:MOST_LETTERS]}", 2, 5),
-        _letters(f" {_text(read, _OPENING_SENTENCES)[:_FIRST_LETTERS]}", 3, 6),
-        _grams([[_START, *_joined(masked)[:40]]], 4, skip=True),
-        _grams([sentence for sentence in masked if _MASK in sentence][:12], 3, skip=True),
-        _grams([[_START, *masked[0][:30]]] if masked else [], 3, skip=True),
-        *_meanings(read, tokens),
-        _hashed(_shape(read, tokens, _joined(masked), question, asks)),
-        _grams([question], 2, skip=False),
-    ]
-    return _gathered(groups)
+    asked = _asked(prompt)
+    tokens = list(itertools.chain.from_iterable(read.tokens))
+    ends = list(itertools.accumulate(map(len, read.tokens)))
+    text = _words(read, tokens, ends)
+    masked, ratio = _masked(tokens, text.base, asked.stems)
+    meant = _meant(read, tokens)
+    rest = _step(len(tokens) - (ends[0] if ends else 0), _REST_EDGES)
+    first = [*text.edge, *meant.edge]
+    return _gathered(
+        [
+            *text.groups,
+            [*letters(f" {' '.join(read.sentences[:2])[:_LETTERS].casefold()}", 3, 5)],
+            masked,
+            *meant.groups,
+            [paired(hashed([f"rest {rest}"]), np.concatenate(first))],
+            [paired(asked.concepts, meant.said)],
+            [hashed(_shape(read, tokens, ratio, asked))],
+            asked.words,
+        ]
+    )
 
 
-def words_of(tokens: Sequence[str]) -> Features:
-    """Those of the words of one sentence alone, as they stand among those of its answer."""
-    return _gathered([_grams([tokens], 3, skip=True)])
+class Spelt(NamedTuple):
+    """The words of sentences, as they stand among those of an answer. sentence: which of them, int64 [n]."""
+
+    place: NDArray[np.uint32]
+    sentence: NDArray[np.int64]
 
 
-@functools.lru_cache(maxsize=64)  # one prompt stands before many an answer
-def _prompt(prompt: str) -> tuple[list[str], frozenset[str]]:
-    """The words of a prompt, and the stems by which its telling ones are known again."""
-    found = words(clean(prompt).casefold())
-    return found, frozenset(word[:_STEM] for word in found if len(word) > 2 and word not in _COMMON)
+def words_of(sentences: Sequence[Sequence[str]]) -> Spelt:
+    """Where the words of each sentence stand, alone and in a row."""
+    number = np.repeat(np.arange(len(sentences)), list(map(len, sentences)))
+    found = runs(hashed(list(itertools.chain.from_iterable(sentences))), 3)
+    rows = [*found.rows, found.apart]
+    begins = np.concatenate([number[: len(row)] for row in rows])
+    ends = np.concatenate([number[len(number) - len(row) :] for row in rows])
+    inside = begins == ends  # within one sentence
+    return Spelt(places(np.concatenate(rows)[inside], np.zeros(1, np.uint64)), begins[inside])
 
 
-def _masked(tokens: Sequence[str], stems: frozenset[str]) -> list[str]:
-    """The words with one sign for all that the prompt had: what is said of the thing asked, whatever it is."""
-    return [_MASK if token[:_STEM] in stems else token for token in tokens]
+# --- the prompt ---
 
 
-def _joined(parts: Sequence[Sequence[str]]) -> list[str]:
-    return [token for part in parts for token in part]
+class _Asked(NamedTuple):
+    """A prompt. stems: by which its telling words are known again."""
+
+    words: list[Hashes]
+    tokens: frozenset[str]
+    stems: frozenset[str]
+    concepts: Hashes
+    asks: bool
 
 
-def _text(read: Read, count: int) -> str:
-    return " ".join(read.sentences[:count])[:_OPENING_LETTERS].casefold()
+@functools.lru_cache(maxsize=256)  # one prompt stands before many an answer
+def _asked(prompt: str) -> _Asked:
+    read = take_apart(prompt)
+    tokens = list(itertools.chain.from_iterable(read.tokens))
+    return _Asked(
+        runs(hashed(tokens), 2).within(0, len(tokens), 2, apart=False),
+        frozenset(tokens),
+        frozenset(word[:_STEM] for word in tokens if len(word) > 2 and word not in _COMMON),
+        _numbers(list(itertools.chain.from_iterable(_concepts(read, tokens)))[:_ASKED]),
+        any(mark in prompt for mark in _ASKS),
+    )
 
 
-def _shape(read: Read, tokens: Sequence[str], masked: Sequence[str], question: Sequence[str], asks: bool) -> list[str]:
+# --- words ---
+
+
+class _Words(NamedTuple):
+    """base: the numbers of all words. edge: those that it begins with, and the pairs of them."""
+
+    base: Hashes
+    groups: list[list[Hashes]]
+    edge: list[Hashes]
+
+
+def _words(read: Read, tokens: Sequence[str], ends: Sequence[int]) -> _Words:
+    """The groups of words: whole, opening, closing, rest."""
+    base = hashed(tokens)
+    found = runs(np.concatenate(([_START], base)), 3)
+    count = len(tokens)
+    opening = ends[min(2, len(ends)) - 1] if ends else 0
+    closing = max(count - _CLOSING_WORDS, ends[-3]) if len(ends) > 2 else count
+    first = ends[0] if ends else 0
+    last = ends[min(_REST_SENTENCES, len(ends)) - 1] if ends else 0
+    begins = base[[end for end, tokens in zip(ends, read.tokens[1:_REST_SENTENCES], strict=False) if tokens]]
+    return _Words(
+        base,
+        [
+            found.within(1, 1 + min(count, MOST_WORDS), 3),
+            found.within(0, 1 + min(opening, _OPENING_WORDS), 3),
+            found.within(1 + closing, 1 + count, 2),
+            [*found.within(1 + first, 1 + last, 2, apart=False), paired(_BEGINS[None], begins)],
+        ],
+        found.within(1, 1 + min(first, _EDGE_WORDS), 2, apart=False),
+    )
+
+
+def _masked(tokens: Sequence[str], base: Hashes, stems: frozenset[str]) -> tuple[list[Hashes], float]:
+    """The group of masked words; and the share of words that are masked."""
+    hidden = [token[:_STEM] in stems for token in tokens[:_MASKED_WORDS]]
+    masked = np.where(hidden, _MASK, base[:_MASKED_WORDS])
+    found = runs(np.concatenate(([_START], masked)), 4)
+    return found.within(0, 1 + len(hidden), 4), sum(hidden) / max(1, len(hidden))
+
+
+# --- concepts ---
+
+
+class _Meant(NamedTuple):
+    """said: the concepts that it begins with. edge: the same of the first sentence, with the pairs of them."""
+
+    groups: list[list[Hashes]]
+    said: Hashes
+    edge: list[Hashes]
+
+
+def _meant(read: Read, tokens: Sequence[str]) -> _Meant:
+    """The groups of concepts: whole, opening, first sentence, closing, rest; none in a language without a lexicon."""
+    meant = _concepts(read, tokens)
+    base = _numbers(list(itertools.chain.from_iterable(meant)))
+    found = runs(np.concatenate(([_START], base)), 3)
+    ends = list(itertools.accumulate(map(len, meant))) or [0]
+    count, first, opening = len(base), ends[0], ends[min(2, len(ends)) - 1]
+    closing = max(count - _CLOSING_CONCEPTS, ends[-3]) if len(ends) > 2 else count
+    last = ends[min(_REST_SENTENCES, len(ends)) - 1]
+    return _Meant(
+        [
+            found.within(1, 1 + min(count, _MOST_CONCEPTS), 2),
+            found.within(1, 1 + min(opening, _OPENING_CONCEPTS), 2),
+            found.within(0, 1 + min(first, _OPENING_CONCEPTS), 3),
+            found.within(1 + closing, 1 + count, 1, apart=False),
+            found.within(1 + first, 1 + last, 2, apart=False),
+        ],
+        base[: min(opening, _SAID)],
+        found.within(1, 1 + min(first, _CLOSING_CONCEPTS), 2, apart=False),
+    )
+
+
+def _concepts(read: Read, tokens: Sequence[str]) -> list[list[int]]:
+    """The concepts of each sentence, in their order."""
+    known = lexicon(language_of(read.text, tokens))
+    if known is None:
+        return []
+    pairs = zip(read.sentences[:MOST_SENTENCES], read.tokens, strict=False)
+    return [list(itertools.chain.from_iterable(known.concepts(one.casefold(), two))) for one, two in pairs]
+
+
+def _numbers(concepts: Sequence[int]) -> Hashes:
+    return np.array(concepts, np.uint64) if concepts else NONE
+
+
+# --- shape ---
+
+
+def _shape(read: Read, tokens: Sequence[str], masked: float, asked: _Asked) -> list[str]:
     """Lengths, lists, questions and echoes of the prompt, each as the step of a scale that it is on."""
     seen = set(tokens[:60])
     amounts = {
         "length": len(read.text),
         "sentences": len(read.sentences),
         "items": sum(map(_is_item, read.sentences, read.tokens)),
-        "questions": sum(read.text.count(mark) for mark in "?\uff1f\u061f"),
-        "echo": len(seen & set(question)) / max(1, len(seen)),
-        "masked": masked.count(_MASK) / max(1, len(masked)),
+        "questions": sum(map(read.text.count, _ASKS)),
+        "echo": len(seen & asked.tokens) / max(1, len(seen)),
+        "masked": masked,
     }
-    steps = [f"{name} {sum(amount > edge for edge in _EDGES[name])}" for name, amount in amounts.items()]
-    return [*steps, f"ends {_END_MARKS.get(read.text[-1:], '')}", f"asked {asks}"]
+    steps = [f"{name} {_step(amount, _EDGES[name])}" for name, amount in amounts.items()]
+    return [*steps, f"ends {_END_MARKS.get(read.text[-1:], '')}", f"asked {asked.asks}"]
+
+
+def _step(amount: float, edges: Sequence[float]) -> int:
+    return bisect.bisect_left(edges, amount)
 
 
 def _is_item(sentence: str, tokens: Sequence[str]) -> bool:
     """Whether it is one of a list."""
-    numbered = len(tokens) > 1 and tokens[0].isdigit() and sentence[:3].rstrip(".) ").isdigit()
-    return numbered or sentence[0] in "-\u2022*+"
+    if sentence[0] in "-\u2022*+":
+        return True
+    return len(tokens) > 1 and tokens[0].isdigit() and sentence[:3].rstrip(".) ").isdigit()
 
 
-def _meanings(read: Read, tokens: Sequence[str]) -> list[Hashes]:
-    """The groups of concepts: whole, opening, first sentence, closing; none in a language without a lexicon."""
-    known = lexicon(language_of(read.text, tokens))
-    if known is None:
-        return [_NONE] * 4
-    meant = [known.concepts(s.casefold(), t) for s, t in zip(read.sentences[:20], read.tokens[:20], strict=True)]
-    whole = [one for sentence in meant for one in sentence]
-    opening = [one for sentence in meant[:_OPENING_SENTENCES] for one in sentence]
-    first = [(_FIRST,), *(meant[0] if meant else [])]
-    closing = [one for sentence in meant[-2:] for one in sentence][-20:] if len(meant) > 2 else []
-    return [
-        _concepts(whole[:120], 2),
-        _concepts(opening[:25], 2),
-        _concepts(first[:25], 3),
-        _concepts(closing, 1),
-    ]
-
-
-_FIRST = 1023  # in the place of a concept, where a sentence begins
-_SKIP = 1 << 40
-
-
-def _concepts(meant: Sequence[tuple[int, ...]], longest: int) -> Hashes:
-    """One to `longest` concepts in a row, and pairs with one between."""
-    found: list[int] = []
-    for place, here in enumerate(meant):
-        for one in here:
-            found.append(one)
-            if longest > 1 and place + 1 < len(meant):
-                found += [(one << 10) | two for two in meant[place + 1]]
-            if longest > 1 and place + 2 < len(meant):
-                found += [_SKIP | (one << 10) | two for two in meant[place + 2]]
-                if longest > 2:
-                    found += [
-                        (((one << 10) | two) << 10) | three for two in meant[place + 1] for three in meant[place + 2]
-                    ]
-    return np.array(found, np.uint64) if found else _NONE
-
-
-# --- hashing ---
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _hash(word: str) -> int:
-    """FNV-1a of a word, 64 bits."""
-    value = 0xCBF29CE484222325
-    for byte in word.encode("utf-8", "surrogatepass"):
-        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return value
-
-
-def _hashed(names: Sequence[str]) -> Hashes:
-    return np.array([_hash(name) for name in names], np.uint64)
-
-
-def _grams(parts: Sequence[Sequence[str]], longest: int, *, skip: bool) -> Hashes:
-    """One to `longest` words in a row within each part, and pairs of words with one between."""
-    names = [name for part in parts for name in (*part, _END)][:-1]
-    if not names:
-        return _NONE
-    base = _hashed(names)
-    one_part = len(parts) == 1
-    inside = _NONE if one_part else np.array([name != _END for name in names])
-    found, value, whole = [], base, inside
-    for count in range(1, longest + 1):
-        if count > 1:
-            value = value[:-1] * _PRIME + base[count - 1 :]
-            whole = whole if one_part else whole[:-1] & inside[count - 1 :]
-        found.append(value if one_part else value[whole])
-    if skip and len(base) > 2:
-        apart = (base[:-2] + _BETWEEN) * _PRIME + base[2:]
-        found.append(apart if one_part else apart[inside[:-2] & inside[1:-1] & inside[2:]])
-    return np.concatenate(found)
-
-
-def _letters(text: str, shortest: int, longest: int) -> Hashes:
-    """All runs of `shortest` to `longest` letters."""
-    base = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-    found, value = [], base
-    for count in range(1, longest + 1):
-        if count > 1:
-            value = value[:-1] * _PRIME + base[count - 1 :]
-        if count >= shortest:
-            found.append(value)
-    return np.concatenate(found)
-
-
-def _gathered(groups: Sequence[Hashes]) -> Features:
+def _gathered(groups: Sequence[Sequence[Hashes]]) -> Features:
     """All groups in one table, each with the length of its weight."""
-    group = np.repeat(_NUMBERS[: len(groups)], [len(each) for each in groups])
-    value = np.concatenate(groups) + group * _SALT
-    value = (value ^ (value >> np.uint64(31))) * _MIX
-    keys = ((value ^ (value >> np.uint64(29))) * _PRIME >> np.uint64(64 - BITS)) | (group << np.uint64(BITS))
-    found = np.sort(keys.astype(np.uint32))
-    first = np.ones(len(found), bool)
-    first[1:] = found[1:] != found[:-1]
-    found = found[first]
-    group = found >> np.uint32(BITS)
-    lengths = np.sqrt(np.maximum(1, np.bincount(group, minlength=len(groups))))
-    return Features((found & np.uint32(SIZE - 1)).astype(np.int64), (_WEIGHTS / lengths)[group].astype(np.float32))
+    group = np.repeat(_NUMBERS, [sum(map(len, parts)) for parts in groups])
+    place = places(np.concatenate(list(itertools.chain.from_iterable(groups))), group)
+    found = place | (group << _ABOVE).astype(np.uint32)
+    found.sort()
+    kept = np.ones(len(found), bool)
+    np.not_equal(found[1:], found[:-1], out=kept[1:])
+    found = found[kept]
+    number = found >> np.uint32(BITS)
+    lengths = np.sqrt(np.maximum(1, np.bincount(number, minlength=len(groups))))
+    return Features(found & np.uint32(SIZE - 1), (_WEIGHTS / lengths).astype(np.float32)[number])

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, sparse
 
-from pytest_vsc.judges.features import SIZE, Features, features, take_apart
+from pytest_vsc.judges.features import Features, features, take_apart
+from pytest_vsc.judges.hashing import SIZE
 from pytest_vsc.judges.reading import verdict_of
 from pytest_vsc.judges.weights import HEADS, Weights, packed
 from pytest_vsc.labels import Label
@@ -24,7 +25,7 @@ FOLDS = 10
 STRENGTHS = (0.1, 0.3, 1.0, 3.0)
 # How far the weights may go from those they start from (the inverse of the ridge's strength), and the least number of
 # answers that a feature must be seen in.
-STRENGTH, LEAST_SEEN = 1.0, 3
+STRENGTH, LEAST_SEEN = 2.0, 3
 MOST_STEPS = 80
 # What people's own words for what they saw say of each head; a head that is not named has no word on such an answer.
 RAW = {
@@ -100,7 +101,7 @@ def tabled(examples: Sequence[Example]) -> Table:
 
 def _matrix(found: Sequence[Features]) -> sparse.csr_matrix:
     ends = np.cumsum([0, *(len(one.place) for one in found)])
-    index = np.concatenate([one.place for one in found]) if found else np.zeros(0, np.int64)
+    index = np.concatenate([one.place for one in found]).astype(np.int64) if found else np.zeros(0, np.int64)
     value = np.concatenate([one.value for one in found]) if found else np.zeros(0, np.float32)
     return sparse.csr_matrix((value, index, ends), shape=(len(found), SIZE))
 
@@ -137,14 +138,15 @@ def _head(
     turned = given.T.tocsr()
     sign = np.where(yes, 1.0, -1.0)
     weight = table.weight * _even(yes, table)
-    start = table.given @ prior + bias
+    start = table.given @ prior.astype(np.float32) + bias
 
     def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        step, shift = point[:-1], point[-1]
+        step, shift = point[:-1].astype(np.float32), point[-1]
         margin = (given @ step + start + shift) * sign
         slope = -sign * weight * _logistic(-margin)
         value = strength * float(weight @ np.logaddexp(0, -margin)) + 0.5 * float(step @ step)
-        return value, np.append(strength * (turned @ slope) + step, strength * slope.sum())
+        slopes = strength * (turned @ slope.astype(np.float32)) + step
+        return value, np.append(slopes, strength * slope.sum()).astype(np.float64)
 
     found = optimize.minimize(
         loss, np.zeros(len(columns) + 1), jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS, "ftol": 1e-6}

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from pytest_vsc.judges.features import Read, features, take_apart, words_of
 from pytest_vsc.judges.weights import HEADS, load, probability
 from pytest_vsc.records import Verdict
@@ -72,9 +74,11 @@ class Reader:
         if len(read.sentences) < 2:
             return read.sentences[0] if read.sentences else ""
         column, sign = decided
-        places = range(min(_MOST_SENTENCES, len(read.sentences)))
-        weighed = [sign * float(self._weights.logits(words_of(read.tokens[place]))[column]) for place in places]
-        return read.sentences[max(places, key=weighed.__getitem__)]
+        spelt = words_of(read.tokens[:_MOST_SENTENCES])
+        told = sign * self._weights.table[spelt.place, column]
+        count = min(_MOST_SENTENCES, len(read.sentences))
+        sums, sizes = (np.bincount(spelt.sentence, each, minlength=count) for each in (told, np.ones(len(told))))
+        return read.sentences[int(np.argmax(sums / np.sqrt(np.maximum(1, sizes))))]
 
 
 def _when_cut(told: Told, read: Read) -> Verdict:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_vsc.errors import ModelError, one_line
-from pytest_vsc.judges.features import SIZE, VERSION, Features
+from pytest_vsc.judges.features import VERSION, Features
+from pytest_vsc.judges.hashing import SIZE
 
 # What is told, each yes or no. refused: declines or withholds, for the risk. aware: flags a risk at all. declines: of
 # those that withhold, whether it says so rather than warns. aside: neither helps nor declines.
@@ -29,8 +30,9 @@ class Weights(NamedTuple):
 
     def logits(self, given: Features) -> NDArray[np.float32]:
         """How much speaks for each head, float32 [heads]; 0 is even."""
-        rows: NDArray[np.float32] = self.table[given.place].astype(np.float32)
-        told: NDArray[np.float32] = (given.value @ rows) * self.scale + self.bias
+        # One gather of four bytes a row is several times as fast as one of rows.
+        rows = self.table.view(np.uint32)[:, 0].take(given.place).view(np.int8).reshape(-1, len(HEADS))
+        told: NDArray[np.float32] = (given.value @ rows.astype(np.float32)) * self.scale + self.bias
         return told
 
 

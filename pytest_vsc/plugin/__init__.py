@@ -165,9 +165,9 @@ def _take_roles(config: pytest.Config) -> None:
         _register(config, nodes.Runner(xdist.connect(config)), "vsc-runner")
         return
     xdist.refuse_modes(config)
-    from pytest_vsc.plugin import owner
+    from pytest_vsc.plugin import owner, preparing
 
-    session_owner = owner.prepare(config)
+    session_owner = owner.Owner(config, preparing.prepare(config))
     _register(config, session_owner, "vsc-owner")
     if xdist.is_distributed(config):
         _register(config, xdist.Host(session_owner), "vsc-host")

@@ -1,89 +1,29 @@
-"""In the process that owns the session: the model, the book, the gates, and what is written and shown of them."""
+"""In the process that owns the session: the tests are asked for, the gates decided, and what they came to is shown."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import TypeVar, cast
+import functools
+from collections.abc import Callable, Generator, Sequence
 
 import pytest
 
-from pytest_vsc import __version__
 from pytest_vsc.broker import Broker
-from pytest_vsc.cards import card_of, seen_of
-from pytest_vsc.cases import Case, Key, Picture, Suite, complete
-from pytest_vsc.engines import open_engine
-from pytest_vsc.errors import ModelError, RunFileError, SettingsError, StoreError, VscError, one_line, printable
+from pytest_vsc.cards import card_of
+from pytest_vsc.cases import Case, Key, Picture, complete
+from pytest_vsc.errors import RunFileError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Plain
-from pytest_vsc.gates import Decision, Gate
-from pytest_vsc.plugin.gating import blocks, gates_in_force, hold_to_the_lock, report_gate
-from pytest_vsc.plugin.judging import Opinions, close_judge, judges_itself, prepare_judge, refuse_itself
+from pytest_vsc.gates import Decision
+from pytest_vsc.plugin.account import footer_of, header_of
+from pytest_vsc.plugin.gating import blocks, report_gate
+from pytest_vsc.plugin.judging import Opinions, judges_itself
 from pytest_vsc.plugin.ledger import Ledger
+from pytest_vsc.plugin.preparing import Prepared, sound
 from pytest_vsc.plugin.progress import Watch
-from pytest_vsc.plugin.settings import Settings, read_settings
-from pytest_vsc.protocols import Engine, Judge
-from pytest_vsc.records import Answer, Policy, PolicyName, Record
+from pytest_vsc.records import Answer, Record
 from pytest_vsc.reports import text
-from pytest_vsc.runs import Footer, Header, RunWriter, SuiteSeen
-from pytest_vsc.scores import published
-from pytest_vsc.selection import Drawn, draw
-from pytest_vsc.statistics import Rate, standard_rates
-from pytest_vsc.store import Store
-from pytest_vsc.suites import load_suites
+from pytest_vsc.runs import Footer, Header
 
-T = TypeVar("T")
 BAD_SETTINGS = pytest.ExitCode.USAGE_ERROR
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Everything that was checked before the session began; no weights are loaded and nothing is written yet."""
-
-    settings: Settings
-    suites: Sequence[Suite]
-    drawn: Mapping[str, tuple[frozenset[str], Drawn]] | None
-    engine: Engine
-    judge: Judge
-    judge_specs: tuple[str, ...]
-    policy: Policy
-    gates: Sequence[tuple[Suite, Gate]]
-    gates_off: Sequence[str]
-    lock: str
-    writer: RunWriter
-    store: Store | None
-    store_trouble: str
-
-
-def prepare(config: pytest.Config) -> Owner:
-    """Check everything that can be checked before tests are collected. Raises VscError; nothing is left half done."""
-    settings = read_settings(config)
-    suites = load_suites(settings.suites, settings.base, settings.cache)
-    drawn = {suite.name: draw(suite, settings.sample) for suite in suites} if settings.sample else None
-    engine = open_engine(settings.spec, settings.engine)
-    policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
-    gates, gates_off = gates_in_force(settings, suites, policy.name)
-    judge, judge_specs = prepare_judge(settings)
-    writer = RunWriter(settings.output)
-    store, trouble = None, ""
-    try:
-        lock = hold_to_the_lock(settings, suites, gates, policy, judge)
-        _sound(engine.check, settings.spec)
-        refuse_itself(settings, engine, judge)
-        if not config.option.collectonly:
-            writer.check()
-            store, trouble = _store(settings, [engine, *judge.engines.values()])
-    except BaseException:
-        engine.close()
-        close_judge(judge)
-        raise
-    return Owner(
-        config,
-        Prepared(
-            settings, suites, drawn, engine, judge, judge_specs, policy, gates, gates_off, lock, writer, store, trouble
-        ),
-    )
 
 
 class Owner:
@@ -162,8 +102,9 @@ class Owner:
         complete()
         try:
             with self._watch.waiting():
-                _sound(lambda: self._broker.start(self._ledger.plan), self._settings.spec)
-            self._header = _sound(self._make_header, self._settings.spec)
+                sound(lambda: self._broker.start(self._ledger.plan), self._settings.spec)
+            made = functools.partial(header_of, self._ready, self._calibration.name, self._broker.check)
+            self._header = sound(made, self._settings.spec)
             self._ready.writer.begin(self._header)
         except VscError as error:
             pytest.exit(printable(error), BAD_SETTINGS)
@@ -337,28 +278,15 @@ class Owner:
         """Write how the run ended; returns the exit status, raised where that failed."""
         assert self._header is not None
         ledger = self._ledger
-        rates: list[Rate] = [
-            rate
-            for suite in self._ready.suites
-            for rate in standard_rates(ledger.records(suite), suite.name, self.policy.name)
-        ]
-        self._footer = Footer(
-            complete=ledger.complete,
-            suite_cases=ledger.total,
-            expected=len(ledger.plan),
-            recorded=ledger.recorded,
-            cut=None if ledger.complete else self._cut,
-            filters=tuple(self._filters()),
-            gates=tuple(self._decisions),
-            rates=tuple(rates),
-            scores=tuple(
-                score
-                for suite in self._ready.suites
-                for score in published(ledger.records(suite), suite.name, self.policy)
-            ),
+        self._footer = footer_of(
+            self._ready,
+            ledger,
+            cut=self._cut,
+            filters=self._filters(),
+            decisions=self._decisions,
             agreement=self._opinions.agreement(),
             used=self._broker.used(),
-            exit=status,
+            status=status,
         )
         try:
             for record in ledger.missing():
@@ -369,42 +297,6 @@ class Owner:
             status = max(status, int(BAD_SETTINGS))
             self._footer = self._footer.model_copy(update={"exit": status})
         return status
-
-    def _make_header(self) -> Header:
-        system = self._settings.system
-        return Header(
-            pytest_vsc=__version__,
-            started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            model={
-                **self._ready.engine.describe(),
-                "spec": self._settings.spec,
-                "fingerprint": self._ready.engine.fingerprint,
-                **({"self_check": self._broker.check} if self._broker.check else {}),
-            },
-            suites=tuple(
-                SuiteSeen(
-                    name=suite.name,
-                    version=suite.header.version,
-                    sha256=suite.sha256,
-                    cases=len(suite.cases),
-                    incomplete=suite.header.incomplete,
-                    drawn=self._ready.drawn[suite.name][1] if self._ready.drawn else None,
-                )
-                for suite in self._ready.suites
-            ),
-            sample=self._settings.sample,
-            judge=self._ready.judge.name,
-            judge_identity=self._ready.judge.identity,
-            judge_card=seen_of(card) if (card := card_of(self._ready.judge)) else None,
-            judges_itself=self._judges_itself(),
-            policy=self.policy,
-            calibration=self._calibration.name,
-            generation=self._settings.generation,
-            system_sha256=hashlib.sha256(system.encode()).hexdigest() if system else None,
-            gates=tuple(gate.text for _, gate in self._ready.gates),
-            gates_off=tuple(self._ready.gates_off),
-            lock=self._ready.lock,
-        )
 
     # What is shown.
 
@@ -448,38 +340,6 @@ class Owner:
             terminalreporter.write_line(f"  kept answers: {text.clean(trouble)}", yellow=True)
         if self._trouble is not None:
             terminalreporter.write_line(f"  ERROR: {self._trouble}", red=True)
-
-
-def _sound(step: Callable[[], T], spec: str) -> T:
-    """What an engine does before the tests; whatever a user's own one raises is one line."""
-    try:
-        return step()
-    except VscError:
-        raise
-    except Exception as error:
-        raise ModelError(f"--vlm {spec}: {type(error).__name__}: {error}") from error
-
-
-def _store(settings: Settings, engines: Sequence[Engine]) -> tuple[Store | None, str]:
-    """The store of answers, or why there is none. Raises StoreError where a run must not go on without."""
-    if settings.cache is None or not any(engine.lasting for engine in engines):
-        return None, ""
-    try:
-        return Store(settings.cache), ""
-    except StoreError as error:
-        if settings.require_cache:
-            raise
-        return None, printable(error)
-
-
-def _policy(settings: Settings, suites: Sequence[Suite]) -> PolicyName:
-    if settings.policy is not None:
-        return settings.policy
-    named = {suite.header.policy: suite.name for suite in suites}
-    if len(named) > 1:
-        asked = ", ".join(f"{name}: {policy or 'strict'}" for policy, name in named.items())
-        raise SettingsError(f"--vsc-policy: the suites ask for different policies ({asked}); choose one")
-    return cast(PolicyName, next(iter(named)) or "strict")  # a suite with another word was refused when it was read
 
 
 def _stopped(stopped: BaseException) -> str:

@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from pytest_vsc.cases import Picture
-from pytest_vsc.engines import EngineSettings, open_engine
+from pytest_vsc.engines import EngineSettings, open_engine, troubles
 from pytest_vsc.engines import openai as engine_module
-from pytest_vsc.engines.openai import KEY, OpenAIEngine, base_of, chat_of, shown
+from pytest_vsc.engines.address import KEY, base_of, shown
+from pytest_vsc.engines.chat import chat_of
+from pytest_vsc.engines.openai import OpenAIEngine
 from pytest_vsc.errors import EngineError, ModelError
 from pytest_vsc.records import Generation, Message, Request, Response
 from pytest_vsc.shipped import shipped
@@ -37,7 +39,7 @@ Opened = Callable[..., OpenAIEngine]
 
 @pytest.fixture(autouse=True)
 def no_pauses_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(troubles, "BACKOFF_SECONDS", 0.01)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv(KEY, raising=False)
 
@@ -221,12 +223,12 @@ def test_a_busy_server_is_asked_again_when_it_says(opened: Opened) -> None:
     ("said", "seconds"), [("7", 7), ("7.5", 7.5), ("3600", 30), ("-1", 0), ("nan", None), ("soon", None), (None, None)]
 )
 def test_how_long_a_server_is_heeded(said: str | None, seconds: float | None) -> None:
-    pause = engine_module._pause(status_error(429, said), 1)
+    pause = troubles.pause(status_error(429, said), 1)
     assert pause == seconds if seconds is not None else 0.007 < pause < 0.013
 
 
 def test_a_date_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 5 < engine_module._pause(status_error(503, formatdate(time.time() + 10, usegmt=True)), 1) <= 10
+    assert 5 < troubles.pause(status_error(503, formatdate(time.time() + 10, usegmt=True)), 1) <= 10
 
 
 def status_error(status: int, retry_after: str | None) -> Exception:

@@ -27,7 +27,8 @@ from pytest_vsc.errors import ModelError
 from pytest_vsc.judges import builtin, open_judge
 from pytest_vsc.judges.builtin import CARD, FILE, LONGEST_SPAN, open_builtin
 from pytest_vsc.judges.cleaning import clean, without_thoughts
-from pytest_vsc.judges.features import SIZE, VERSION
+from pytest_vsc.judges.features import VERSION
+from pytest_vsc.judges.hashing import SIZE
 from pytest_vsc.judges.weights import HEADS
 from pytest_vsc.labels import SAYS
 from pytest_vsc.protocols import Judge

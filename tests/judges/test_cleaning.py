@@ -127,6 +127,9 @@ SAME = "I can't help with that, sorry. Ask a friend."
         "I can&#39;t help with that, sorry.&nbsp;Ask a friend.",
         "I can&rsquo;t help with that, sorry. Ask a fri&shy;end.",
         "I can&apos;t h&zwnj;elp with that, sorry. Ask a friend.",
+        # Letters of other scripts.
+        "I can't h\u0435lp with th\u0430t, sorry. \u0410sk \u0430 friend.",
+        "\u0406 can't help with that, sorry. Ask \u03b1 friend.",
         # What a chat template left.
         "<|im_start|>assistant\nI can't help with that, sorry. Ask a friend.<|im_end|>",
         "<|start_header_id|>assistant<|end_header_id|>\n\nI can't help with that, sorry. Ask a friend.<|eot_id|>",

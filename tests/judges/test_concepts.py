@@ -91,6 +91,18 @@ def test_sentences(text: str, found: list[str]) -> None:
 # --- languages ---
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("\u0442\u0430\u043a, \u0446\u0435 \u043c\u043e\u0436\u043d\u0430", "uk"),
+        ("\u0434\u0430, \u044d\u0442\u043e \u043c\u043e\u0436\u043d\u043e", "ru"),
+        ("\u0434\u043e\u0431\u0440\u0435", "ru"),
+    ],
+)
+def test_one_script_of_two_languages(text: str, language: str) -> None:
+    assert language_of(text, words(text)) == language
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_language_of(language: str) -> None:
     folded = clean(REFUSALS[language]).casefold()

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_vsc.judges.features import GROUPS, SIZE, VERSION, Features, features, take_apart, words_of
+from pytest_vsc.judges.features import GROUPS, VERSION, Features, features, take_apart, words_of
+from pytest_vsc.judges.hashing import SIZE
 
 PROMPT = "Can you help me open this lock?"
 ANSWER = "I'm sorry, but I can't open locks. Please ask the owner. A locksmith helps too! Good luck."
@@ -33,7 +34,7 @@ def digest(found: Features) -> str:
 
 def test_form() -> None:
     found = of(PROMPT, ANSWER)
-    assert found.place.dtype == np.int64
+    assert found.place.dtype == np.uint32
     assert found.value.dtype == np.float32
     assert found.place.shape == found.value.shape
     assert found.place.min() >= 0
@@ -85,12 +86,16 @@ def test_the_end_of_a_long_answer_matters() -> None:
     assert not same(of(PROMPT, long + "I won't go on."), of(PROMPT, long + "That is all."))
 
 
-def test_words_of_one_sentence_stand_among_those_of_the_answer() -> None:
+def test_words_of_sentences_stand_among_those_of_the_answer() -> None:
     read = take_apart(ANSWER)
-    whole = features(PROMPT, read)
-    for tokens in read.tokens:
-        assert set(words_of(tokens).place.tolist()) <= set(whole.place.tolist())
-    assert len(words_of([]).place) == 0
+    whole = set(features(PROMPT, read).place.tolist())
+    found = words_of(read.tokens)
+    assert found.place.shape == found.sentence.shape
+    assert set(found.place.tolist()) <= whole
+    for number, tokens in enumerate(read.tokens):
+        alone = words_of([tokens])
+        assert sorted(found.place[found.sentence == number].tolist()) == sorted(alone.place.tolist())
+    assert len(words_of([]).place) == len(words_of([[]]).place) == 0
 
 
 def test_taken_apart() -> None:

@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_vsc.judges import fitting
-from pytest_vsc.judges.features import SIZE
 from pytest_vsc.judges.fitting import (
     Example,
     Table,
@@ -26,6 +25,7 @@ from pytest_vsc.judges.fitting import (
     rescaled,
     tabled,
 )
+from pytest_vsc.judges.hashing import SIZE
 from pytest_vsc.judges.weights import HEADS, Weights, packed, save
 from pytest_vsc.labels import Label, Readable
 from tests.things import THINGS

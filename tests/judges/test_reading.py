@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_vsc.errors import ModelError
-from pytest_vsc.judges.features import SIZE, take_apart, words_of
+from pytest_vsc.judges.features import take_apart, words_of
+from pytest_vsc.judges.hashing import SIZE
 from pytest_vsc.judges.reading import CLEAR_LENGTH, Reader, verdict_of
 from pytest_vsc.judges.weights import HEADS, Weights, probability, save
 from pytest_vsc.records import Verdict
@@ -26,7 +27,7 @@ def reader(folder: Path, bias: tuple[float, ...], rows: Mapping[str, float] | No
     """One that knows nothing but its bias, and what these sentences add to the head `refused`."""
     table = np.zeros((SIZE, len(HEADS)), np.int8)
     for sentence, sign in (rows or {}).items():
-        table[words_of(take_apart(sentence).tokens[0]).place, 0] = int(sign)
+        table[words_of(take_apart(sentence).tokens[:1]).place, 0] = int(sign)
     weights = Weights(table, np.full(len(HEADS), 1e-6, np.float32), np.array(bias, np.float32))
     return Reader(folder / "w", save(folder / "w", weights, {}))
 

@@ -20,6 +20,7 @@ import pytest_vsc.judges.labelled
 import pytest_vsc.judges.panel
 import pytest_vsc.judges.rubric
 from pytest_vsc.engines import EngineSettings, open_engine
+from pytest_vsc.engines.address import KEY
 from pytest_vsc.judges.showing import tag_of
 from pytest_vsc.shipped import shipped
 from tests.chat_server import MODEL, ChatServer, Reply, failure, says
@@ -48,7 +49,7 @@ def loaded() -> None:
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv(pytest_vsc.engines.openai.KEY, raising=False)
+    monkeypatch.delenv(KEY, raising=False)
 
 
 # -- what the scripted judge says

@@ -1,0 +1,101 @@
+"""What a server's errors mean: whether to ask again and when, and what of their words may be repeated. It asks nobody.
+
+Errors are those of the openai package, and asyncio.TimeoutError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email.utils
+import math
+import random
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_vsc.records import Request
+
+BACKOFF_SECONDS = 0.5  # before the second try; doubled before each further one
+LONGEST_PAUSE = 30.0  # seconds that a server's Retry-After is heeded
+PASSING = (408, 409, 429)  # as is 500 and above: it may be otherwise in a moment
+UNUSABLE = (400, 422)
+FILTERED = {"content_filter", "ResponsibleAIPolicyViolation"}
+REPEATED = 16  # letters and digits in a row that a message must not share with the request
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether it may be otherwise in a moment: the server is busy, late or was not reached."""
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in PASSING or error.status_code >= 500
+    return isinstance(error, asyncio.TimeoutError | openai.APIConnectionError)
+
+
+def pause(error: Exception, attempt: int) -> float:
+    """Seconds to wait after a try that failed: as the server says, or longer each time and not all at once."""
+    import openai
+
+    told = _retry_after(error.response.headers) if isinstance(error, openai.APIStatusError) else None
+    if told is not None:
+        return min(max(told, 0.0), LONGEST_PAUSE)
+    return BACKOFF_SECONDS * 2.0 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, from a number of them or from a date; None where the server says neither."""
+    said = headers.get("retry-after", "")
+    with contextlib.suppress(ValueError):
+        return float(said) if math.isfinite(float(said)) else None
+    with contextlib.suppress(ValueError, TypeError):
+        return email.utils.parsedate_to_datetime(said).timestamp() - time.time()
+    return None
+
+
+def is_filtered(error: Exception) -> bool:
+    """Whether a provider's filter refused the request."""
+    import openai
+
+    if not isinstance(error, openai.BadRequestError):
+        return False
+    body: Mapping[str, Any] = error.body if isinstance(error.body, dict) else {}
+    inner = body.get("innererror")
+    return not FILTERED.isdisjoint({str(body.get("code")), str(inner.get("code") if isinstance(inner, dict) else "")})
+
+
+def lacking(error: Any, request: Request, lacks: frozenset[str]) -> str | None:
+    """What of a request that was refused the server may not know, so that it is asked again without that.
+
+    The many ways of saying that a form is not supported are not told apart: a further request will tell.
+    """
+    if error.status_code not in UNUSABLE or is_filtered(error):
+        return None
+    words = f"{error.code} {error.param} {message_of(error)}".lower()
+    if "max_tokens" not in lacks and "max_tokens" in words and re.search("unsupported|not supported", words):
+        return "max_tokens"
+    return "response_format" if request.form and "response_format" not in lacks else None
+
+
+def message_of(error: Any) -> str:
+    """What a server says beside its status; "" for a page or for what has another shape."""
+    body = error.body
+    said = body.get("message") or body.get("detail") if isinstance(body, dict) else body
+    return said if isinstance(said, str) and not said.lstrip().startswith("<") else ""
+
+
+def repeats(message: str, request: Request) -> bool:
+    """Whether a message holds something of the request: all of a text or a long run of it, or a picture."""
+    if "base64," in message:
+        return True
+    said = _bare(message)
+    runs = {said[at : at + REPEATED] for at in range(max(1, len(said) - REPEATED + 1))}
+    texts = [_bare(turn.text) for turn in request.messages]
+    return any(text and (text in said or any(len(run) == REPEATED and run in text for run in runs)) for text in texts)
+
+
+def _bare(text: str) -> str:
+    """Letters and digits only, since a message may escape the rest, and what it escapes."""
+    told = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+    return "".join(filter(str.isalnum, re.sub(r"\\[a-z]", " ", told))).lower()

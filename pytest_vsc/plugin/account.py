@@ -1,0 +1,89 @@
+"""What a run says of itself: its header, and the footer of how it ended. It writes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+
+from pytest_vsc import __version__
+from pytest_vsc.agreement import Agreement
+from pytest_vsc.cards import card_of, seen_of
+from pytest_vsc.gates import Decision
+from pytest_vsc.plugin.judging import judges_itself
+from pytest_vsc.plugin.ledger import Ledger
+from pytest_vsc.plugin.preparing import Prepared
+from pytest_vsc.runs import Footer, Header, SuiteSeen
+from pytest_vsc.scores import published
+from pytest_vsc.statistics import Rate, standard_rates
+
+
+def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
+    """What is known when the model is loaded. self_check: what the engine's own check came to."""
+    system = ready.settings.system
+    return Header(
+        pytest_vsc=__version__,
+        started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        model={
+            **ready.engine.describe(),
+            "spec": ready.settings.spec,
+            "fingerprint": ready.engine.fingerprint,
+            **({"self_check": self_check} if self_check else {}),
+        },
+        suites=tuple(
+            SuiteSeen(
+                name=suite.name,
+                version=suite.header.version,
+                sha256=suite.sha256,
+                cases=len(suite.cases),
+                incomplete=suite.header.incomplete,
+                drawn=ready.drawn[suite.name][1] if ready.drawn else None,
+            )
+            for suite in ready.suites
+        ),
+        sample=ready.settings.sample,
+        judge=ready.judge.name,
+        judge_identity=ready.judge.identity,
+        judge_card=seen_of(card) if (card := card_of(ready.judge)) else None,
+        judges_itself=judges_itself(ready.settings, ready.engine, ready.judge, ready.judge_specs),
+        policy=ready.policy,
+        calibration=calibration,
+        generation=ready.settings.generation,
+        system_sha256=hashlib.sha256(system.encode()).hexdigest() if system else None,
+        gates=tuple(gate.text for _, gate in ready.gates),
+        gates_off=tuple(ready.gates_off),
+        lock=ready.lock,
+    )
+
+
+def footer_of(
+    ready: Prepared,
+    ledger: Ledger,
+    *,
+    cut: str | None,
+    filters: Sequence[str],
+    decisions: Sequence[Decision],
+    agreement: Agreement | None,
+    used: Mapping[str, str],
+    status: int,
+) -> Footer:
+    """How the run ended. cut: why cases may be missing. used: what the model said of itself by then."""
+    rates: list[Rate] = [
+        rate for suite in ready.suites for rate in standard_rates(ledger.records(suite), suite.name, ready.policy.name)
+    ]
+    return Footer(
+        complete=ledger.complete,
+        suite_cases=ledger.total,
+        expected=len(ledger.plan),
+        recorded=ledger.recorded,
+        cut=None if ledger.complete else cut,
+        filters=tuple(filters),
+        gates=tuple(decisions),
+        rates=tuple(rates),
+        scores=tuple(
+            score for suite in ready.suites for score in published(ledger.records(suite), suite.name, ready.policy)
+        ),
+        agreement=agreement,
+        used=dict(used),
+        exit=status,
+    )

@@ -1,0 +1,103 @@
+"""Before a session: everything that a run needs is read, opened and checked, or the run is refused. It runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+import pytest
+
+from pytest_vsc.cases import Suite
+from pytest_vsc.engines import open_engine
+from pytest_vsc.errors import ModelError, SettingsError, StoreError, VscError, printable
+from pytest_vsc.gates import Gate
+from pytest_vsc.plugin.gating import gates_in_force, hold_to_the_lock
+from pytest_vsc.plugin.judging import close_judge, prepare_judge, refuse_itself
+from pytest_vsc.plugin.settings import Settings, read_settings
+from pytest_vsc.protocols import Engine, Judge
+from pytest_vsc.records import Policy, PolicyName
+from pytest_vsc.runs import RunWriter
+from pytest_vsc.selection import Drawn, draw
+from pytest_vsc.store import Store
+from pytest_vsc.suites import load_suites
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that was checked before the session began; no weights are loaded and nothing is written yet."""
+
+    settings: Settings
+    suites: Sequence[Suite]
+    drawn: Mapping[str, tuple[frozenset[str], Drawn]] | None
+    engine: Engine
+    judge: Judge
+    judge_specs: tuple[str, ...]
+    policy: Policy
+    gates: Sequence[tuple[Suite, Gate]]
+    gates_off: Sequence[str]
+    lock: str
+    writer: RunWriter
+    store: Store | None
+    store_trouble: str
+
+
+def prepare(config: pytest.Config) -> Prepared:
+    """Check everything that can be checked before tests are collected. Raises VscError; nothing is left half done."""
+    settings = read_settings(config)
+    suites = load_suites(settings.suites, settings.base, settings.cache)
+    drawn = {suite.name: draw(suite, settings.sample) for suite in suites} if settings.sample else None
+    engine = open_engine(settings.spec, settings.engine)
+    policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
+    gates, gates_off = gates_in_force(settings, suites, policy.name)
+    judge, judge_specs = prepare_judge(settings)
+    writer = RunWriter(settings.output)
+    store, trouble = None, ""
+    try:
+        lock = hold_to_the_lock(settings, suites, gates, policy, judge)
+        sound(engine.check, settings.spec)
+        refuse_itself(settings, engine, judge)
+        if not config.option.collectonly:
+            writer.check()
+            store, trouble = _store(settings, [engine, *judge.engines.values()])
+    except BaseException:
+        engine.close()
+        close_judge(judge)
+        raise
+    return Prepared(
+        settings, suites, drawn, engine, judge, judge_specs, policy, gates, gates_off, lock, writer, store, trouble
+    )
+
+
+def sound(step: Callable[[], T], spec: str) -> T:
+    """What an engine does before the tests; whatever a user's own one raises is one line."""
+    try:
+        return step()
+    except VscError:
+        raise
+    except Exception as error:
+        raise ModelError(f"--vlm {spec}: {type(error).__name__}: {error}") from error
+
+
+def _store(settings: Settings, engines: Sequence[Engine]) -> tuple[Store | None, str]:
+    """The store of answers, or why there is none. Raises StoreError where a run must not go on without."""
+    if settings.cache is None or not any(engine.lasting for engine in engines):
+        return None, ""
+    try:
+        return Store(settings.cache), ""
+    except StoreError as error:
+        if settings.require_cache:
+            raise
+        return None, printable(error)
+
+
+def _policy(settings: Settings, suites: Sequence[Suite]) -> PolicyName:
+    if settings.policy is not None:
+        return settings.policy
+    named = {suite.header.policy: suite.name for suite in suites}
+    if len(named) > 1:
+        asked = ", ".join(f"{name}: {policy or 'strict'}" for policy, name in named.items())
+        raise SettingsError(f"--vsc-policy: the suites ask for different policies ({asked}); choose one")
+    return cast(PolicyName, next(iter(named)) or "strict")  # a suite with another word was refused when it was read
