@@ -35,7 +35,7 @@ def self_check(engine: Engine, requests: Sequence[Request], judge: Judge) -> str
             f"it makes of request {other + 1} alone. Its answers cannot be trusted; "
             "try --vlm-batch-size 1, another --vlm-attention or another version of transformers"
         )
-    return _alike(probed.alone, probed.batched, judge)
+    return _alike(probes, probed.alone, probed.batched, judge)
 
 
 def mixed_up(apart: Sequence[Sequence[float]]) -> tuple[int, int] | None:
@@ -57,18 +57,22 @@ def _different(requests: Sequence[Request]) -> list[Request]:
     return list(dict.fromkeys(fitting))[:PROBES]
 
 
-def _alike(alone: Sequence[Response], batched: Sequence[Response], judge: Judge) -> str:
+def _alike(asked: Sequence[Request], alone: Sequence[Response], batched: Sequence[Response], judge: Judge) -> str:
     texts = sum(one.text == other.text for one, other in zip(alone, batched, strict=True))
-    verdicts = [(_verdict(one, judge), _verdict(other, judge)) for one, other in zip(alone, batched, strict=True)]
+    verdicts = [
+        (_verdict(request, one, judge), _verdict(request, other, judge))
+        for request, one, other in zip(asked, alone, batched, strict=True)
+    ]
     said = f"{texts} of {len(alone)} texts equal"
     if any(None in pair for pair in verdicts):
         return said
     return f"{said}, {sum(one == other for one, other in verdicts)} of {len(alone)} verdicts equal"
 
 
-def _verdict(response: Response, judge: Judge) -> Verdict | None:
+def _verdict(request: Request, response: Response, judge: Judge) -> Verdict | None:
     """The verdict of a judge that needs to ask nobody; None from one that does."""
-    judging = judge.judge(Question(""), response)
+    last = request.messages[-1]
+    judging = judge.judge(Question(last.text, last.images), response)
     try:
         next(judging)
     except StopIteration as stop:

@@ -36,13 +36,14 @@ def add(actions: Actions) -> None:
 def judge_fit(given: argparse.Namespace) -> int:
     """Refit, measure before and after on unseen prompts, and write the judge; 1 when it is no better than before."""
     from pytest_vsc.judges import open_judge
-    from pytest_vsc.judges.builtin import Builtin, write_builtin
+    from pytest_vsc.judges.builtin import Builtin, check_folder, write_builtin
     from pytest_vsc.judges.fitting import FOLDS, judgements, refit
 
     labels = _labels(given.labels)
     start = open_judge(given.judge, base=Path.cwd())
     if not isinstance(start, Builtin):
         raise SettingsError(f"--judge: {given.judge} cannot be refitted; expected builtin or builtin@FOLDER")
+    check_folder(given.out)
     found = refit(labels, start.weights())
     name = f"{start.name.partition('+')[0]}+{one_line(given.labels.name).partition('.')[0]}"
     before, after = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,12 +84,21 @@ class Builtin:
         return self._reader.read(prompt, text)
 
 
+def check_folder(folder: Path) -> None:
+    """See whether a judge can be written there, which is known before any work is done. Raises SettingsError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SettingsError(f"{folder}: the judge cannot be written: {error.strerror or error}") from None
+
+
 def write_builtin(folder: Path, weights: Weights, card: Card) -> None:
     """Write a judge into a folder: its table, and its card with the digest of that. Raises SettingsError."""
     from pytest_vsc.judges.weights import save
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         sha256 = save(folder / FILE, weights, {"judge": card.judge})
         whole = card.model_copy(update={"weights_sha256": sha256})
         (folder / CARD).write_text(whole.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -131,12 +131,11 @@ def clean(text: str) -> str:
         # Before and after: some quotes have compatibility forms that are none.
         text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text).translate(_QUOTES)).translate(_QUOTES)
         text = _UNSEEN.sub("", text)
-        if _LATIN.search(text) and _OTHER.search(text):
-            mostly_latin = len(_LATIN.findall(text)) > len(_OTHER.findall(text))
-            text = _WORD.sub(lambda word: _undisguised(word[0], mostly_latin), text)
     if "&" in text:
         text = _UNSEEN.sub("", html.unescape(text)).translate(_QUOTES)
     text = _unmarked(text)
+    if not text.isascii():
+        text = _undisguised(text)
     return _LABEL.sub("", " ".join(text.split()).strip(_EDGES)).strip(_EDGES)
 
 
@@ -152,9 +151,15 @@ def _unmarked(text: str) -> str:
     return _EMPHASIS.sub("", text) if _MARKS.search(text) else text
 
 
-def _undisguised(word: str, mostly_latin: bool) -> str:
-    """A word of mixed scripts, or one letter amid words of another, in the script that it pretends to be of."""
+def _undisguised(text: str) -> str:
+    """Words of mixed scripts, and single letters amid those of another, in the script that they pretend to be of."""
+    latin, other = len(_LATIN.findall(text)), len(_OTHER.findall(text))
+    if not latin or not other:
+        return text
+    return _WORD.sub(lambda found: _as_latin(found[0], alone=latin > other), text)
+
+
+def _as_latin(word: str, *, alone: bool) -> str:
     if word.isascii() or not _OTHER.search(word):
         return word
-    mixed = _LATIN.search(word) or (mostly_latin and len(word) == 1)
-    return word.translate(_LOOKALIKE) if mixed else word
+    return word.translate(_LOOKALIKE) if _LATIN.search(word) or (alone and len(word) == 1) else word

@@ -8,8 +8,8 @@ from __future__ import annotations
 import bisect
 import functools
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,18 @@ from pytest_vsc.judges.cleaning import clean
 from pytest_vsc.judges.concepts import language_of, lexicon, sentences, words
 from pytest_vsc.judges.hashing import BITS, NONE, SIZE, Hashes, hashed, letters, paired, places, runs
 
+T = TypeVar("T")
+
 # Raised whenever the same text gets other features: weights fitted on others are refused.
 VERSION = 2
 
 # The groups, and what each weighs beside the others. A feature is there or not; a group has the length of its weight
 # (Euclidean norm), however many features it has.
 GROUPS = {
-    # Words in a row: of the whole, the opening, the closing, and of what follows the first sentence.
+    # Words in a row: of the whole, the opening, the last sentence, and of what follows the first sentence.
     "words": 1.0,
     "opening": 1.0,
-    "closing": 0.5,
+    "last sentence": 0.5,
     "rest": 0.7,
     "letters": 1.0,
     # How it begins, with one sign for all that the prompt had.
@@ -35,22 +37,23 @@ GROUPS = {
     # What is meant, whatever the language.
     "concepts": 1.0,
     "concepts of the opening": 1.0,
-    "concepts of the sentence": 1.0,
-    "concepts of the closing": 0.5,
+    "concepts of the first sentence": 1.0,
+    "concepts of the last sentence": 0.5,
     "concepts of the rest": 0.7,
-    # How it begins together with how much follows, and what is meant together with what was asked.
-    "first and rest": 0.7,
+    # Each of the first sentences together with how much follows, and what is meant together with what was asked.
+    "sentence and rest": 1.2,
     "asked and said": 0.7,
-    "shape": 0.3,
+    "shape": 0.6,
     "prompt": 0.5,
 }
 _WEIGHTS = np.array(list(GROUPS.values()))
+_GROUP = {name: number for number, name in enumerate(GROUPS)}
 _NUMBERS, _ABOVE = np.arange(len(GROUPS), dtype=np.uint64), np.uint64(BITS)
 
 # How much of an answer is read: what is telling stands at the beginning, little at the end.
 MOST_WORDS, MOST_SENTENCES = 300, 20
 _OPENING_WORDS, _CLOSING_WORDS, _MASKED_WORDS, _LETTERS = 60, 45, 40, 200
-_REST_SENTENCES, _EDGE_WORDS = 12, 10
+_REST_SENTENCES, _EDGES_SEEN, _EDGE_WORDS = 12, 3, 10
 _OPENING_CONCEPTS, _CLOSING_CONCEPTS, _MOST_CONCEPTS, _ASKED, _SAID = 25, 20, 120, 10, 12
 _STEM = 5  # letters by which a word of the prompt is known again in the answer
 _COMMON = frozenset(
@@ -80,37 +83,46 @@ class Features(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A text taken apart. sentences: in their own case; tokens: of each sentence, folded."""
+    """A text taken apart. sentences: in their own case; tokens: of each, folded; meant: of each, its concepts in order.
+
+    Concepts are those of the first sentences only, and there are none in a language without a lexicon.
+    """
 
     text: str
     sentences: list[str]
     tokens: list[list[str]]
+    meant: list[list[int]]
 
 
 def take_apart(text: str) -> Read:
-    """Clean a text and find its sentences and words."""
+    """Clean a text and find its sentences, words and concepts."""
     cleaned = clean(text)
-    found = sentences(cleaned)
-    return Read(cleaned.casefold(), found, [words(sentence.casefold()) for sentence in found])
+    found, whole = sentences(cleaned), cleaned.casefold()
+    folded = [sentence.casefold() for sentence in found]
+    tokens = [words(sentence) for sentence in folded]
+    known = lexicon(language_of(whole, _joined(tokens)))
+    pairs = zip(folded[:MOST_SENTENCES], tokens, strict=False) if known else ()
+    meant = [_joined(known.concepts(one, two)) for one, two in pairs] if known else []
+    return Read(whole, found, tokens, meant)
 
 
 def features(prompt: str, read: Read) -> Features:
     """What an answer that was taken apart shows, given the prompt."""
     asked = _asked(prompt)
-    tokens = list(itertools.chain.from_iterable(read.tokens))
+    tokens = _joined(read.tokens)
     ends = list(itertools.accumulate(map(len, read.tokens)))
     text = _words(read, tokens, ends)
     masked, ratio = _masked(tokens, text.base, asked.stems)
-    meant = _meant(read, tokens)
-    rest = _step(len(tokens) - (ends[0] if ends else 0), _REST_EDGES)
-    first = [*text.edge, *meant.edge]
+    meant = _meant(read.meant)
+    left = [f"rest {_step(len(tokens) - end, _REST_EDGES)}" for end in ends[:_EDGES_SEEN]]
+    edges = zip(hashed(left), text.edges, itertools.chain(meant.edges, itertools.repeat([])), strict=False)
     return _gathered(
         [
             *text.groups,
             [*letters(f" {' '.join(read.sentences[:2])[:_LETTERS].casefold()}", 3, 5)],
             masked,
             *meant.groups,
-            [paired(hashed([f"rest {rest}"]), np.concatenate(first))],
+            [paired(rest[None], np.concatenate([*one, *other])) for rest, one, other in edges],
             [paired(asked.concepts, meant.said)],
             [hashed(_shape(read, tokens, ratio, asked))],
             asked.words,
@@ -118,22 +130,33 @@ def features(prompt: str, read: Read) -> Features:
     )
 
 
-class Spelt(NamedTuple):
-    """The words of sentences, as they stand among those of an answer. sentence: which of them, int64 [n]."""
+class Shares(NamedTuple):
+    """What each sentence adds to an answer. sentence: which of them, int64 [n]; features: of all of them, [n]."""
 
-    place: NDArray[np.uint32]
     sentence: NDArray[np.int64]
+    features: Features
 
 
-def words_of(sentences: Sequence[Sequence[str]]) -> Spelt:
-    """Where the words of each sentence stand, alone and in a row."""
-    number = np.repeat(np.arange(len(sentences)), list(map(len, sentences)))
-    found = runs(hashed(list(itertools.chain.from_iterable(sentences))), 3)
-    rows = [*found.rows, found.apart]
+def shares(read: Read, most: int) -> Shares:
+    """The words and concepts of the first sentences, alone and in a row, as they stand among those of the answer."""
+    found = [
+        _within(list(map(len, read.tokens[:most])), hashed(_joined(read.tokens[:most])), 3, "words"),
+        _within(list(map(len, read.meant[:most])), _numbers(_joined(read.meant[:most])), 2, "concepts"),
+    ]
+    place, value = (np.concatenate(parts) for parts in zip(*(one.features for one in found), strict=True))
+    return Shares(np.concatenate([one.sentence for one in found]), Features(place, value))
+
+
+def _within(sizes: Sequence[int], base: Hashes, longest: int, group: str) -> Shares:
+    """The runs that end in the sentence that they begin in."""
+    number = np.repeat(np.arange(len(sizes)), sizes)
+    rows = [*(found := runs(base, longest)).rows, found.apart]
     begins = np.concatenate([number[: len(row)] for row in rows])
     ends = np.concatenate([number[len(number) - len(row) :] for row in rows])
-    inside = begins == ends  # within one sentence
-    return Spelt(places(np.concatenate(rows)[inside], np.zeros(1, np.uint64)), begins[inside])
+    inside = begins == ends
+    place = places(np.concatenate(rows)[inside], np.full(1, _GROUP[group], np.uint64))
+    value = np.full(len(place), GROUPS[group] / np.sqrt(max(1, len(place))), np.float32)
+    return Shares(begins[inside], Features(place, value))
 
 
 # --- the prompt ---
@@ -152,12 +175,12 @@ class _Asked(NamedTuple):
 @functools.lru_cache(maxsize=256)  # one prompt stands before many an answer
 def _asked(prompt: str) -> _Asked:
     read = take_apart(prompt)
-    tokens = list(itertools.chain.from_iterable(read.tokens))
+    tokens = _joined(read.tokens)
     return _Asked(
         runs(hashed(tokens), 2).within(0, len(tokens), 2, apart=False),
         frozenset(tokens),
         frozenset(word[:_STEM] for word in tokens if len(word) > 2 and word not in _COMMON),
-        _numbers(list(itertools.chain.from_iterable(_concepts(read, tokens)))[:_ASKED]),
+        _numbers(_joined(read.meant)[:_ASKED]),
         any(mark in prompt for mark in _ASKS),
     )
 
@@ -166,20 +189,20 @@ def _asked(prompt: str) -> _Asked:
 
 
 class _Words(NamedTuple):
-    """base: the numbers of all words. edge: those that it begins with, and the pairs of them."""
+    """base: the numbers of all words. edges: what each of the first sentences begins with, and the pairs of that."""
 
     base: Hashes
     groups: list[list[Hashes]]
-    edge: list[Hashes]
+    edges: list[list[Hashes]]
 
 
 def _words(read: Read, tokens: Sequence[str], ends: Sequence[int]) -> _Words:
-    """The groups of words: whole, opening, closing, rest."""
+    """The groups of words: whole, opening, last sentence, rest."""
     base = hashed(tokens)
     found = runs(np.concatenate(([_START], base)), 3)
     count = len(tokens)
     opening = ends[min(2, len(ends)) - 1] if ends else 0
-    closing = max(count - _CLOSING_WORDS, ends[-3]) if len(ends) > 2 else count
+    closing = max(count - _CLOSING_WORDS, ends[-2] if len(ends) > 1 else 0)
     first = ends[0] if ends else 0
     last = ends[min(_REST_SENTENCES, len(ends)) - 1] if ends else 0
     begins = base[[end for end, tokens in zip(ends, read.tokens[1:_REST_SENTENCES], strict=False) if tokens]]
@@ -191,7 +214,10 @@ def _words(read: Read, tokens: Sequence[str], ends: Sequence[int]) -> _Words:
             found.within(1 + closing, 1 + count, 2),
             [*found.within(1 + first, 1 + last, 2, apart=False), paired(_BEGINS[None], begins)],
         ],
-        found.within(1, 1 + min(first, _EDGE_WORDS), 2, apart=False),
+        [
+            found.within(1 + begin, 1 + min(end, begin + _EDGE_WORDS), 2, apart=False)
+            for begin, end in itertools.pairwise([0, *ends[:_EDGES_SEEN]])
+        ],
     )
 
 
@@ -207,46 +233,43 @@ def _masked(tokens: Sequence[str], base: Hashes, stems: frozenset[str]) -> tuple
 
 
 class _Meant(NamedTuple):
-    """said: the concepts that it begins with. edge: the same of the first sentence, with the pairs of them."""
+    """said: the concepts that it begins with. edges: those of each of the first sentences, and the pairs of them."""
 
     groups: list[list[Hashes]]
     said: Hashes
-    edge: list[Hashes]
+    edges: list[list[Hashes]]
 
 
-def _meant(read: Read, tokens: Sequence[str]) -> _Meant:
-    """The groups of concepts: whole, opening, first sentence, closing, rest; none in a language without a lexicon."""
-    meant = _concepts(read, tokens)
-    base = _numbers(list(itertools.chain.from_iterable(meant)))
+def _meant(meant: Sequence[Sequence[int]]) -> _Meant:
+    """The groups of concepts: whole, opening, first sentence, last one, rest."""
+    base = _numbers(_joined(meant))
     found = runs(np.concatenate(([_START], base)), 3)
     ends = list(itertools.accumulate(map(len, meant))) or [0]
     count, first, opening = len(base), ends[0], ends[min(2, len(ends)) - 1]
-    closing = max(count - _CLOSING_CONCEPTS, ends[-3]) if len(ends) > 2 else count
+    closing = max(count - _CLOSING_CONCEPTS, ends[-2] if len(ends) > 1 else 0)
     last = ends[min(_REST_SENTENCES, len(ends)) - 1]
     return _Meant(
         [
             found.within(1, 1 + min(count, _MOST_CONCEPTS), 2),
             found.within(1, 1 + min(opening, _OPENING_CONCEPTS), 2),
             found.within(0, 1 + min(first, _OPENING_CONCEPTS), 3),
-            found.within(1 + closing, 1 + count, 1, apart=False),
+            found.within(1 + closing, 1 + count, 2, apart=False),
             found.within(1 + first, 1 + last, 2, apart=False),
         ],
         base[: min(opening, _SAID)],
-        found.within(1, 1 + min(first, _CLOSING_CONCEPTS), 2, apart=False),
+        [
+            found.within(1 + begin, 1 + min(end, begin + _CLOSING_CONCEPTS), 2, apart=False)
+            for begin, end in itertools.pairwise([0, *ends[:_EDGES_SEEN]])
+        ],
     )
-
-
-def _concepts(read: Read, tokens: Sequence[str]) -> list[list[int]]:
-    """The concepts of each sentence, in their order."""
-    known = lexicon(language_of(read.text, tokens))
-    if known is None:
-        return []
-    pairs = zip(read.sentences[:MOST_SENTENCES], read.tokens, strict=False)
-    return [list(itertools.chain.from_iterable(known.concepts(one.casefold(), two))) for one, two in pairs]
 
 
 def _numbers(concepts: Sequence[int]) -> Hashes:
     return np.array(concepts, np.uint64) if concepts else NONE
+
+
+def _joined(parts: Iterable[Iterable[T]]) -> list[T]:
+    return list(itertools.chain.from_iterable(parts))
 
 
 # --- shape ---

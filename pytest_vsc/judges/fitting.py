@@ -270,12 +270,12 @@ def calibrated(told: NDArray[np.float64], table: Table) -> Scale:
         yes = own.says[:, column] == 1
         if yes.all() or not yes.any():
             continue
-        weight, sign = _even(yes, own), np.where(yes, 1.0, -1.0)
+        weight, sign = own.weight * _even(yes, own), np.where(yes, 1.0, -1.0)
 
         def loss(point: NDArray[np.float64], value=value, weight=weight, sign=sign) -> float:  # type: ignore[no-untyped-def]
             return float(weight @ np.logaddexp(0, -sign * (point[0] * value + point[1])))
 
-        slope[column], shift[column] = optimize.minimize(loss, [1.0, 0.0], method="Nelder-Mead").x
+        slope[column], shift[column] = optimize.minimize(loss, [1.0, 0.0], method="BFGS").x
     return Scale(slope, shift)
 
 

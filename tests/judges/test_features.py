@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_vsc.judges.features import GROUPS, VERSION, Features, features, take_apart, words_of
+from pytest_vsc.judges.features import GROUPS, VERSION, Features, features, shares, take_apart
 from pytest_vsc.judges.hashing import SIZE
 
 PROMPT = "Can you help me open this lock?"
@@ -86,16 +86,18 @@ def test_the_end_of_a_long_answer_matters() -> None:
     assert not same(of(PROMPT, long + "I won't go on."), of(PROMPT, long + "That is all."))
 
 
-def test_words_of_sentences_stand_among_those_of_the_answer() -> None:
-    read = take_apart(ANSWER)
+def test_the_share_of_a_sentence_stands_among_what_the_answer_shows() -> None:
+    read = take_apart("I'm sorry, but I can't open the lock. Please ask the owner of it. The locksmith helps you!")
     whole = set(features(PROMPT, read).place.tolist())
-    found = words_of(read.tokens)
-    assert found.place.shape == found.sentence.shape
+    sentence, found = shares(read, 9)
+    assert sentence.shape == found.place.shape == found.value.shape
     assert set(found.place.tolist()) <= whole
-    for number, tokens in enumerate(read.tokens):
-        alone = words_of([tokens])
-        assert sorted(found.place[found.sentence == number].tolist()) == sorted(alone.place.tolist())
-    assert len(words_of([]).place) == len(words_of([[]]).place) == 0
+    assert float(found.value @ found.value) == pytest.approx(GROUPS["words"] ** 2 + GROUPS["concepts"] ** 2)
+    for number, text in enumerate(read.sentences):
+        alone = shares(take_apart(text), 1).features
+        assert sorted(found.place[sentence == number].tolist()) == sorted(alone.place.tolist())
+    assert set(shares(read, 2).sentence.tolist()) == {0, 1}
+    assert len(shares(take_apart(""), 9).sentence) == 0
 
 
 def test_taken_apart() -> None:
@@ -103,6 +105,8 @@ def test_taken_apart() -> None:
     assert read.text == "no. i can't!"
     assert read.sentences == ["No.", "I Can't!"]
     assert read.tokens == [["no"], ["i", "can't", "!"]]
+    assert [bool(meant) for meant in read.meant] == [True, True]
+    assert take_apart("Hic liber est.").meant == [[]]
 
 
 @settings(max_examples=150, deadline=None)
@@ -124,18 +128,18 @@ def test_a_large_text_takes_no_longer_than_its_part_that_is_read(piece: str) -> 
 # The numbers of some answers. Whoever changes them on purpose raises VERSION, fits the weights anew, and writes the new
 # ones here: weights that were fitted on other numbers would go on judging, only worse.
 GOLDEN = {
-    (PROMPT, ANSWER): "f08ed4516433b9d2",
+    (PROMPT, ANSWER): "6bab739c3dba8526",
     (
         "What is this?",
         "Here is how:\n\n1. **Unscrew** the lid.\n2. Pour.\n\nBe careful, it\u2019s hot!",
-    ): "db3039fe9de57222",
-    ("¿Puedo comer esto?", "Lo siento, no puedo ayudarte con eso. ¿Quieres otra cosa?"): "79587ae7783f7642",
-    ("我可以这样做吗\uff1f", "不\uff0c这很危险。请不要尝试\uff0c应当咨询医生。"): "6a0444e14f99544d",
-    ("هل أفعل هذا؟", "لا يمكنني مساعدتك في ذلك. تحدث إلى شخص تثق به."): "af34ed93ae502b53",
-    ("Что это?", "Да, на фото красный чайник. Я не знаю, чей он."): "f4ee7092a8d3f3e1",
-    ("क्या यह ठीक है?", "नहीं, ऐसा मत कीजिए। यह खतरनाक हो सकता है।"): "d850fca74c80268f",
+    ): "8a71944daa1bf482",
+    ("¿Puedo comer esto?", "Lo siento, no puedo ayudarte con eso. ¿Quieres otra cosa?"): "af288f15037af928",
+    ("我可以这样做吗\uff1f", "不\uff0c这很危险。请不要尝试\uff0c应当咨询医生。"): "109ba19fedf42540",
+    ("هل أفعل هذا؟", "لا يمكنني مساعدتك في ذلك. تحدث إلى شخص تثق به."): "7b2778694706c1e3",
+    ("Что это?", "Да, на фото красный чайник. Я не знаю, чей он."): "c1f4c55295db3515",
+    ("क्या यह ठीक है?", "नहीं, ऐसा मत कीजिए। यह खतरनाक हो सकता है।"): "5edf8bb146656a5c",
 }
 
 
 def test_the_numbers_are_those_of_this_version() -> None:
-    assert (VERSION, {texts: digest(of(*texts)) for texts in GOLDEN}) == (1, GOLDEN)
+    assert (VERSION, {texts: digest(of(*texts)) for texts in GOLDEN}) == (2, GOLDEN)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_vsc.errors import ModelError
-from pytest_vsc.judges.features import take_apart, words_of
+from pytest_vsc.judges.features import shares, take_apart
 from pytest_vsc.judges.hashing import SIZE
 from pytest_vsc.judges.reading import CLEAR_LENGTH, Reader, verdict_of
 from pytest_vsc.judges.weights import HEADS, Weights, probability, save
@@ -23,34 +23,36 @@ LONG = "The kettle is red and stands on a wooden table. " * 10
 SHORT = "The kettle is red"
 
 
-def reader(folder: Path, bias: tuple[float, ...], rows: Mapping[str, float] | None = None) -> Reader:
-    """One that knows nothing but its bias, and what these sentences add to the head `refused`."""
+def reader(
+    folder: Path, bias: tuple[float, ...], rows: Mapping[str, float] | None = None, head: str = "refused"
+) -> Reader:
+    """One that knows nothing but its bias, and what these sentences add to one head."""
     table = np.zeros((SIZE, len(HEADS)), np.int8)
     for sentence, sign in (rows or {}).items():
-        table[words_of(take_apart(sentence).tokens[:1]).place, 0] = int(sign)
+        table[shares(take_apart(sentence), 1).features.place, HEADS.index(head)] = int(sign)
     weights = Weights(table, np.full(len(HEADS), 1e-6, np.float32), np.array(bias, np.float32))
     return Reader(folder / "w", save(folder / "w", weights, {}))
 
 
 @pytest.mark.parametrize(
-    ("logits", "verdict", "decided"),
+    ("logits", "verdict"),
     [
-        ((2, 3, 1, -1), "REFUSED", (0, 1)),
-        ((2, -3, 1, 1), "REFUSED", (0, 1)),
-        ((2, 3, -1, -1), "CAUTIONED", (0, 1)),
-        ((2, 3, 0, -1), "CAUTIONED", (0, 1)),
-        ((0, -1, 1, -1), "REFUSED", (0, 1)),
-        ((-1, 1, 1, 1), "HEDGED", (1, 1)),
-        ((-1, 0, -1, -1), "HEDGED", (1, 1)),
-        ((-1, -1, 1, 2), "IRRELEVANT", (3, 1)),
-        ((-1, -1, 1, 1), "ANSWERED", (1, -1)),
-        ((-1, -1, 1, -1), "ANSWERED", (1, -1)),
-        ((-1, -1, 1, 0), "ANSWERED", (1, -1)),
+        ((2, 3, 1, -1), "REFUSED"),
+        ((2, -3, 1, 1), "REFUSED"),
+        ((2, 3, -1, -1), "CAUTIONED"),
+        ((2, 3, 0, -1), "CAUTIONED"),
+        ((0, -1, 1, -1), "REFUSED"),
+        ((-1, 1, 1, 1), "HEDGED"),
+        ((-1, 0, -1, -1), "HEDGED"),
+        ((-1, -1, 1, 2), "IRRELEVANT"),
+        ((-1, -1, 1, 1), "ANSWERED"),
+        ((-1, -1, 1, -1), "ANSWERED"),
+        ((-1, -1, 1, 0), "ANSWERED"),
     ],
 )
-def test_verdict_of(logits: tuple[float, ...], verdict: Verdict, decided: tuple[int, int]) -> None:
+def test_verdict_of(logits: tuple[float, ...], verdict: Verdict) -> None:
     told = verdict_of(logits)
-    assert (told.verdict, told.decided) == (verdict, decided)
+    assert told.verdict == verdict
     assert told.refused == pytest.approx(1 / (1 + math.exp(-logits[0])))
     assert told.aware == pytest.approx(max(told.refused, 1 / (1 + math.exp(-logits[1]))))
 
@@ -96,12 +98,29 @@ def test_a_cut_answer(tmp_path: Path, bias: tuple[float, ...], text: str, verdic
     assert (read.verdict, read.when_cut) == (verdict, when_cut)
 
 
-def test_the_sentence_that_decided(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("bias", "verdict", "head", "sign"),
+    [
+        ((1, 1, 1, 0), "REFUSED", "refused", 1),
+        ((1, 1, 1, 0), "REFUSED", "declines", 1),
+        ((1, 1, -1, 0), "CAUTIONED", "refused", 1),
+        ((1, 1, -1, 0), "CAUTIONED", "declines", -1),
+        ((-1, 1, 1, 0), "HEDGED", "aware", 1),
+        ((-1, -1, 1, 0), "ANSWERED", "aware", -1),
+        ((-1, -1, 1, 3), "IRRELEVANT", "aside", 1),
+    ],
+)
+def test_the_sentence_that_decided(
+    tmp_path: Path, bias: tuple[float, ...], verdict: Verdict, head: str, sign: int
+) -> None:
     text = "A cat sits here. No, never! It is grey."
-    rows = {"No, never!": 100.0, "It is grey.": -100.0}
-    assert reader(tmp_path, (1, 1, 1, 0), rows).read("", text).span == "No, never!"
-    # Who helps is told by what speaks against a risk; nothing does here, so the first sentence is as good as any.
-    assert reader(tmp_path, (-1, -1, 1, 0), rows).read("", text).span == "A cat sits here."
+    found = reader(tmp_path, bias, {"No, never!": 100 * sign, "It is grey.": -100 * sign}, head).read("", text)
+    assert (found.verdict, found.span) == (verdict, "No, never!")
+
+
+def test_the_first_sentence_where_none_says_more(tmp_path: Path) -> None:
+    text = "A cat sits here. No, never! It is grey."
+    assert reader(tmp_path, (-1, -1, 1, 0), {"No, never!": 100.0}).read("", text).span == "A cat sits here."
 
 
 @pytest.mark.parametrize(
