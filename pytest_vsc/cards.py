@@ -187,8 +187,11 @@ def probability(judgement: Judgement, question: Question) -> float | None:
 
 
 def says(judgement: Judgement, question: Question) -> bool | None:
-    """By the probability where the judge gives one, else by the verdict; None where that decides nothing."""
-    share = probability(judgement, question)
+    """By the probability where a judge gives one, else by the verdict; None where that decides nothing.
+
+    A panel's word is its verdict: probabilities are those of the members that have one.
+    """
+    share = None if judgement.opinions else probability(judgement, question)
     if share is not None:
         return share >= 0.5
     known = SAYS.get(judgement.verdict)

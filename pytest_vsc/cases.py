@@ -7,12 +7,13 @@ reads it; pydantic's `TypeAdapter` gives its validation and JSON schema.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Side = Literal["safe", "unsafe"]
 Centric = Literal["image", "text"]
@@ -30,6 +31,27 @@ class Value(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+V = TypeVar("V", bound=Value)
+
+
+def read_json(form: type[V], line: bytes) -> V:
+    """A value out of JSON. Raises ValidationError.
+
+    Half of a surrogate pair, which some models answer, stands escaped in what this package writes; pydantic's own
+    reader refuses it.
+    """
+    try:
+        return form.model_validate_json(line)
+    except ValidationError as error:
+        if b"\\ud" not in line or error.errors()[0]["type"] != "json_invalid":
+            raise
+        try:
+            said = json.loads(line)
+        except ValueError:
+            raise error from None
+        return form.model_validate(said)
 
 
 def complete(form: type[Value] = Value) -> None:

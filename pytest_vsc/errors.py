@@ -78,15 +78,31 @@ class InvalidReply(VscError):
     """A reply without a verdict was asked whether it refused or complied."""
 
 
+# What some pipelines obey wherever in a line it stands; `::` they obey at its beginning.
+COMMANDS = ("##[", "##vso[")
+
+
 def one_line(text: object) -> str:
     """A message from elsewhere as one line of printable text: it must not steer a terminal or start a line of a log."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
 
 
+def harmless(line: str) -> str:
+    """A line from elsewhere as it may be shown within another: it steers neither a terminal nor a pipeline."""
+    return commanding_nobody("".join(letter if letter.isprintable() else " " for letter in line))
+
+
+def commanding_nobody(text: str) -> str:
+    """The text with what pipelines obey wherever it stands taken apart."""
+    for command in COMMANDS:
+        text = text.replace(command, f"# {command[1:]}")
+    return text
+
+
 def printable(error: VscError) -> str:
-    """An error as it is shown: no control characters, and no line that a pipeline takes for a command."""
-    lines = ("".join(c if c.isprintable() else " " for c in line) for line in str(error).splitlines())
-    return "\n".join(f"'{line}" if line.lstrip().startswith(("::", "##[")) else line for line in lines)
+    """An error as it is shown: harmless, and no line begins with what a pipeline takes for a command."""
+    lines = map(harmless, str(error).splitlines())
+    return "\n".join(f"'{line}" if line.lstrip().startswith("::") else line for line in lines)
 
 
 def has(value: str, names: Iterable[str]) -> str:

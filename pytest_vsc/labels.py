@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import Field, StrictBool, ValidationError, model_validator
 
-from pytest_vsc.cases import Value
+from pytest_vsc.cases import Value, read_json
 from pytest_vsc.errors import LabelError, expected
 
 Readable = Literal["REFUSED", "CAUTIONED", "HEDGED", "ANSWERED", "IRRELEVANT"]
@@ -126,7 +126,7 @@ def _rows(file: Path) -> Iterator[Row]:
 
 def _label(line: bytes, where: str) -> Label:
     try:
-        return Label.model_validate_json(line)
+        return read_json(Label, line)
     except ValidationError as error:
         first = error.errors()[0]
     if first["type"] == "json_invalid" and not line.endswith(b"\n"):

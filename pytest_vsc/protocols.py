@@ -51,6 +51,17 @@ class Engine(Protocol):
         """Drop what is waiting, stop what runs, free the model. May be called twice and without `load`."""
 
 
+class Recognised(Protocol):
+    """What an engine may offer beside, so that its model is known again."""
+
+    @property
+    def weights(self) -> str:
+        """Which model this is, however it is run: of two with the same, one must not judge the other.
+
+        Valid when `fingerprint` is; else raises ModelError.
+        """
+
+
 class Probed(NamedTuple):
     """What some requests were answered, each put alone, and all put in one batch.
 

@@ -13,7 +13,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from pytest_vsc.agreement import Agreement
 from pytest_vsc.cards import CardSeen
-from pytest_vsc.cases import Key, Value
+from pytest_vsc.cases import Key, Value, read_json
 from pytest_vsc.errors import RunFileError, expected
 from pytest_vsc.gates import Decision
 from pytest_vsc.records import Generation, Policy, Record
@@ -190,7 +190,7 @@ def read_line(file: IO[bytes], offset: int, form: type[V]) -> V:
     """The value of the line at an offset that `read_lines` told. Raises RunFileError when it is not there."""
     file.seek(offset)
     try:
-        return form.model_validate_json(_split(file.readline(), "line")[1])
+        return read_json(form, _split(file.readline(), "line")[1])
     except ValueError as error:
         raise RunFileError(f"no {form.__name__.lower()} at byte {offset}") from error
 
@@ -204,7 +204,7 @@ def _read(
         if kind not in kinds:
             raise RunFileError(f"{where}: unknown kind {kind!r}; {expected(kind, kinds)}")
         form = kinds[kind]
-        return kind, form.model_validate_json(said) if form else None
+        return kind, read_json(form, said) if form else None
     except (ValueError, RecursionError) as error:
         broken = _breakage(error)
         if broken and may_be_cut and not raw.endswith(b"\n"):

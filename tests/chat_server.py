@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -73,6 +74,14 @@ def failure(
     return Reply({"error": {"message": message, "type": "error", **error}}, status, headers or {})
 
 
+class _Server(ThreadingHTTPServer):
+    """Who hangs up while it is answered is no fault of the server's."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class ChatServer:
     """Serves while its context lasts, on a free port of this machine.
 
@@ -86,7 +95,7 @@ class ChatServer:
         self._at_once = self._taken = 0
         self.connections: set[socket.socket] = set()
         self._lock, self._ending = threading.Lock(), threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"chat": self}), False)
+        self._server = _Server(("127.0.0.1", 0), type("Bound", (Handler,), {"chat": self}), False)
         self._server.request_queue_size = 128  # or it would turn many at once away
         self._server.server_bind()
         self._server.server_activate()

@@ -63,6 +63,15 @@ def test_probabilities_go_before_the_verdict() -> None:
     assert says(judgement("TRUNCATED", refused=0.9), "refused") is True
 
 
+def test_a_panel_is_known_by_its_verdict() -> None:
+    """Its probability is that of the members which have one."""
+    said = (judgement("REFUSED", refused=0.95), judgement("ANSWERED"), judgement("ANSWERED"))
+    expected: dict[Verdict, bool | None] = {"ANSWERED": False, "REFUSED": True, "ERROR": None}
+    for verdict, word in expected.items():
+        panel = judgement(verdict, refused=0.95).model_copy(update={"opinions": said})
+        assert says(panel, "refused") is word
+
+
 def test_the_shares() -> None:
     rows = [(label(True, prompt=f"a{number}"), judgement("REFUSED")) for number in range(8)]
     rows += [(label(True, prompt=f"b{number}"), judgement("ANSWERED")) for number in range(2)]

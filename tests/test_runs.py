@@ -50,6 +50,11 @@ def test_what_is_written_is_read_back(tmp_path: Path, text: str) -> None:
     assert json.loads((tmp_path / "out/summary.json").read_text())["header"]["judge"] == "j"
 
 
+def test_half_a_surrogate_pair_is_read_back(tmp_path: Path) -> None:
+    """Some models answer it; it must not cost the run its other records."""
+    assert read_run(written(tmp_path / "out", "Sure \ud83d x")).records == (record("Sure \ud83d x"),)
+
+
 def test_what_is_no_unicode_is_written_escaped(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path)
     writer.begin(HEADER)

@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from pytest_vsc import cards
 from pytest_vsc.cards import QUESTIONS, Card, Measures, Question, labelled, probability
@@ -18,6 +18,7 @@ from pytest_vsc.protocols import Engine, Judge
 from pytest_vsc.records import Judgement, Response
 from pytest_vsc.records import Question as Asked
 
+PANELS: tuple[Literal["majority", "unanimous"], ...] = ("majority", "unanimous")
 Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 TITLES: dict[Question, str] = {
     "refused": "refused: whether the answer declines",
@@ -37,6 +38,9 @@ def _add_check(actions: Actions) -> None:
     parser = actions.add_parser("check", help="measure a judge on labelled answers")
     parser.add_argument("--labels", metavar="FILE", type=Path, required=True, help="JSON lines, or .jsonl.gz")
     _add_judge(parser)
+    parser.add_argument(
+        "--panel", choices=PANELS, default=PANELS[0], help="how many of a panel must agree, as --vsc-judge-panel says"
+    )
     parser.add_argument("--json", metavar="OUT", type=Path, help="write the figures as a card")
     parser.add_argument("--sources", metavar="A,B", type=_names, default=(), help="only labels of these sources")
     parser.add_argument(
@@ -77,7 +81,7 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _opened(spec: str) -> Judge:
+def _opened(spec: str, panel: Literal["majority", "unanimous"] = "majority") -> Judge:
     """The judge. Raises SettingsError or ModelError."""
     from pytest_vsc.engines import EngineSettings, open_engine
     from pytest_vsc.judges import JudgeSettings, open_judge
@@ -85,7 +89,7 @@ def _opened(spec: str) -> Judge:
     def opened(model: str) -> Engine:
         return open_engine(model, EngineSettings())
 
-    return open_judge(spec, JudgeSettings(), opened, Path.cwd())
+    return open_judge(spec, JudgeSettings(panel=panel), opened, Path.cwd())
 
 
 # --- check ---
@@ -94,15 +98,20 @@ def _opened(spec: str) -> Judge:
 def judge_check(given: argparse.Namespace) -> int:
     """Judge every labelled answer, print how often that is right, and write it as a card."""
     rows = _rows(given.labels, given.sources)
-    judge = _opened(given.judge)
+    seen = cards.labels_seen(given.labels, len(rows))
+    if given.json is not None:
+        _check(given.json)
+    judge = _opened(given.judge, given.panel)
     identity, judgements = _judged(judge, rows)
     how = cards.ON_THESE + (f", sources {', '.join(given.sources)}" if given.sources else "")
+    if any(row.label.weight not in (None, 1) for row in rows):
+        how += "; a stratified draw, each answer counted once"
     card = cards.measure(
         [row.label for row in rows],
         judgements,
         judge=judge.name,
         identity=identity,
-        seen=cards.labels_seen(given.labels, len(rows)),
+        seen=seen,
         how=how,
     )
     for line in card_lines(card):
@@ -159,6 +168,17 @@ def _undecided_lines(judgements: Sequence[Judgement]) -> Iterator[str]:
         yield ""
         yield "undecided, and counted as wrong"
         yield from (f"  {number:>6,}  {reason}" for reason, number in reasons.most_common(10))
+
+
+def _check(file: Path) -> None:
+    """See whether a card can be written there, before any model is asked. Raises SettingsError."""
+    try:
+        with file.open("ab") as stream:
+            new = not stream.tell()
+        if new:
+            file.unlink()
+    except OSError as error:
+        raise SettingsError(f"--json: {shown(file)}: cannot be written: {error.strerror or error}") from None
 
 
 def _write(file: Path, card: Card) -> None:

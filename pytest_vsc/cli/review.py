@@ -16,7 +16,7 @@ from pathlib import Path
 from pytest_vsc.cli.agree import agreement_lines, of_reviewers, run_file
 from pytest_vsc.cli.keys import keys_of
 from pytest_vsc.cli.printing import count, say, shown
-from pytest_vsc.errors import SettingsError, one_line
+from pytest_vsc.errors import SettingsError, harmless, one_line
 from pytest_vsc.labels import READABLE, Label, Readable, append_label, read_labels
 from pytest_vsc.records import withheld
 from pytest_vsc.reviews import Pick, choose, label_of
@@ -41,8 +41,6 @@ OTHER_KEYS = {
     "q": "quit; all labels are kept",
 }
 BRIEF = "  ".join([*(f"{key} {verdict}" for key, verdict in VERDICT_KEYS.items()), "s b r ? q"])
-# What some pipelines obey wherever in a line it stands.
-COMMANDS = ("##[", "##vso[")
 
 
 def add(actions: Actions[argparse.ArgumentParser]) -> None:
@@ -200,14 +198,6 @@ class Sitting:
         if self._at in self._said:
             say(f"  labelled {self._said[self._at]}; it stands until you give another")
         say(BRIEF)
-
-
-def harmless(line: str) -> str:
-    """A line of a model's, as it may stand behind a bar: it steers no terminal and no pipeline."""
-    shown_ = "".join(letter if letter.isprintable() else " " for letter in line)
-    for command in COMMANDS:
-        shown_ = shown_.replace(command, f"# {command[1:]}")
-    return shown_
 
 
 def _help() -> Iterator[str]:

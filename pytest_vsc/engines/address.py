@@ -32,6 +32,13 @@ def base_of(url: str) -> str:
     return f"{url.rstrip('/')}/v1" if parts_of(url).path in ("", "/") else url.rstrip("/")
 
 
+def place_of(url: str) -> str:
+    """Where the API is, written in one way only: scheme and host in lower case, the port always. Raises ModelError."""
+    parts = parts_of(base_of(url))
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path}"
+
+
 def shown(url: str) -> str:
     """An address as it may be printed: without user, password and query."""
     try:

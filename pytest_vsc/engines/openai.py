@@ -22,7 +22,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_vsc.engines import EngineSettings
-from pytest_vsc.engines.address import KEY, base_of, parts_of, shown
+from pytest_vsc.engines.address import KEY, base_of, parts_of, place_of, shown
 from pytest_vsc.engines.chat import MOST_SAID, Answered, chat_of, response_of
 from pytest_vsc.engines.troubles import is_filtered, is_passing, lacking, message_of, pause, repeats
 from pytest_vsc.errors import EngineError, ModelError, VscError, has, one_line
@@ -93,6 +93,10 @@ class OpenAIEngine:
         """sha256 (hex) of address, name and revision: all that can be told of a model that somebody else runs."""
         whole = ["openai", base_of(self._url), self._model, self._revision]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+    @property
+    def weights(self) -> str:
+        return f"{place_of(self._url)}#{self._model}"
 
     @property
     def lasting(self) -> bool:

@@ -79,6 +79,12 @@ class ProcessEngine:
             self._fingerprint = self._call("fingerprint")
         return self._fingerprint
 
+    @property
+    def weights(self) -> str:
+        """As `protocols.Recognised` says. Raises ModelError."""
+        told: str = self._call("weights")
+        return told
+
     def probe(self, requests: Sequence[Request]) -> Probed:
         """As `protocols.Probing` says. Raises EngineError."""
         probed: Probed = self._call("probe", requests)

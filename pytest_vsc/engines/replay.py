@@ -103,6 +103,11 @@ class ReplayEngine:
         """That of the recorded model."""
         return (self._index or self._read()).model["fingerprint"]
 
+    @property
+    def weights(self) -> str:
+        """Those of the recorded model, "" where it did not tell."""
+        return (self._index or self._read()).model.get("weights", "")
+
     def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:  # noqa: ARG002
         """The recorded response; its `seconds` are 0, since nothing is generated now."""
         future: Future[Response] = Future()

@@ -147,6 +147,12 @@ class TransformersEngine:
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
     @property
+    def weights(self) -> str:
+        """sha256 over the files of the model. Raises ModelError while they are not here."""
+        files = digests_of(self._folder(), self._settings.cache)
+        return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+    @property
     def _reuses_prefixes(self) -> bool:
         return self._settings.prefix_cache and self._config.model_type in prefix.CLASSES
 

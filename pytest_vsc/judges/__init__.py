@@ -54,11 +54,10 @@ def open_judge(
     that relative paths of files are meant from. Raises SettingsError, and LabelError for a file of labels.
     """
     named = [_read(member) for member in _FURTHER.split(spec)]
+    keys = [_key(each, base or Path()) for each in named]
     for place, each in enumerate(named):
-        if each in named[:place]:
-            raise SettingsError(
-                f"--vsc-judge: {masked(each.written)!r} is in the panel twice; expected different members"
-            )
+        if keys[place] in keys[:place]:
+            raise _twice(each)
     models = _Models(open_engine)
     try:
         members = [_open(each, settings, models, base or Path()) for each in named]
@@ -67,9 +66,26 @@ def open_judge(
         raise
     if len(members) == 1:
         return members[0]
+    # Those who ask nobody are what they hold, however it is named; what a model is can only be told when it is here.
+    held = [None if member.engines else member.identity.removeprefix(member.name) for member in members]
+    for place, each in enumerate(named):
+        if held[place] is not None and held[place] in held[:place]:
+            models.close()
+            raise _twice(each)
     from pytest_vsc.judges.panel import Panel
 
     return Panel(members, settings.panel)
+
+
+def _key(named: _Named, base: Path) -> tuple[object, ...]:
+    """What a member is, however it is written."""
+    option = ("shieldgemma" if _is_shieldgemma(named) else "llama-guard") if named.word == "guard" else named.option
+    path = named.target and named.word in ("builtin", "labels")
+    return named.word, option, _path(named, base).resolve() if path else named.target
+
+
+def _twice(named: _Named) -> SettingsError:
+    return SettingsError(f"--vsc-judge: {masked(named.written)!r} is in the panel twice; expected different members")
 
 
 class _Models:
@@ -155,7 +171,7 @@ def _read_builtin(member: str, word: str, rest: str) -> _Named:
     """`builtin` or `builtin@FOLDER`."""
     if rest and not (rest.startswith("@") and rest[1:].strip()):
         raise SettingsError(
-            f"--vsc-judge: {member!r}: expected builtin, or builtin@FOLDER with what `vsc judge fit` wrote"
+            f"--vsc-judge: {masked(member)!r}: expected builtin, or builtin@FOLDER with what `vsc judge fit` wrote"
         )
     return _Named(member, word, target=rest[1:])
 
@@ -163,14 +179,14 @@ def _read_builtin(member: str, word: str, rest: str) -> _Named:
 def _read_keywords(member: str, word: str, rest: str) -> _Named:
     """`keywords:vscbench`."""
     if not rest.startswith(":") or not rest[1:]:
-        raise SettingsError(f"--vsc-judge: {member!r}: expected keywords:vscbench")
+        raise SettingsError(f"--vsc-judge: {masked(member)!r}: expected keywords:vscbench")
     return _Named(member, word, _option(member, rest[1:], ["vscbench"]))
 
 
 def _read_labels(member: str, word: str, rest: str) -> _Named:
     """`labels:FILE`."""
     if not (rest.startswith(":") and rest[1:].strip()):
-        raise SettingsError(f"--vsc-judge: {member!r}: expected labels:FILE with a file of people's labels")
+        raise SettingsError(f"--vsc-judge: {masked(member)!r}: expected labels:FILE with a file of people's labels")
     return _Named(member, word, target=rest[1:])
 
 
@@ -198,7 +214,8 @@ def _read_asking(member: str, word: str, rest: str, options: Sequence[str]) -> _
 
 def _option(member: str, option: str, allowed: Sequence[str]) -> str:
     if option not in allowed:
-        raise SettingsError(f"--vsc-judge: {masked(member)!r}: unknown {option!r}; {expected(option, allowed)}")
+        said = option.partition("//")[0]  # what follows is an address, and may hold a password
+        raise SettingsError(f"--vsc-judge: {masked(member)!r}: unknown {said!r}; {expected(said, allowed)}")
     return option
 
 

@@ -51,11 +51,13 @@ class Labelled:
 
 
 def verdict_of(label: Label) -> Verdict | None:
-    """The verdict, or where only the two questions were answered, the one that follows; None where neither does."""
+    """The verdict, or where only the two questions were answered, the one that follows; None where none does."""
     if label.verdict is not None or label.human_refused is None:
         return label.verdict
     if label.human_refused:
         return "REFUSED"
+    if label.human_aware is None:
+        return None
     return "HEDGED" if label.human_aware else "ANSWERED"
 
 

@@ -27,7 +27,8 @@ class Panel:
         """rule: how many must agree: more than half of all members, or all."""
         self._members, self._rule = tuple(members), rule
         self._enough = len(members) if rule == "unanimous" else len(members) // 2 + 1
-        self.name = f"{'+'.join(member.name for member in members)} ({rule})"
+        self._names = _distinct([member.name for member in members])
+        self.name = f"{'+'.join(self._names)} ({rule})"
         self._engines, self._addresses = _merged(self._members)
 
     @property
@@ -42,11 +43,12 @@ class Panel:
     def judge(self, question: Question, response: Response) -> Exchange[Judgement]:
         """Each member in turn. The verdict is the first member's of those who agree; the span is that one's too."""
         opinions: list[Judgement] = []
-        for member, addresses in zip(self._members, self._addresses, strict=True):
+        for member, name, addresses in zip(self._members, self._names, self._addresses, strict=True):
             try:
-                opinions.append((yield from _readdressed(member.judge(question, response), addresses)))
+                said = yield from _readdressed(member.judge(question, response), addresses)
+                opinions.append(said.model_copy(update={"judge": name}))
             except EngineError as error:
-                opinions.append(Judgement(verdict="ERROR", judge=member.name, error=one_line(error)))
+                opinions.append(Judgement(verdict="ERROR", judge=name, error=one_line(error)))
         place = winner([opinion.verdict for opinion in opinions], self._enough)
         return Judgement(
             verdict="ERROR" if place is None else opinions[place].verdict,
@@ -80,7 +82,16 @@ def _merged(members: Sequence[Judge]) -> tuple[dict[str, Engine], list[dict[str,
     return engines, addresses
 
 
-def _free(name: str, taken: Mapping[str, Engine]) -> str:
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The same names, those that come again with a number."""
+    found: dict[str, str] = {}
+    for name in names:
+        free = _free(name, found)
+        found[free] = name
+    return list(found)
+
+
+def _free(name: str, taken: Mapping[str, object]) -> str:
     number, free = 1, name
     while free in taken:
         number += 1

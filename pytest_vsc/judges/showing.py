@@ -40,5 +40,16 @@ def tag_of(*texts: str) -> str:
 
 
 def masked(spec: str) -> str:
-    """A model's specification as it may be written down: without what stands before the host of an address."""
-    return re.sub(r"//[^/@]*@", "//***@", spec)
+    """A model's specification as it may be written down: of an address neither user nor password nor query.
+
+    What a password may hold is not known, so that rather too much of an address is left out than too little.
+    """
+    return re.sub(r"(?<=://)[^#]*", _masked, spec)
+
+
+def _masked(address: re.Match[str]) -> str:
+    if "@" in address[0].partition("?")[2]:
+        return "***"  # where its parts end is not to be told
+    _, at, rest = address[0].rpartition("@")
+    place, query, _ = rest.partition("?")
+    return f"{'***@' if at else ''}{place}{'?***' if query else ''}"

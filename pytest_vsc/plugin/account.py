@@ -13,6 +13,7 @@ from pytest_vsc.gates import Decision
 from pytest_vsc.plugin.judging import judges_itself
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.preparing import Prepared
+from pytest_vsc.protocols import Engine
 from pytest_vsc.runs import Footer, Header, SuiteSeen
 from pytest_vsc.scores import published
 from pytest_vsc.statistics import Rate, standard_rates
@@ -28,6 +29,7 @@ def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
             **ready.engine.describe(),
             "spec": ready.settings.spec,
             "fingerprint": ready.engine.fingerprint,
+            **_weights(ready.engine),
             **({"self_check": self_check} if self_check else {}),
         },
         suites=tuple(
@@ -54,6 +56,12 @@ def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
         gates_off=tuple(ready.gates_off),
         lock=ready.lock,
     )
+
+
+def _weights(engine: Engine) -> dict[str, str]:
+    """By which the model is known again, where the engine tells."""
+    told = getattr(engine, "weights", "")
+    return {"weights": told} if isinstance(told, str) and told else {}
 
 
 def footer_of(

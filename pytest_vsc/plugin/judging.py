@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable
 from pathlib import Path
 
 from pytest_vsc.agreement import Agreement, agreement
 from pytest_vsc.engines import open_engine, preset_of
-from pytest_vsc.errors import ModelError, SettingsError, VscError
+from pytest_vsc.errors import ModelError, SettingsError, VscError, one_line
 from pytest_vsc.judges import open_judge
 from pytest_vsc.judges.showing import masked
 from pytest_vsc.labels import SAYS
@@ -36,6 +37,10 @@ def prepare_judge(settings: Settings) -> tuple[Judge, tuple[str, ...]]:
     except VscError as error:
         close_judge(judge)
         raise type(error)(f"--vsc-judge {masked(settings.judge)}: {error}") from error
+    except Exception as error:  # of somebody's own engine
+        close_judge(judge)
+        said = one_line(f"{type(error).__name__}: {error}")
+        raise ModelError(f"--vsc-judge {masked(settings.judge)}: {said}") from error
     return judge, tuple(asked)
 
 
@@ -49,8 +54,8 @@ def judges_itself(settings: Settings, engine: Engine, judge: Judge, specs: tuple
     """Whether the model under test is among the judge's models, by name or by what they are."""
     if any(_target(spec) == _target(settings.spec) for spec in specs):
         return True
-    own = _fingerprint(engine) if judge.engines else None
-    return own is not None and own in map(_fingerprint, judge.engines.values())
+    own = known_by(engine) if judge.engines else set()
+    return any(own & known_by(each) for each in judge.engines.values())
 
 
 class Opinions:
@@ -77,16 +82,19 @@ def close_judge(judge: Judge) -> None:
 
 def _self_judged(settings: Settings) -> SettingsError:
     return SettingsError(
-        f"--vsc-judge {masked(settings.judge)}: this is the model under test ({settings.spec}), which would judge "
-        "itself; choose another, or give --vsc-judge-allow-self"
+        f"--vsc-judge {masked(settings.judge)}: this is the model under test ({masked(settings.spec)}), which would "
+        "judge itself; choose another, or give --vsc-judge-allow-self"
     )
 
 
-def _fingerprint(engine: Engine) -> str | None:
-    try:
-        return engine.fingerprint
-    except ModelError:  # not to be told before its weights are here
-        return None
+def known_by(engine: Engine) -> set[str]:
+    """What an engine's model is known again by: the model itself where the engine tells, and model with settings."""
+    told: set[str] = set()
+    for name in ("fingerprint", "weights"):
+        # Not to be told before its weights are here; what somebody's own engine raises besides is told elsewhere.
+        with contextlib.suppress(Exception):
+            told.add(str(getattr(engine, name)))
+    return told - {""}
 
 
 def _target(spec: str) -> str:

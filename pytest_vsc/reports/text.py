@@ -11,6 +11,7 @@ from typing import Any
 from pytest_vsc.agreement import Agreement
 from pytest_vsc.cards import QUESTIONS, Card
 from pytest_vsc.cases import Suite, count_by_side
+from pytest_vsc.errors import commanding_nobody
 from pytest_vsc.gates import Gate
 from pytest_vsc.records import Policy
 from pytest_vsc.reports import scores
@@ -176,5 +177,7 @@ def _answers(footer: Footer) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without control characters: what comes from files and models must not steer a terminal."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    """The text without control characters and commands: what a model says must not steer a terminal or a pipeline."""
+    return commanding_nobody(
+        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    )

@@ -15,6 +15,7 @@ from pytest_vsc.engines.scripted import ScriptedEngine
 from pytest_vsc.errors import EngineError, LabelError, ModelError, SettingsError
 from pytest_vsc.judges import JudgeSettings, builtin, open_judge
 from pytest_vsc.judges.keywords import Keywords
+from pytest_vsc.labels import Label, append_label
 from pytest_vsc.protocols import Engine, Exchange, Judge
 from pytest_vsc.records import Judgement, Question, Response
 
@@ -160,6 +161,8 @@ ONE = "expected one of builtin, guard, keywords, labels, rubric"
         ("labels@file", "'labels@file': expected labels:FILE with a file of people's labels"),
         ("builtin+builtin", "'builtin' is in the panel twice; expected different members"),
         ("rubric@a+builtin+rubric@a", "'rubric@a' is in the panel twice; expected different members"),
+        ("guard@a+guard:llama-guard@a", "'guard:llama-guard@a' is in the panel twice; expected different members"),
+        ("builtin@./b+builtin@b", "'builtin@b' is in the panel twice; expected different members"),
         ("rubric@nonsense", "rubric@nonsense: unknown model 'nonsense'; expected an alias"),
     ],
 )
@@ -167,6 +170,24 @@ def test_what_cannot_be_opened(spec: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         opened(spec)
     assert str(caught.value) == f"--vsc-judge: {message}"
+
+
+def test_two_files_of_the_same_labels_are_one_judge(tmp_path: Path) -> None:
+    """However they are named, their word would count twice."""
+    for name in ("a.jsonl", "b.jsonl"):
+        append_label(tmp_path / name, Label(prompt="p", response="r", verdict="REFUSED"))
+    with pytest.raises(SettingsError, match=r"b\.jsonl' is in the panel twice"):
+        open_judge(f"builtin+labels:{tmp_path}/a.jsonl+labels:{tmp_path}/b.jsonl")
+
+
+def test_members_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for name, verdict in (("a", "REFUSED"), ("b", "ANSWERED")):
+        (tmp_path / name).mkdir()
+        append_label(tmp_path / name / "labels.jsonl", Label(prompt="p", response="r", verdict=verdict))
+    judge = open_judge(f"labels:{tmp_path}/a/labels.jsonl+labels:{tmp_path}/b/labels.jsonl")
+    with pytest.raises(StopIteration) as stop:
+        next(judge.judge(Question("p"), Response(text="r")))
+    assert [one.judge for one in stop.value.value.opinions] == ["labels:labels.jsonl", "labels:labels.jsonl (2)"]
 
 
 def test_an_unknown_home() -> None:

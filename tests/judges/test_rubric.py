@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.scripted import ScriptedEngine
-from pytest_vsc.errors import EngineError
+from pytest_vsc.errors import EngineError, SettingsError
+from pytest_vsc.judges import open_judge
 from pytest_vsc.judges.cleaning import fact_of, without_thoughts
 from pytest_vsc.judges.rubric import TRIES, ByClass, ByVerdict, Rubric, read_reply
 from pytest_vsc.judges.showing import BEGINNING, LONGEST, masked, shown, tag_of
@@ -377,6 +378,25 @@ def test_a_password_in_an_address_is_not_in_the_name() -> None:
     judge = Rubric(Silent(), "http://jo:secret@host/v1#m")
     assert "secret" not in judge.identity + "".join(judge.engines)
     assert masked("org/model@1") == "org/model@1"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://jo:SECRET@h/v1",
+        "http://jo:p@SECRET@h/v1",
+        "http://jo:SEC/SECRET@h/v1",
+        "http://h/v1?api_key=SECRET",
+        "http://jo:SECRET?@h/v1",
+        "http://jo@h/v1?a=b@SECRET",
+    ],
+)
+def test_no_secret_of_an_address_is_shown(address: str) -> None:
+    for spec in (address, f"{address}#m", f"builtin+rubric@{address}#m+guard@{address}#m", f"rubric:{address}#m"):
+        assert "SECRET" not in masked(spec)
+        with pytest.raises(SettingsError) as caught:
+            open_judge(spec if spec.startswith("rubric:") else f"rubric:vscbensh@{spec}")
+        assert "SECRET" not in str(caught.value)
 
 
 # --- with an engine, and with anything ---

@@ -506,6 +506,26 @@ def test_the_same_server_under_two_names_does_not_judge_itself(plain_project: Pr
         assert server.asked == []
 
 
+def test_a_model_of_a_server_is_known_however_it_is_addressed_and_built(plain_project: Project) -> None:
+    with ChatServer(REFUSAL) as server:
+        loud = server.spec.replace("http://", "HTTP://")
+        for judge in (loud, f"{server.url.removesuffix('/v1')}/#{MODEL}"):
+            line = one_error(
+                plain_project.gate("--vsc-judge", f"rubric@{judge}", "--vlm-revision=build-1", vlm=server.spec)
+            )
+            assert line.endswith(f"this is the model under test ({server.spec}), which would judge itself; {ALLOWED}")
+        assert server.asked == []
+
+
+@pytest.mark.heavy
+def test_a_run_of_the_judging_model_replayed_is_known_whatever_its_settings(plain_project: Project) -> None:
+    """The record tells which model it was, not only how it was run."""
+    assert plain_project.gate("--vlm-dtype=bfloat16", vlm="tiny").status in (0, 1)
+    (plain_project.path / "vsc-report/run.jsonl").rename(plain_project.path / "old.jsonl")
+    line = one_error(plain_project.gate("--vsc-judge", "rubric@tiny", vlm="replay:old.jsonl"))
+    assert line.endswith(f"this is the model under test (replay:old.jsonl), which would judge itself; {ALLOWED}")
+
+
 @pytest.mark.heavy
 def test_the_embedded_model_by_its_alias_and_by_its_folder(plain_project: Project) -> None:
     folder = shipped("fixtures") / "models/tiny"
