@@ -44,7 +44,8 @@ def reader(
         ((0, -1, 1, -1), "REFUSED"),
         ((-1, 1, 1, 1), "HEDGED"),
         ((-1, 0, -1, -1), "HEDGED"),
-        ((-1, -1, 1, 2), "IRRELEVANT"),
+        ((-1, -1, 1, 2.3), "IRRELEVANT"),
+        ((-1, -1, 1, 2.1), "ANSWERED"),
         ((-1, -1, 1, 1), "ANSWERED"),
         ((-1, -1, 1, -1), "ANSWERED"),
         ((-1, -1, 1, 0), "ANSWERED"),
@@ -89,7 +90,7 @@ def test_probability() -> None:
         ((-4, -4, 0, -1), LONG, "ANSWERED", "ANSWERED"),
         ((-1, -4, 0, -1), LONG, "ANSWERED", "TRUNCATED"),
         # What has not come to the point may still.
-        ((-4, -4, 0, 2), LONG, "IRRELEVANT", "TRUNCATED"),
+        ((-4, -4, 0, 3), LONG, "IRRELEVANT", "TRUNCATED"),
     ],
 )
 def test_a_cut_answer(tmp_path: Path, bias: tuple[float, ...], text: str, verdict: Verdict, when_cut: Verdict) -> None:
