@@ -89,6 +89,13 @@ class Answers:
         """How many requests the engine has still to answer."""
         return max(0, len(self._open) - len(self._arrived))
 
+    def identify(self) -> None:
+        """Have the engine's fingerprint told, which an engine that is not here yet must be loaded for.
+
+        Raises ModelError.
+        """
+        self._fingerprint(())
+
     def ask(self, wanted: Sequence[Wanted]) -> list[Given]:
         """A promise for each request, in the same order; many are broken already or kept, none is waited for.
 

@@ -99,6 +99,8 @@ class Broker:
 
         Raises ModelError. An engine that is needed only later is loaded then; `failure` says if that went wrong.
         """
+        for answers in self._judges.values():  # of whose fingerprints the judge's identity is made
+            answers.identify()
         with self._lock:
             self._plan.extend(dict.fromkeys(plan))
             self._planned = len(self._plan)

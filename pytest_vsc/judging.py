@@ -6,7 +6,7 @@ It tells nothing apart itself.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pytest_vsc.answers import Answers
 from pytest_vsc.conversations import Conversations
@@ -51,15 +51,22 @@ def _load(judge: str, engine: Engine, _: Sequence[Request]) -> None:
 
 
 def judge_answers(
-    judge: Judge, answers: Sequence[tuple[Question, Response]], store: Store | None = None
+    judge: Judge,
+    answers: Sequence[tuple[Question, Response]],
+    store: Store | None = None,
+    identified: Callable[[str], None] = lambda _: None,
 ) -> list[Judgement]:
     """A judgement on each answer, in the same order; one that failed is an ERROR that says why.
 
-    The judge's models are closed at the end. Raises ModelError when one of them cannot be loaded or is gone.
+    identified: told the judge's identity, once its models are here. They are closed at the end. Raises ModelError when
+    one of them cannot be loaded or is gone.
     """
     asked = answers_of(judge, store)
     conversations = Conversations(asked, ended=lambda _, result: result, kept=lambda: None, stepped=lambda: None)
     try:
+        for one in asked.values():
+            one.identify()
+        identified(judge.identity)
         conversations.start()
         found: list[Judgement] = []
         for first in range(0, len(answers), AT_A_TIME):

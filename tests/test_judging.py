@@ -59,10 +59,14 @@ class Model(ByHand):
 class Asking:
     """A judge that has its model read the answer to it, as often as told."""
 
-    name = identity = "asking"
+    name = "asking"
 
     def __init__(self, model: Engine, times: int = 1, to: str = "its model") -> None:
         self.model, self.times, self.to = model, times, to
+
+    @property
+    def identity(self) -> str:
+        return self.name
 
     @property
     def engines(self) -> Mapping[str, Engine]:
@@ -165,6 +169,32 @@ def test_a_judge_that_breaks_closes_its_model() -> None:
     with pytest.raises(RuntimeError, match="a bug"):
         judge_answers(Broken(model), answers("no"))
     assert model.closed == 1
+
+
+class Away(Model):
+    """Whose weights are not here before it is loaded."""
+
+    @property
+    def fingerprint(self) -> str:  # type: ignore[override]  # of others it is a plain attribute
+        if not self.loads:
+            raise ModelError("its weights are not here yet")
+        return "of its weights"
+
+
+class Known(Asking):
+    """A judge that is known by its model."""
+
+    @property
+    def identity(self) -> str:
+        return f"known {self.model.fingerprint}"
+
+
+def test_a_model_that_is_not_here_is_loaded_before_the_judge_is_named() -> None:
+    model = Away()
+    told: list[str] = []
+    assert verdicts(judge_answers(Known(model), answers("no"), identified=told.append)) == ["REFUSED"]
+    assert told == ["known of its weights"]
+    assert model.loads == 1
 
 
 def test_nothing_is_loaded_for_nothing() -> None:

@@ -140,7 +140,7 @@ def _rows(file: Path, sources: Sequence[str]) -> list[Row]:
 
 
 def _judged(judge: Judge, rows: Iterable[Row]) -> tuple[str, list[Judgement]]:
-    """The judge's identity, valid once its models are checked, and its word on each answer."""
+    """The judge's identity and its word on each answer."""
     from pytest_vsc.judging import judge_answers
 
     try:
@@ -149,9 +149,10 @@ def _judged(judge: Judge, rows: Iterable[Row]) -> tuple[str, list[Judgement]]:
                 engine.check()
         except ModelError as error:
             raise ModelError(f"judge {judge.name}: {error}") from error
-        identity = judge.identity
         asked = [(Asked(row.label.prompt), Response(text=row.label.response)) for row in rows]
-        return identity, judge_answers(judge, asked)
+        identity: list[str] = []
+        judgements = judge_answers(judge, asked, identified=identity.append)
+        return identity[0], judgements
     finally:
         for engine in judge.engines.values():
             engine.close()

@@ -445,6 +445,50 @@ def test_an_answer_that_no_judge_could_tell_is_replayed_to_another(plain_project
     assert set(ran.outcomes.values()) == {"CORRECT"}
 
 
+# -- somebody's own engine as a judge's model
+
+
+def own_engine(project: Project, **methods: str) -> str:
+    """A judge whose model is an engine of the project's own, which refuses to say anything but `No.`."""
+    said = {
+        "fingerprint(self)": "return 'x'",
+        "check(self)": "pass",
+        "load(self)": "self.loaded = True",
+        "describe(self)": "return {}",
+        "close(self)": "pass",
+        "submit(self, request, *, urgent=False)": "f = Future(); f.set_result(Response(text='No.')); return f",
+    }
+    said |= {next(head for head in said if head.startswith(f"{name}(")): body for name, body in methods.items()}
+    lines = [
+        f"    {'@property' if head.startswith('fingerprint') else ''}\n    def {head}:\n        {body}\n"
+        for head, body in said.items()
+    ]
+    project.write("pytest.ini", f"{INI}pythonpath = .\n")
+    project.write(
+        "eng.py",
+        "from concurrent.futures import Future\nfrom pytest_vsc.errors import ModelError\n"
+        "from pytest_vsc.records import Response\nclass Engine:\n    lasting = loaded = False\n"
+        f"{''.join(lines)}def make(settings): return Engine()\n",
+    )
+    return "rubric@python:eng:make"
+
+
+def test_a_model_that_is_known_only_when_it_is_here_is_loaded_in_time(project: Project) -> None:
+    away = "if not self.loaded: raise ModelError('its weights are not here yet')\n        return 'x'"
+    ran = project.gate("--vsc-judge", own_engine(project, fingerprint=away))
+    assert set(ran.outcomes.values()) == {"INVALID"}, ran.out
+    assert header(ran)["judge_identity"].endswith(" x")
+
+
+@pytest.mark.parametrize("method", ["check", "load", "fingerprint"])
+def test_a_model_that_breaks_is_one_error(plain_project: Project, method: str) -> None:
+    ran = plain_project.gate("--vsc-judge", own_engine(plain_project, **{method: "raise ValueError('a\\nbug')"}))
+    assert ran.status == 4, ran.out
+    assert "Traceback" not in ran.out
+    assert "INTERNALERROR" not in ran.out
+    assert "ValueError: a bug" in ran.out
+
+
 # -- a model does not judge itself
 
 
