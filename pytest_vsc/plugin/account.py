@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -60,8 +61,10 @@ def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
 
 def _weights(engine: Engine) -> dict[str, str]:
     """By which the model is known again, where the engine tells."""
-    told = getattr(engine, "weights", "")
-    return {"weights": told} if isinstance(told, str) and told else {}
+    with contextlib.suppress(Exception):  # a model that has just died is told of where its answers are missed
+        told = getattr(engine, "weights", "")
+        return {"weights": told} if isinstance(told, str) and told else {}
+    return {}
 
 
 def footer_of(
