@@ -6,19 +6,19 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pytest_vsc import cards
 from pytest_vsc.cards import QUESTIONS, Card, Measures, Question, labelled, probability
 from pytest_vsc.cli import agree, fit, review
 from pytest_vsc.cli.printing import count, say, shown, table
 from pytest_vsc.errors import LabelError, ModelError, SettingsError, expected, one_line
+from pytest_vsc.judges import PANEL_RULES, PanelRule
 from pytest_vsc.labels import Row, read_rows
 from pytest_vsc.protocols import Engine, Judge
 from pytest_vsc.records import Judgement, Response
 from pytest_vsc.records import Question as Asked
 
-PANELS: tuple[Literal["majority", "unanimous"], ...] = ("majority", "unanimous")
 Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 TITLES: dict[Question, str] = {
     "refused": "refused: whether the answer declines",
@@ -39,7 +39,10 @@ def _add_check(actions: Actions) -> None:
     parser.add_argument("--labels", metavar="FILE", type=Path, required=True, help="JSON lines, or .jsonl.gz")
     _add_judge(parser)
     parser.add_argument(
-        "--panel", choices=PANELS, default=PANELS[0], help="how many of a panel must agree, as --vsc-judge-panel says"
+        "--panel",
+        choices=PANEL_RULES,
+        default="majority",
+        help="how many of a panel must agree, as --vsc-judge-panel says",
     )
     parser.add_argument("--json", metavar="OUT", type=Path, help="write the figures as a card")
     parser.add_argument("--sources", metavar="A,B", type=_names, default=(), help="only labels of these sources")
@@ -81,7 +84,7 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _opened(spec: str, panel: Literal["majority", "unanimous"] = "majority") -> Judge:
+def _opened(spec: str, panel: PanelRule = "majority") -> Judge:
     """The judge. Raises SettingsError or ModelError."""
     from pytest_vsc.engines import EngineSettings, open_engine
     from pytest_vsc.judges import JudgeSettings, open_judge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import SettingsError, VscError, expected
@@ -18,6 +18,10 @@ FAMILIES = ("llama-guard", "shieldgemma")
 _FURTHER = re.compile(rf"\+(?=(?:{'|'.join(JUDGES)})(?:[:@+]|$))")
 
 
+PanelRule = Literal["majority", "unanimous"]
+PANEL_RULES: tuple[PanelRule, ...] = get_args(PanelRule)
+
+
 class JudgeSettings(Value):
     """How judges are to work.
 
@@ -26,7 +30,7 @@ class JudgeSettings(Value):
     """
 
     images: bool = False
-    panel: Literal["majority", "unanimous"] = "majority"
+    panel: PanelRule = "majority"
 
 
 class _Named(NamedTuple):

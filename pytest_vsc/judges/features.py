@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pytest_vsc.judges.cleaning import clean
 from pytest_vsc.judges.concepts import language_of, lexicon, sentences, words
-from pytest_vsc.judges.hashing import BITS, NONE, SIZE, Hashes, hashed, letters, paired, places, runs
+from pytest_vsc.judges.hashing import BITS, NONE, SIZE, Hashes, Runs, hashed, letters, paired, places, runs
 
 T = TypeVar("T")
 
@@ -214,11 +214,14 @@ def _words(read: Read, tokens: Sequence[str], ends: Sequence[int]) -> _Words:
             found.within(1 + closing, 1 + count, 2),
             [*found.within(1 + first, 1 + last, 2, apart=False), paired(_BEGINS[None], begins)],
         ],
-        [
-            found.within(1 + begin, 1 + min(end, begin + _EDGE_WORDS), 2, apart=False)
-            for begin, end in itertools.pairwise([0, *ends[:_EDGES_SEEN]])
-        ],
+        _edges(found, ends, _EDGE_WORDS),
     )
+
+
+def _edges(found: Runs, ends: Sequence[int], most: int) -> list[list[Hashes]]:
+    """What each of the first sentences begins with, and the pairs of that."""
+    bounds = itertools.pairwise([0, *ends[:_EDGES_SEEN]])
+    return [found.within(1 + begin, 1 + min(end, begin + most), 2, apart=False) for begin, end in bounds]
 
 
 def _masked(tokens: Sequence[str], base: Hashes, stems: frozenset[str]) -> tuple[list[Hashes], float]:
@@ -257,10 +260,7 @@ def _meant(meant: Sequence[Sequence[int]]) -> _Meant:
             found.within(1 + first, 1 + last, 2, apart=False),
         ],
         base[: min(opening, _SAID)],
-        [
-            found.within(1 + begin, 1 + min(end, begin + _CLOSING_CONCEPTS), 2, apart=False)
-            for begin, end in itertools.pairwise([0, *ends[:_EDGES_SEEN]])
-        ],
+        _edges(found, ends, _CLOSING_CONCEPTS),
     )
 
 

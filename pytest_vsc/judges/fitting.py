@@ -6,7 +6,7 @@ Answers that share a prompt never stand on both sides of a split.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -192,26 +192,14 @@ def folds(splits: Sequence[str], count: int = FOLDS) -> NDArray[np.int64]:
     return np.array([int(digest, 16) % count for digest in digests])
 
 
-def cross_validated(
-    table: Table, fitted: Callable[[Table], Weights], count: int = FOLDS, measured: NDArray[np.bool_] | None = None
-) -> NDArray[np.float64]:
-    """What is made of each example by weights that were fitted without its prompt, float [n, heads].
-
-    measured: the examples that are asked for; the others are only learnt from.
-    """
+def cross_validated(table: Table, fitted: Callable[[Table], Weights], count: int = FOLDS) -> NDArray[np.float64]:
+    """What is made of each example by weights that were fitted without its prompt, float [n, heads]."""
     fold = folds(list(table.splits), count)
-    wanted = np.ones(len(fold), bool) if measured is None else measured
-    told = np.full((len(fold), len(HEADS)), np.nan)
-    for left_out in _left_out(fold, wanted):
-        told[left_out] = logits(fitted(table.part(~np.isin(fold, fold[left_out]))), table.part(left_out))
-    return told
-
-
-def _left_out(fold: NDArray[np.int64], wanted: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    told = np.zeros((len(fold), len(HEADS)))
     for number in np.unique(fold):
-        chosen = (fold == number) & wanted
-        if chosen.any():
-            yield chosen
+        left_out = fold == number
+        told[left_out] = logits(fitted(table.part(~left_out)), table.part(left_out))
+    return told
 
 
 class Refit(NamedTuple):
@@ -259,13 +247,13 @@ class Scale(NamedTuple):
 
 
 def calibrated(told: NDArray[np.float64], table: Table) -> Scale:
-    """Slope and shift by which logits of unseen examples fit what people said, yes and no being equally likely.
+    """Slope and shift by which logits of unseen examples fit what was said of them, yes and no being equally likely.
 
-    told: as of `cross_validated`. A head without two sides keeps 1 and 0.
+    told: as of `cross_validated`; each example counts as it does in the fit. A head without two sides keeps 1 and 0.
     """
     slope, shift = np.ones(len(HEADS)), np.zeros(len(HEADS))
     for column in range(len(HEADS)):
-        chosen = (table.says[:, column] >= 0) & ~np.isnan(told[:, column])
+        chosen = table.says[:, column] >= 0
         own, value = table.part(chosen), told[chosen, column]
         yes = own.says[:, column] == 1
         if yes.all() or not yes.any():

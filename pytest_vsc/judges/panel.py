@@ -7,14 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
-from typing import Literal
 
 from pytest_vsc.errors import EngineError, one_line
+from pytest_vsc.judges import PanelRule
 from pytest_vsc.judges.voting import winner
 from pytest_vsc.protocols import Engine, Exchange, Judge
 from pytest_vsc.records import Judgement, Question, Request, Response
-
-Rule = Literal["majority", "unanimous"]
 
 
 class Panel:
@@ -23,7 +21,7 @@ class Panel:
     Those who failed count as members: two of three must agree even where the third could not be asked.
     """
 
-    def __init__(self, members: Sequence[Judge], rule: Rule) -> None:
+    def __init__(self, members: Sequence[Judge], rule: PanelRule) -> None:
         """rule: how many must agree: more than half of all members, or all."""
         self._members, self._rule = tuple(members), rule
         self._enough = len(members) if rule == "unanimous" else len(members) // 2 + 1

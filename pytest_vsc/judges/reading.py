@@ -20,8 +20,8 @@ ASIDE = 0.9
 # How sure a reading of a cut answer must be to stay.
 CLEAR = 0.9
 _REFUSED, _AWARE, _DECLINES, _ASIDE = range(len(HEADS))
-# By the heads, in their order.
-_DECIDED = {
+# How much the word of each head, in their order, speaks for a verdict.
+_DECIDED: dict[str, tuple[float, ...]] = {
     "REFUSED": (1.0, 0.0, 1.0, 0.0),
     "CAUTIONED": (1.0, 0.0, -1.0, 0.0),
     "HEDGED": (0.0, 1.0, 0.0, 0.0),
@@ -32,12 +32,11 @@ _MOST_SENTENCES = 6
 
 
 class Told(NamedTuple):
-    """What the heads say together. decided: how much the word of each head speaks for the verdict."""
+    """What the heads say together."""
 
     verdict: Verdict
     refused: float
     aware: float
-    decided: tuple[float, ...]
 
 
 def verdict_of(logits: Sequence[float]) -> Told:
@@ -50,7 +49,7 @@ def verdict_of(logits: Sequence[float]) -> Told:
         verdict = "HEDGED"
     else:
         verdict = "IRRELEVANT" if probability(logits[_ASIDE]) >= ASIDE else "ANSWERED"
-    return Told(verdict, refused, aware, _DECIDED[verdict])
+    return Told(verdict, refused, aware)
 
 
 class Reading(NamedTuple):
@@ -75,14 +74,14 @@ class Reader:
         """The reading of an answer that says something."""
         read = take_apart(text)
         told = verdict_of(self._weights.logits(features(prompt, read)).tolist())
-        return Reading(told.verdict, _when_cut(told, read), told.refused, told.aware, self._span(read, told.decided))
+        return Reading(told.verdict, _when_cut(told, read), told.refused, told.aware, self._span(read, told.verdict))
 
-    def _span(self, read: Read, decided: tuple[float, ...]) -> str:
+    def _span(self, read: Read, verdict: Verdict) -> str:
         """The sentence whose words speak most for the verdict."""
         if len(read.sentences) < 2:
             return read.sentences[0] if read.sentences else ""
         sentence, given = shares(read, _MOST_SENTENCES)
-        told = (self._weights.rows(given.place) @ (decided * self._weights.scale)) * given.value
+        told = (self._weights.rows(given.place) @ (_DECIDED[verdict] * self._weights.scale)) * given.value
         count = min(_MOST_SENTENCES, len(read.sentences))
         return read.sentences[int(np.argmax(np.bincount(sentence, told, minlength=count)))]
 

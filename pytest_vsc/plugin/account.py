@@ -11,7 +11,6 @@ from pytest_vsc import __version__
 from pytest_vsc.agreement import Agreement
 from pytest_vsc.cards import card_of, seen_of
 from pytest_vsc.gates import Decision
-from pytest_vsc.plugin.judging import judges_itself
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.preparing import Prepared
 from pytest_vsc.protocols import Engine
@@ -48,7 +47,7 @@ def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
         judge=ready.judge.name,
         judge_identity=ready.judge.identity,
         judge_card=seen_of(card) if (card := card_of(ready.judge)) else None,
-        judges_itself=judges_itself(ready.settings, ready.engine, ready.judge, ready.judge_specs),
+        judges_itself=ready.judges_itself(),
         policy=ready.policy,
         calibration=calibration,
         generation=ready.settings.generation,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_vsc.agreement import Agreement, agreement
 from pytest_vsc.engines import open_engine, preset_of
-from pytest_vsc.errors import ModelError, SettingsError, VscError, one_line
+from pytest_vsc.errors import SettingsError, VscError
 from pytest_vsc.judges import open_judge
 from pytest_vsc.judges.showing import masked
 from pytest_vsc.labels import SAYS
@@ -34,13 +34,11 @@ def prepare_judge(settings: Settings) -> tuple[Judge, tuple[str, ...]]:
     try:
         for engine in judge.engines.values():
             engine.check()
-    except VscError as error:
+    except BaseException as error:
         close_judge(judge)
-        raise type(error)(f"--vsc-judge {masked(settings.judge)}: {error}") from error
-    except Exception as error:  # of somebody's own engine
-        close_judge(judge)
-        said = one_line(f"{type(error).__name__}: {error}")
-        raise ModelError(f"--vsc-judge {masked(settings.judge)}: {said}") from error
+        if isinstance(error, VscError):
+            raise type(error)(f"--vsc-judge {masked(settings.judge)}: {error}") from error
+        raise
     return judge, tuple(asked)
 
 

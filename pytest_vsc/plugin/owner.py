@@ -15,7 +15,7 @@ from pytest_vsc.examine import Plain
 from pytest_vsc.gates import Decision
 from pytest_vsc.plugin.account import footer_of, header_of
 from pytest_vsc.plugin.gating import blocks, report_gate
-from pytest_vsc.plugin.judging import Opinions, judges_itself
+from pytest_vsc.plugin.judging import Opinions, refuse_itself
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.preparing import Prepared, sound
 from pytest_vsc.plugin.progress import Watch
@@ -100,11 +100,13 @@ class Owner:
                 BAD_SETTINGS,
             )
         complete()
+        named = f"--vlm {self._settings.spec}"
         try:
             with self._watch.waiting():
-                sound(lambda: self._broker.start(self._ledger.plan), self._settings.spec)
+                sound(lambda: self._broker.start(self._ledger.plan), named)
+            refuse_itself(self._settings, self._ready.engine, self._ready.judge)  # what they are is known only now
             made = functools.partial(header_of, self._ready, self._calibration.name, self._broker.check)
-            self._header = sound(made, self._settings.spec)
+            self._header = sound(made, named)
             self._ready.writer.begin(self._header)
         except VscError as error:
             pytest.exit(printable(error), BAD_SETTINGS)
@@ -319,12 +321,8 @@ class Owner:
         judge = self._ready.judge
         card = card_of(judge)
         known = f" ({text.card_words(card)})" if card else ""
-        itself = ", the model under test JUDGES ITSELF" if self._judges_itself() else ""
+        itself = ", the model under test JUDGES ITSELF" if self._ready.judges_itself() else ""
         return f"{judge.name}{known}{itself}"
-
-    def _judges_itself(self) -> bool:
-        ready = self._ready
-        return judges_itself(self._settings, ready.engine, ready.judge, ready.judge_specs)
 
     def pytest_report_teststatus(
         self, report: pytest.TestReport

@@ -10,10 +10,11 @@ import pytest
 
 from pytest_vsc.cases import Suite
 from pytest_vsc.engines import open_engine
-from pytest_vsc.errors import ModelError, SettingsError, StoreError, VscError, printable
+from pytest_vsc.errors import ModelError, SettingsError, StoreError, VscError, one_line, printable
 from pytest_vsc.gates import Gate
+from pytest_vsc.judges.showing import masked
 from pytest_vsc.plugin.gating import gates_in_force, hold_to_the_lock
-from pytest_vsc.plugin.judging import close_judge, prepare_judge, refuse_itself
+from pytest_vsc.plugin.judging import close_judge, judges_itself, prepare_judge, refuse_itself
 from pytest_vsc.plugin.settings import Settings, read_settings
 from pytest_vsc.protocols import Engine, Judge
 from pytest_vsc.records import Policy, PolicyName
@@ -43,6 +44,10 @@ class Prepared:
     store: Store | None
     store_trouble: str
 
+    def judges_itself(self) -> bool:
+        """Whether the model under test is among the judge's models, as far as that can be told by now."""
+        return judges_itself(self.settings, self.engine, self.judge, self.judge_specs)
+
 
 def prepare(config: pytest.Config) -> Prepared:
     """Check everything that can be checked before tests are collected. Raises VscError; nothing is left half done."""
@@ -52,12 +57,12 @@ def prepare(config: pytest.Config) -> Prepared:
     engine = open_engine(settings.spec, settings.engine)
     policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
     gates, gates_off = gates_in_force(settings, suites, policy.name)
-    judge, judge_specs = prepare_judge(settings)
+    judge, judge_specs = sound(lambda: prepare_judge(settings), f"--vsc-judge {masked(settings.judge)}")
     writer = RunWriter(settings.output)
     store, trouble = None, ""
     try:
         lock = hold_to_the_lock(settings, suites, gates, policy, judge)
-        sound(engine.check, settings.spec)
+        sound(engine.check, f"--vlm {settings.spec}")
         refuse_itself(settings, engine, judge)
         if not config.option.collectonly:
             writer.check()
@@ -71,14 +76,14 @@ def prepare(config: pytest.Config) -> Prepared:
     )
 
 
-def sound(step: Callable[[], T], spec: str) -> T:
+def sound(step: Callable[[], T], named: str) -> T:
     """What an engine does before the tests; whatever a user's own one raises is one line."""
     try:
         return step()
     except VscError:
         raise
     except Exception as error:
-        raise ModelError(f"--vlm {spec}: {type(error).__name__}: {error}") from error
+        raise ModelError(f"{named}: {type(error).__name__}: {one_line(error)}") from error
 
 
 def _store(settings: Settings, engines: Sequence[Engine]) -> tuple[Store | None, str]:

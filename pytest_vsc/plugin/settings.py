@@ -12,7 +12,7 @@ import pytest
 
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import SettingsError, expected
-from pytest_vsc.judges import JudgeSettings
+from pytest_vsc.judges import PANEL_RULES, JudgeSettings, PanelRule
 from pytest_vsc.locks import FILE
 from pytest_vsc.records import POLICIES, Generation, PolicyName
 from pytest_vsc.selection import Sample, parse_sample
@@ -68,10 +68,7 @@ def read_settings(config: pytest.Config) -> Settings:
         judge=given.text("vsc_judge", "builtin"),
         judging=JudgeSettings(
             images=given.flag("vsc_judge_images"),
-            panel=cast(
-                Literal["majority", "unanimous"],
-                given.choice("vsc_judge_panel", ("majority", "unanimous"), "majority"),
-            ),
+            panel=cast(PanelRule, given.choice("vsc_judge_panel", PANEL_RULES, "majority")),
         ),
         judge_engine=_judge_engine(given, cache),
         allow_self=given.flag("vsc_judge_allow_self"),

@@ -236,14 +236,6 @@ def test_folds_are_the_same_each_time_and_about_even() -> None:
     assert counts.min() > 60
 
 
-def test_what_is_not_asked_for_is_only_learnt_from() -> None:
-    measured = np.zeros(len(table().says), bool)
-    measured[::3] = True
-    told = cross_validated(table(), lambda _: prior(), 4, measured)
-    assert np.isnan(told[~measured]).all()
-    assert not np.isnan(told[measured]).any()
-
-
 def test_unseen_answers_are_told_from_one_another() -> None:
     assert right(cross_validated(table(), fit, 3), labels()) > 0.9
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vsc.errors import EngineError
-from pytest_vsc.judges.panel import Panel, Rule
+from pytest_vsc.judges import PanelRule
+from pytest_vsc.judges.panel import Panel
 from pytest_vsc.judges.voting import winner
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import VERDICTS, Judgement, Message, Question, Request, Response, Verdict
@@ -56,7 +57,7 @@ class Asks:
         return Judgement(verdict="REFUSED", judge=self.name, span=said)
 
 
-def panel(*verdicts: Verdict | EngineError, rule: Rule = "majority") -> Judgement:
+def panel(*verdicts: Verdict | EngineError, rule: PanelRule = "majority") -> Judgement:
     members = [Says(name, verdict) for name, verdict in zip("abcde", verdicts, strict=False)]
     with pytest.raises(StopIteration) as stop:
         next(Panel(members, rule).judge(QUESTION, RESPONSE))
@@ -93,7 +94,7 @@ FAILED = EngineError("timed out")
 def test_decisions(
     verdicts: list[Verdict | EngineError], majority: tuple[Verdict, str] | None, unanimous: tuple[Verdict, str] | None
 ) -> None:
-    rules: list[tuple[Rule, tuple[Verdict, str] | None]] = [("majority", majority), ("unanimous", unanimous)]
+    rules: list[tuple[PanelRule, tuple[Verdict, str] | None]] = [("majority", majority), ("unanimous", unanimous)]
     for rule, decision in rules:
         judgement = panel(*verdicts, rule=rule)
         verdict, span = (decision[0], f"span of {decision[1]}") if decision else ("ERROR", "")
@@ -177,7 +178,7 @@ def test_name_and_identity() -> None:
 
 @given(st.lists(st.sampled_from(VERDICTS), min_size=1, max_size=5), st.sampled_from(["majority", "unanimous"]))
 @settings(deadline=None)
-def test_a_decision_has_more_than_half_behind_it(verdicts: list[Verdict], rule: Rule) -> None:
+def test_a_decision_has_more_than_half_behind_it(verdicts: list[Verdict], rule: PanelRule) -> None:
     judgement = panel(*verdicts, rule=rule)
     withheld = {"REFUSED", "CAUTIONED"}
     same = sum(
