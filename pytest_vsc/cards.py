@@ -110,6 +110,15 @@ def card_of(judge: Judge) -> Card | None:
     return judge.card if isinstance(judge, Measured) else None
 
 
+def fitted_on(judge: Judge, labels: LabelsSeen) -> str:
+    """The name of the judge, or of the panel's member, that was fitted on this very file; "" where none was."""
+    for one in getattr(judge, "members", (judge,)):
+        card = card_of(one)
+        if card and card.weights_sha256 and card.labels.sha256 == labels.sha256:
+            return one.name
+    return ""
+
+
 def seen_of(card: Card) -> CardSeen:
     """The part of a card that stands in a run's header."""
     return CardSeen(

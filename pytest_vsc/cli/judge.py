@@ -106,19 +106,19 @@ def judge_check(given: argparse.Namespace) -> int:
         _check(given.json)
     judge = _opened(given.judge, given.panel)
     identity, judgements = _judged(judge, rows)
-    how = cards.ON_THESE + (f", sources {', '.join(given.sources)}" if given.sources else "")
-    if any(row.label.weight not in (None, 1) for row in rows):
-        how += "; a stratified draw, each answer counted once"
+    learnt = cards.fitted_on(judge, seen)
     card = cards.measure(
         [row.label for row in rows],
         judgements,
         judge=judge.name,
         identity=identity,
         seen=seen,
-        how=how,
+        how=_how(rows, given.sources, learnt),
     )
     for line in card_lines(card):
         say(line)
+    if learnt:
+        say(f"these are the labels that {learnt} was fitted on: no figure for other answers; vsc judge card has those")
     for line in _undecided_lines(judgements):
         say(line)
     for question in QUESTIONS if given.errors else ():
@@ -127,6 +127,16 @@ def judge_check(given: argparse.Namespace) -> int:
     if given.json is not None:
         _write(given.json, card)
     return 0
+
+
+def _how(rows: Iterable[Row], sources: Sequence[str], learnt: str) -> str:
+    """How the judge's word was had. learnt: the name of a judge that knew these labels."""
+    parts = [cards.ON_THESE + (f", sources {', '.join(sources)}" if sources else "")]
+    if learnt:
+        parts.append(f"which {learnt} was fitted on")
+    if any(row.label.weight not in (None, 1) for row in rows):
+        parts.append("a stratified draw, each answer counted once")
+    return "; ".join(parts)
 
 
 def _rows(file: Path, sources: Sequence[str]) -> list[Row]:

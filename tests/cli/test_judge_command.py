@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from pytest_vsc import judges
 from pytest_vsc.cards import Card, Figures, LabelsSeen, Measures
 from pytest_vsc.errors import EngineError
+from pytest_vsc.judges.panel import Panel
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import Judgement, Question, Response, Verdict
 from pytest_vsc.runs import RunWriter
@@ -46,10 +48,12 @@ class Scripted:
 
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`--judge scripted` is that judge; all others are what they are."""
+    """`--judge scripted` is that judge, `panel` has it beside another; all others are what they are."""
     real = judges.open_judge
 
     def opened(spec: str, *rest: Any) -> Any:
+        if spec == "panel":
+            return Panel([real("keywords:vscbench"), Scripted()], "majority")
         return Scripted() if spec == "scripted" else real(spec, *rest)
 
     monkeypatch.setattr(judges, "open_judge", opened)
@@ -157,6 +161,22 @@ def test_check_of_one_source(vsc: Run) -> None:
     assert "how       measured on these labels, sources one\n" in out
     assert "labels    labels.jsonl, 3 answers, " in out
     assert "undecided, and" not in out
+
+
+@pytest.mark.parametrize("judge", ["scripted", "panel"])
+def test_check_says_when_the_judge_was_fitted_on_these_very_labels(
+    vsc: Run, monkeypatch: pytest.MonkeyPatch, judge: str
+) -> None:
+    file = some()
+    seen = CARD.labels.model_copy(update={"sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest()})
+    monkeypatch.setattr(Scripted, "card", CARD.model_copy(update={"labels": seen, "weights_sha256": "def"}))
+    code, out, _ = vsc("judge", "check", "--labels", file, "--judge", judge, "--json", "card.json")
+    assert code == 0
+    assert "\nhow       measured on these labels; which scripted was fitted on\n" in out
+    assert "\nthese are the labels that scripted was fitted on: no figure for other answers; vsc judge card has" in out
+    assert Card.model_validate_json(Path("card.json").read_text()).how.endswith("; which scripted was fitted on")
+    code, out, _ = vsc("judge", "check", "--labels", labels({"human_refused": True}), "--judge", judge)
+    assert "fitted on" not in out
 
 
 def test_check_with_the_shipped_judge(vsc: Run) -> None:
