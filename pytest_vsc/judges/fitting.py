@@ -6,7 +6,7 @@ Answers that share a prompt never stand on both sides of a split.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -205,7 +205,8 @@ def cross_validated(table: Table, fitted: Callable[[Table], Weights], count: int
 class Refit(NamedTuple):
     """A judge moved by labels. before, after: logits [n, heads] of unseen examples, by the prior and by its refits.
 
-    better: whether what people said is more probable after than before.
+    Of unseen ones the strength of a refit is not chosen either. better: whether what people said is more probable after
+    than before.
     """
 
     weights: Weights
@@ -222,9 +223,19 @@ def refit(labels: Sequence[Label], prior: Weights) -> Refit:
         strength: cross_validated(table, lambda part, by=strength: fit(part, prior, by), FOLDS)  # type: ignore[misc]
         for strength in STRENGTHS
     }
-    best = min(tried, key=lambda strength: _surprise(tried[strength], table))
-    better = _surprise(tried[best], table) < _surprise(before, table)
-    return Refit(fit(table, prior, best), before, tried[best], better)
+    fold = folds(list(table.splits), FOLDS)
+    after = np.zeros_like(before)
+    for number in np.unique(fold):
+        unseen = fold == number
+        after[unseen] = tried[_best(tried, table, ~unseen)][unseen]
+    better = _surprise(after, table) < _surprise(before, table)
+    return Refit(fit(table, prior, _best(tried, table, np.ones(len(fold), bool))), before, after, better)
+
+
+def _best(tried: Mapping[float, NDArray[np.float64]], table: Table, chosen: NDArray[np.bool_]) -> float:
+    """The strength that tells the chosen examples best."""
+    own = table.part(chosen)
+    return min(tried, key=lambda strength: _surprise(tried[strength][chosen], own))
 
 
 def _surprise(told: NDArray[np.float64], table: Table) -> float:
@@ -249,7 +260,9 @@ class Scale(NamedTuple):
 def calibrated(told: NDArray[np.float64], table: Table) -> Scale:
     """Slope and shift by which logits of unseen examples fit what was said of them, yes and no being equally likely.
 
-    told: as of `cross_validated`; each example counts as it does in the fit. A head without two sides keeps 1 and 0.
+    told: as of `cross_validated`; each example counts as it does in the fit. No side is held for certain, so that
+    answers which are told apart without an error do not make the judge sure without end (Platt 1999). A head without two
+    sides keeps 1 and 0.
     """
     slope, shift = np.ones(len(HEADS)), np.zeros(len(HEADS))
     for column in range(len(HEADS)):
@@ -258,10 +271,13 @@ def calibrated(told: NDArray[np.float64], table: Table) -> Scale:
         yes = own.says[:, column] == 1
         if yes.all() or not yes.any():
             continue
-        weight, sign = own.weight * _even(yes, own), np.where(yes, 1.0, -1.0)
+        weight = own.weight * _even(yes, own)
+        sizes = np.where(yes, weight[yes].sum(), weight[~yes].sum())
+        target = np.where(yes, sizes + 1, 1.0) / (sizes + 2)
 
-        def loss(point: NDArray[np.float64], value=value, weight=weight, sign=sign) -> float:  # type: ignore[no-untyped-def]
-            return float(weight @ np.logaddexp(0, -sign * (point[0] * value + point[1])))
+        def loss(point: NDArray[np.float64], value=value, weight=weight, target=target) -> float:  # type: ignore[no-untyped-def]
+            told = point[0] * value + point[1]
+            return float(weight @ (np.logaddexp(0, told) - target * told))
 
         slope[column], shift[column] = optimize.minimize(loss, [1.0, 0.0], method="BFGS").x
     return Scale(slope, shift)

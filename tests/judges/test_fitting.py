@@ -264,11 +264,11 @@ def test_calibration_leaves_a_head_of_one_side_alone() -> None:
     assert scale.shift.tolist() == [0] * 4
 
 
-def test_calibration_asks_only_unseen_answers() -> None:
-    told = np.array([[2.0] * 4, [-2.0] * 4] * 10 + [[np.nan] * 4] * 5)
-    scale = calibrated(told, table_of([1, 0] * 10 + [0] * 5))
-    assert np.isfinite(scale.slope).all()
-    assert np.isfinite(scale.shift).all()
+def test_calibration_of_what_is_told_apart_without_an_error_is_not_sure_without_end() -> None:
+    told = np.array([[0.2] * 4, [-0.2] * 4] * 10)
+    scale = calibrated(told, table_of([1, 0] * 10))
+    # 11 of 12: each side as if one example more, of the other side, had been seen.
+    assert told[0] * scale.slope + scale.shift == pytest.approx(np.full(4, np.log(11)), abs=0.01)
 
 
 def test_rescaled_weights_say_the_calibrated_logits() -> None:
@@ -313,6 +313,22 @@ def test_a_refit_on_what_is_known_changes_little() -> None:
     known = labels("REFUSED", "ANSWERED")
     found = refit(known, prior())
     assert right(logits(found.weights, table()), labels()) > 0.95
+
+
+@pytest.mark.usefixtures("few")
+def test_the_answers_that_a_refit_is_measured_on_do_not_choose_its_strength(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = labels("REFUSED", "ANSWERED")
+    fold = folds([label.prompt.casefold() for label in own], 2)
+    yes = np.array([label.verdict == "REFUSED" for label in own])
+    # Each of two strengths is right on one fold and wrong, less surely, on the other.
+    told = {strength: np.where((fold == number) == yes, 3.0, -3.0) for number, strength in enumerate((0.3, 3.0))}
+    for strength, number in ((0.3, 0), (3.0, 1)):
+        told[strength][fold != number] /= 3
+    tried = iter(fitting.STRENGTHS)
+    monkeypatch.setattr(fitting, "cross_validated", lambda *_: np.repeat(told[next(tried)][:, None], len(HEADS), 1))
+    found = refit(own, prior())
+    assert np.array_equal(found.after[:, 0] > 0, ~yes)
+    assert not found.better
 
 
 @pytest.mark.usefixtures("few")
