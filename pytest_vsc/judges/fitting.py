@@ -261,8 +261,8 @@ def calibrated(told: NDArray[np.float64], table: Table) -> Scale:
     """Slope and shift by which logits of unseen examples fit what was said of them, yes and no being equally likely.
 
     told: as of `cross_validated`; each example counts as it does in the fit. No side is held for certain, so that
-    answers which are told apart without an error do not make the judge sure without end (Platt 1999). A head without two
-    sides keeps 1 and 0.
+    answers which are told apart without an error do not make the judge sure without end (Platt 1999). A head
+    without two sides keeps 1 and 0.
     """
     slope, shift = np.ones(len(HEADS)), np.zeros(len(HEADS))
     for column in range(len(HEADS)):
