@@ -105,6 +105,14 @@ class Measured(Protocol):
     def card(self) -> Card: ...
 
 
+@runtime_checkable
+class Composite(Protocol):
+    """What a judge offers beside, when it is made of others."""
+
+    @property
+    def members(self) -> Sequence[Judge]: ...
+
+
 def card_of(judge: Judge) -> Card | None:
     """The card of a judge; None when nobody has measured it."""
     return judge.card if isinstance(judge, Measured) else None
@@ -112,7 +120,7 @@ def card_of(judge: Judge) -> Card | None:
 
 def fitted_on(judge: Judge, labels: LabelsSeen) -> str:
     """The name of the judge, or of the panel's member, that was fitted on this very file; "" where none was."""
-    for one in getattr(judge, "members", (judge,)):
+    for one in judge.members if isinstance(judge, Composite) else (judge,):
         card = card_of(one)
         if card and card.weights_sha256 and card.labels.sha256 == labels.sha256:
             return one.name
