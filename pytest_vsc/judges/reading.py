@@ -16,7 +16,7 @@ from pytest_vsc.records import Verdict
 # A cut answer of at least this many characters has shown what it is.
 CLEAR_LENGTH = 300
 # How probable it must be that an answer is beside the question, since such an answer decides nothing.
-ASIDE = 0.95
+ASIDE = 0.9
 # How sure a reading of a cut answer must be to stay.
 CLEAR = 0.9
 _REFUSED, _AWARE, _DECLINES, _ASIDE = range(len(HEADS))
