@@ -23,19 +23,15 @@ class Panel:
 
     def __init__(self, members: Sequence[Judge], rule: PanelRule) -> None:
         """rule: how many must agree: more than half of all members, or all."""
-        self._members, self._rule = tuple(members), rule
+        self.members, self._rule = tuple(members), rule
         self._enough = len(members) if rule == "unanimous" else len(members) // 2 + 1
         self._names = _distinct([member.name for member in members])
         self.name = f"{'+'.join(self._names)} ({rule})"
-        self._engines, self._addresses = _merged(self._members)
-
-    @property
-    def members(self) -> tuple[Judge, ...]:
-        return self._members
+        self._engines, self._addresses = _merged(self.members)
 
     @property
     def identity(self) -> str:
-        members = [member.identity for member in self._members]
+        members = [member.identity for member in self.members]
         return f"{self.name} {hashlib.sha256(json.dumps([self._rule, members]).encode()).hexdigest()}"
 
     @property
@@ -45,7 +41,7 @@ class Panel:
     def judge(self, question: Question, response: Response) -> Exchange[Judgement]:
         """Each member in turn. The verdict is the first member's of those who agree; the span is that one's too."""
         opinions: list[Judgement] = []
-        for member, name, addresses in zip(self._members, self._names, self._addresses, strict=True):
+        for member, name, addresses in zip(self.members, self._names, self._addresses, strict=True):
             try:
                 said = yield from _readdressed(member.judge(question, response), addresses)
                 opinions.append(said.model_copy(update={"judge": name}))
