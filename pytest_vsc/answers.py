@@ -86,7 +86,10 @@ class Answers:
 
     @property
     def outstanding(self) -> int:
-        """How many requests the engine has still to answer."""
+        """How many requests the engine has still to answer. May be read from any thread.
+
+        What has arrived is noted before it is open, and forgotten after it: an answer given at once never counts.
+        """
         return max(0, len(self._open) - len(self._arrived))
 
     def identify(self) -> None:
@@ -120,10 +123,11 @@ class Answers:
         """
         fresh: dict[str, Response] = {}
         while self._arrived:
-            digest, future = self._arrived.popleft()
+            digest, future = self._arrived[0]
             if self._open.get(digest) is future:
                 del self._open[digest]
                 self._waiting.pop(digest, None)
+            self._arrived.popleft()
             if future.cancelled() or future.exception() is not None:
                 continue
             response = future.result()
@@ -189,10 +193,14 @@ class Answers:
             return Given(digest, _settled(known[digest].model_copy(update={"seconds": 0.0})), known=True)
         at_once = False
         if digest not in self._open:
-            self._open[digest] = future = self._submitted(one)
-            self._waiting[digest] = 0
+            future = self._submitted(one)
             at_once = future.done()  # asked before: a callback of one that is done then is called here and now
-            future.add_done_callback(lambda done: self._arrived.append((digest, done)))
+            self._waiting[digest] = 0
+            if at_once:
+                self._arrived.append((digest, future))
+            self._open[digest] = future
+            if not at_once:
+                future.add_done_callback(lambda done: self._arrived.append((digest, done)))
         self._waiting[digest] += 1
         return Given(digest, self._open[digest], known=at_once)
 

@@ -259,10 +259,10 @@ class Broker:
         """Whether to begin with some more. times: as many as usual."""
         under_way = self._conversations.under_way
         busy = self._answers.outstanding or any(answers.outstanding for answers in self._judges.values())
-        waiting = WAITING if busy else WAITING_AT_ONCE
-        return (
-            under_way <= times * UNDER_WAY - AT_A_TIME and len(self._ahead) - under_way <= times * waiting - AT_A_TIME
-        )
+        if not busy:  # all of these are answered in a moment
+            return len(self._ahead) <= times * WAITING_AT_ONCE - AT_A_TIME
+        finished = len(self._ahead) - under_way
+        return under_way <= times * UNDER_WAY - AT_A_TIME and finished <= times * WAITING - AT_A_TIME
 
     def _examine(self, key: Key, *, urgent: bool) -> Conversation:
         exchange = examine(self._cases[key], self._calibration, self._judge, self._policy)
