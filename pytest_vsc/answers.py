@@ -195,12 +195,8 @@ class Answers:
         if digest not in self._open:
             future = self._submitted(one)
             at_once = future.done()  # asked before: a callback of one that is done then is called here and now
-            self._waiting[digest] = 0
-            if at_once:
-                self._arrived.append((digest, future))
-            self._open[digest] = future
-            if not at_once:
-                future.add_done_callback(lambda done: self._arrived.append((digest, done)))
+            future.add_done_callback(lambda done: self._arrived.append((digest, done)))
+            self._open[digest], self._waiting[digest] = future, 0
         self._waiting[digest] += 1
         return Given(digest, self._open[digest], known=at_once)
 
