@@ -106,6 +106,7 @@ class Plain:
         self._output, self._writer, self._reporter, self._write = output, writer, reporter, writer.write
         self._every, self._clock, self._due = every, clock, clock() + every
         self._cut = False  # pytest takes the line that it was writing for unfinished
+        self._name = ""  # of the test that this line names and has no result of yet
 
     def width(self) -> None:
         return None
@@ -116,21 +117,25 @@ class Plain:
         self._due = self._clock() + self._every
         within = self._writer.width_of_current_line != 0
         _put(self._output, f"\n{text}\n" if within and not self._cut else f"{text}\n")
-        self._cut = within
-        if within and getattr(self._reporter, "showlongtestinfo", False):
-            self._reporter.currentfspath = None  # with -v pytest then names the test again before its result
+        self._cut, self._name = within, self._named() if within else ""
 
     def before(self, message: str) -> None:
         if self._cut and message:
             self._cut = False
             if not message.startswith("\n"):
-                self._write("\n")  # a blank line in the log, so that pytest counts its columns from 0 again
+                # A blank line in the log, so that pytest counts its columns from 0 again.
+                self._write(f"\n{self._name}")
 
     def clear(self) -> None:
         """What stands in a log stays."""
 
     def back(self, text: str) -> None:
         """So nothing has to come back."""
+
+    def _named(self) -> str:
+        """With -v: what pytest has written of a test whose result comes next; pytest keeps it until then."""
+        name = getattr(self._reporter, "currentfspath", None)
+        return name if isinstance(name, str) else ""
 
 
 class Watch:

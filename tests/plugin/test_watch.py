@@ -313,7 +313,10 @@ def test_a_log_with_a_line_for_each_test(slow: Project) -> None:
         cut, again = lines[place - 1].strip(), lines[place + 2]
         assert cut.startswith("suites/test_calibration.py::")
         assert lines[place + 1] == ""
-        assert again.startswith(cut if cut.endswith("]") and "%" not in cut else "suites/test_calibration.py::")
+        if cut.endswith("]") and "%" not in cut:
+            assert again.startswith(f"{cut} "), again  # the test is named again before its result
+        else:  # a result was there, and at most its share of the run was not
+            assert re.match(r"suites/test_calibration\.py::| *\[ *\d+%\]$", again), again
     whole = [line for line in lines if re.search(r"^suites/\S+\] (PASSED|UNDERSAFE|OVERSAFE)", line)]
     assert len(whole) == CASES
 
@@ -443,3 +446,18 @@ def test_what_stays_on_its_line_does_not_erase_the_status() -> None:
         assert os.read(terminal, 1000) == shown
     os.close(terminal)
     os.close(end)
+
+
+def test_a_line_in_a_log_at_whatever_moment_leaves_no_result_without_its_test() -> None:
+    """pytest looks whether the line names the test, and then writes the result: a line may come between the two."""
+    log, end = os.pipe()
+    writer, reporter = Writer(width_of_current_line=20), SimpleNamespace(currentfspath="suite.py::test_it[1] ")
+    plain = progress.Plain(end, writer, reporter, 0, lambda: 0)
+    plain.show("vsc: answering")
+    plain.show("vsc: answering")
+    plain.before("PASSED")
+    plain.before(" [ 50%]")
+    assert os.read(log, 1000) == b"\nvsc: answering\nvsc: answering\n"
+    assert writer.written == ["\nsuite.py::test_it[1] "]
+    for opened in (log, end):
+        os.close(opened)
