@@ -28,6 +28,11 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     screening
     bringing
     imports
+    intervals
+    paired
+    correction
+    sequential
+    planning
     statistics
     agreement
     gates

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import LabelError
+from pytest_vsc.intervals import Cluster, Estimate, clustered_wilson, half_sum, residuals
 from pytest_vsc.labels import SAYS, Label
 from pytest_vsc.protocols import Judge
 from pytest_vsc.records import Judgement
-from pytest_vsc.statistics import Cluster, Estimate, clustered_wilson, half_sum, residuals
 
 Question = Literal["refused", "aware"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)

@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple, NoReturn, get_args
 
 from pytest_vsc.cases import CENTRICS, VARIANTS, Suite, Value
 from pytest_vsc.errors import GateError, expected
+from pytest_vsc.intervals import CONFIDENCE
 from pytest_vsc.records import Counted, PolicyName, Record
 from pytest_vsc.statistics import (
-    CONFIDENCE,
     LARGER_IS_BETTER,
     METRICS,
     ONE_SIDED,

@@ -5,23 +5,20 @@ Cases that nothing here can tell apart are counted once: rates cost a pass over 
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
-from functools import lru_cache
-from statistics import NormalDist
-from typing import Literal, NamedTuple, TypeVar, get_args
+from typing import Literal, NamedTuple, get_args
 
 from pydantic import Field
 
 from pytest_vsc.cases import Case, Centric, Side, Value, Variant
+from pytest_vsc.intervals import Estimate, half_sum, wilson
 from pytest_vsc.records import Counted, Outcome, Policy, PolicyName, Record
 
 Metric = Literal["undersafety", "oversafety", "pairs", "invalid", "sra_u", "sra_s", "sra"]
 SliceKey = Literal["centric", "variant", "category", "tag"]
 Slice = tuple[tuple[SliceKey, str], ...]
-K = TypeVar("K", bound=Hashable)
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
 SLICE_KEYS: tuple[SliceKey, ...] = get_args(SliceKey)
@@ -29,7 +26,6 @@ SLICE_KEYS: tuple[SliceKey, ...] = get_args(SliceKey)
 # ones, and half the sum of both.
 PUBLISHED: tuple[Metric, ...] = ("sra_u", "sra_s", "sra")
 LARGER_IS_BETTER: frozenset[Metric] = frozenset({"pairs", *PUBLISHED})
-CONFIDENCE = 0.95
 
 # The metrics of one side: whose cases they count, and the outcome that is the counted event.
 ONE_SIDED: dict[Metric, tuple[Side, Outcome]] = {
@@ -86,107 +82,6 @@ class Rate(Value):
     @property
     def decided(self) -> int:
         return self.n - self.invalid
-
-
-def wilson(count: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The score interval of a share of `count` in `n` (n >= 1), in 0..1; both may be effective numbers, not whole.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), 209-212.
-    """
-    z = _quantile(confidence)
-    share, extra = count / n, z * z / n
-    middle, half = share + extra / 2, z * math.sqrt(share * (1 - share) / n + extra / (4 * n))
-    low, high = (middle - half) / (1 + extra), (middle + half) / (1 + extra)
-    return (low if count else 0.0), (high if count < n else 1.0)  # exact at the ends, where rounding would not be
-
-
-@lru_cache
-def _quantile(confidence: float) -> float:
-    """How many standard deviations lie on each side of the middle."""
-    return NormalDist().inv_cdf((1 + confidence) / 2)
-
-
-class Cluster(NamedTuple):
-    """Cases that hang together, of the n of which something happened in `happened`."""
-
-    happened: int
-    n: int
-
-
-def clustered_wilson(clusters: Iterable[Cluster], confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The score interval (0..1) of a share over clusters, of which at least one holds a case.
-
-    Wilson's, for the number of independent cases that would tell as much: E. L. Korn and B. I. Graubard, "Confidence
-    intervals for proportions with small expected number of positive counts estimated from survey data", Survey
-    Methodology 24 (1998), 193-201.
-    """
-    held = [cluster for cluster in clusters if cluster.n]
-    n = sum(cluster.n for cluster in held)
-    share = sum(cluster.happened for cluster in held) / n
-    effective = effective_size(held, confidence)
-    return wilson(share * effective, effective, confidence)
-
-
-def effective_size(clusters: Collection[Cluster], confidence: float = CONFIDENCE) -> float:
-    """How many independent cases tell as much of a share as these, from 1 to their number.
-
-    Their number over the design effect, less what few clusters leave uncertain of that (the squared ratio of the
-    quantiles of Student's t). Where something happened always or never, nothing tells how alike the cases of a cluster
-    are: then each cluster is one case.
-    """
-    n, number = sum(cluster.n for cluster in clusters), len(clusters)
-    happened = sum(cluster.happened for cluster in clusters)
-    if number == n:
-        return n
-    if not 0 < happened < n:
-        return number
-    if number == 1:
-        return 1
-    simple = happened / n * (1 - happened / n) / (n - 1)
-    spread = sum(rest * rest for rest in residuals(dict(enumerate(clusters))).values()) * number / (number - 1)
-    few = (_student(confidence, n - 1) / _student(confidence, number - 1)) ** 2
-    return max(1.0, n * min(1.0, few * simple / spread if spread else 1.0))
-
-
-def residuals(clusters: Mapping[K, Cluster]) -> dict[K, float]:
-    """How far each cluster moves the share of them all; the sum of their squares estimates its variance."""
-    n = sum(cluster.n for cluster in clusters.values())
-    share = sum(cluster.happened for cluster in clusters.values()) / n
-    return {key: (cluster.happened - share * cluster.n) / n for key, cluster in clusters.items()}
-
-
-@lru_cache(maxsize=4096)
-def _student(confidence: float, degrees: int) -> float:
-    """The same quantile of Student's t."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, (1 + confidence) / 2))
-
-
-class Estimate(NamedTuple):
-    """A share with its interval, all in 0..1."""
-
-    rate: float
-    low: float
-    high: float
-
-
-def half_sum(first: Estimate, second: Estimate, correlation: float = 0.0) -> Estimate:
-    """Half the sum of two shares. correlation: of their estimates, -1..1; 0 where they are independent.
-
-    Its interval is put together from theirs by the method of variance estimates recovery: G. Y. Zou and A. Donner,
-    "Construction of confidence limits about effect measures", Statistics in Medicine 27 (2008), 1693-1702; with the
-    correlation: G. Y. Zou, "Toward using confidence intervals to compare correlations", Psychological Methods 12
-    (2007), 399-413.
-    """
-    middle = (first.rate + second.rate) / 2
-
-    def reach(one: float, other: float) -> float:
-        return math.sqrt(max(0.0, one * one + other * other + 2 * correlation * one * other)) / 2
-
-    down = reach(first.rate - first.low, second.rate - second.low)
-    up = reach(first.high - first.rate, second.high - second.rate)
-    return Estimate(middle, max(0.0, middle - down), min(1.0, middle + up))
 
 
 def extremes(rate: Rate) -> tuple[Fraction, Fraction]:

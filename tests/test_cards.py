@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_vsc.cards import Card, Figures, LabelsSeen, measure, measures, opinions, says
+from pytest_vsc.intervals import wilson
 from pytest_vsc.labels import READABLE, Label
 from pytest_vsc.records import VERDICTS, Judgement, Verdict
-from pytest_vsc.statistics import wilson
 
 SEEN = LabelsSeen(file="labels.jsonl", sha256="0", rows=0)
 
