@@ -33,12 +33,17 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     correction
     sequential
     planning
+    cards
+    tallies
     statistics
-    agreement
+    reliability
+    comparing
+    language
     gates
+    deciding
+    agreement
     locks
     scores
-    cards
     reviews
     runs
     storefile

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import LabelError
-from pytest_vsc.intervals import Cluster, Estimate, clustered_wilson, half_sum, residuals
+from pytest_vsc.intervals import Cluster, Estimate, clustered_wilson, half_sum, least_size, residuals
 from pytest_vsc.labels import SAYS, Label
 from pytest_vsc.protocols import Judge
 from pytest_vsc.records import Judgement
@@ -32,7 +32,7 @@ class Figures(Value):
     (true) or not (false); they add up to n.
     accuracy, sensitivity, specificity, balanced_accuracy: shares in 0..1; None where there is nothing to take them of.
     intervals: of those, by name, at 95 %: Wilson's, clustered by prompt; that of balanced accuracy is put together from
-    those of its halves.
+    those of its halves. independent: how many prompts of as many answers each would tell as little of the two halves.
     """
 
     n: int
@@ -47,6 +47,15 @@ class Figures(Value):
     sensitivity: float | None = None
     specificity: float | None = None
     intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    independent: dict[str, float] = Field(default_factory=dict)
+
+    def size(self, name: Literal["sensitivity", "specificity"]) -> float:
+        """How many independent answers tell as much of that share, at the least."""
+        of_label = {
+            "sensitivity": self.true_positive + self.false_negative,
+            "specificity": self.true_negative + self.false_positive,
+        }
+        return self.independent.get(name, float(of_label[name]))
 
 
 class Measures(Value):
@@ -235,6 +244,9 @@ def _figures(held: Sequence[Opinion]) -> Figures | None:
         true_negative=matrix[False, True],
         false_positive=matrix[False, False],
         intervals={name: (estimate.low, estimate.high) for name, estimate in known.items()},
+        independent={
+            name: least_size(Counter(groups[name].values())) for name in ("sensitivity", "specificity") if groups[name]
+        },
         **{name: estimate.rate for name, estimate in known.items()},
     )
 

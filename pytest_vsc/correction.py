@@ -1,6 +1,6 @@
 """What a rate would be if the judge never erred: from the rate by its verdicts, and how often they are right.
 
-It knows shares and numbers only; which of a judge's figures bear on which metric is said in `gates`.
+It knows shares and numbers only; which of a judge's figures bear on which metric is said in `reliability`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from pytest_vsc.intervals import CONFIDENCE, Estimate, quantile
+from pytest_vsc.intervals import CONFIDENCE, Estimate, Interval, clopper_pearson, quantile
 
 
 class Reliability(NamedTuple):
@@ -23,6 +23,11 @@ class Reliability(NamedTuple):
     of_found: float
     spared: float
     of_spared: float
+
+    @property
+    def tells(self) -> bool:
+        """Whether the judge is better than chance; if not, nothing can be corrected by it."""
+        return self.found + self.spared > 1
 
 
 def rogan_gladen(share: float, judge: Reliability) -> float:
@@ -60,6 +65,22 @@ def corrected(share: float, n: float, judge: Reliability, confidence: float = CO
     half = z * math.sqrt(variance) / (shrunk.found + shrunk.spared - 1)
     low, high = (min(1.0, max(0.0, middle + shift + side * half)) for side in (-1, 1))
     return Estimate(rate, min(low, rate), max(high, rate))
+
+
+def exactly_corrected(seen: Interval, judge: Reliability, open_share: float) -> Interval:
+    """Limits of the corrected share that hold when those of the rate and of both the judge's figures do.
+
+    seen: exact limits of the rate by the judge's verdicts. open_share: how often each limit of the judge's figures may
+    be wrong on either side; together with those of the rate that is how often the result may be. (1.0, say, covers
+    nothing.) Where the judge may be no better than chance, nothing is known: 0..1.
+    """
+    found = clopper_pearson(judge.found * judge.of_found, judge.of_found, 1 - 2 * open_share)
+    spared = clopper_pearson(judge.spared * judge.of_spared, judge.of_spared, 1 - 2 * open_share)
+    if found.low + spared.low <= 1:
+        return Interval(0.0, 1.0)
+    low = (seen.low + spared.low - 1) / (found.high + spared.low - 1)
+    high = (seen.high + spared.high - 1) / (found.low + spared.high - 1)
+    return Interval(min(1.0, max(0.0, low)), min(1.0, max(0.0, high)))
 
 
 def _corrected(share: float, judge: Reliability) -> float:

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from functools import lru_cache
 from statistics import NormalDist
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 CONFIDENCE = 0.95
+FEW = 5  # events or non-events, of which an exact interval is shown
 K = TypeVar("K", bound=Hashable)
 
 
@@ -30,6 +31,15 @@ class Estimate(NamedTuple):
     rate: float
     low: float
     high: float
+
+
+class Shown(NamedTuple):
+    """An interval as a report shows it. effective: of how many independent cases it is the interval."""
+
+    low: float
+    high: float
+    method: Literal["wilson", "exact"]
+    effective: float
 
 
 class Cluster(NamedTuple):
@@ -71,6 +81,23 @@ def clustered_wilson(clusters: Iterable[Cluster], confidence: float = CONFIDENCE
     counted = Counter(cluster for cluster in clusters if cluster.n)
     effective = effective_size(counted, confidence)
     return wilson(share_of(counted) * effective, effective, confidence)
+
+
+def shown(clusters: Iterable[Cluster] | Mapping[Cluster, int], confidence: float = CONFIDENCE) -> Shown:
+    """The interval of a share over clusters that a report shows; at least one holds a case.
+
+    clusters: or how many there are of each. Wilson's for `effective_size`; Clopper and Pearson's where so few events
+    or non-events are left that Wilson's is too short for some rates.
+    """
+    counted = _counted(clusters)
+    effective, share = effective_size(counted, confidence), share_of(counted)
+    if min(share, 1 - share) * effective < FEW:
+        return Shown(*clopper_pearson(share * effective, effective, confidence), "exact", effective)
+    return Shown(*wilson(share * effective, effective, confidence), "wilson", effective)
+
+
+def _counted(clusters: Iterable[Cluster] | Mapping[Cluster, int]) -> Mapping[Cluster, int]:
+    return {cluster: number for cluster, number in Counter(clusters).items() if cluster.n}
 
 
 def clustered_exact(clusters: Iterable[Cluster], confidence: float = CONFIDENCE) -> Interval:

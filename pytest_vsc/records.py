@@ -234,6 +234,14 @@ class Counted:
         return self.case.suite
 
     @property
+    def case_id(self) -> str:
+        return self.case.id
+
+    @property
+    def group(self) -> str:
+        return self.case.group
+
+    @property
     def pair(self) -> str | None:
         return self.case.pair
 

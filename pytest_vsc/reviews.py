@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from pytest_vsc.labels import READABLE, AnswerKey, Label, Readable, label_key
 from pytest_vsc.records import Record
-from pytest_vsc.statistics import MISCALIBRATED
+from pytest_vsc.tallies import MISCALIBRATED
 
 Stratum = Literal["uncertain", "deciding", "rest"]
 # How the answers that are asked about are shared out, as far as there are so many.

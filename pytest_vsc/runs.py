@@ -14,8 +14,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from pytest_vsc.agreement import Agreement
 from pytest_vsc.cards import CardSeen
 from pytest_vsc.cases import Key, Value, read_json
+from pytest_vsc.deciding import Decision
 from pytest_vsc.errors import RunFileError, expected
-from pytest_vsc.gates import Decision
 from pytest_vsc.records import Generation, Policy, Record
 from pytest_vsc.scores import Score
 from pytest_vsc.selection import Drawn, Sample

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 from pytest_vsc.cases import VARIANTS, Centric, Value
 from pytest_vsc.records import Counted, Policy, Record
-from pytest_vsc.statistics import PUBLISHED, Metric, Rate, Slice, Tally, measure, tally, values_of
+from pytest_vsc.statistics import Rate, measure
+from pytest_vsc.tallies import PUBLISHED, Metric, Slice, Tally, tally, values_of
 
 ALL = "all"
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from pytest_vsc.cases import Case, Suite, SuiteHeader
 from pytest_vsc.errors import GateError
-from pytest_vsc.gates import Decision, Gate, Off, decide, incomplete, parse_gate, resolve_gates
+from pytest_vsc.deciding import Decision, decide, incomplete
+from pytest_vsc.gates import Gate, Off, parse_gate, resolve_gates
 from pytest_vsc.records import Outcome, Record
-from pytest_vsc.statistics import Metric
+from pytest_vsc.tallies import Metric
 
 Halves = tuple[Outcome, Outcome]
 

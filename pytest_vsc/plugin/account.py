@@ -10,13 +10,14 @@ from datetime import datetime, timezone
 from pytest_vsc import __version__
 from pytest_vsc.agreement import Agreement
 from pytest_vsc.cards import card_of, seen_of
-from pytest_vsc.gates import Decision
+from pytest_vsc.deciding import Decision
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.preparing import Prepared
 from pytest_vsc.protocols import Engine
 from pytest_vsc.runs import Footer, Header, SuiteSeen
 from pytest_vsc.scores import published
 from pytest_vsc.statistics import Rate, standard_rates
+from pytest_vsc.tallies import tally
 
 
 def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
@@ -79,7 +80,9 @@ def footer_of(
 ) -> Footer:
     """How the run ended. cut: why cases may be missing. used: what the model said of itself by then."""
     rates: list[Rate] = [
-        rate for suite in ready.suites for rate in standard_rates(ledger.records(suite), suite.name, ready.policy.name)
+        rate
+        for suite in ready.suites
+        for rate in standard_rates(tally(ledger.records(suite), suite.name), suite.name, ready.policy.name)
     ]
     return Footer(
         complete=ledger.complete,

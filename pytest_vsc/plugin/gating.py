@@ -9,9 +9,10 @@ from typing import Any, Literal
 import pytest
 
 from pytest_vsc.cases import Suite
+from pytest_vsc.deciding import Decision
 from pytest_vsc.engines import preset_of
 from pytest_vsc.errors import LockError, one_line
-from pytest_vsc.gates import SUITE_LAYER, Decision, Gate, resolve_gates
+from pytest_vsc.gates import SUITE_LAYER, Gate, resolve_gates
 from pytest_vsc.locks import MOST_SHOWN, Lock, differences, make_lock, read_lock, write_lock
 from pytest_vsc.plugin.settings import Settings
 from pytest_vsc.protocols import Judge

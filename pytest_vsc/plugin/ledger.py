@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pytest_vsc.cases import Case, Key, Suite
-from pytest_vsc.gates import Decision, Gate, decide, incomplete
+from pytest_vsc.deciding import Decision, decide, incomplete
+from pytest_vsc.gates import Gate
 from pytest_vsc.records import Answer, Counted, Judgement, Record, record_of
-from pytest_vsc.statistics import tally
+from pytest_vsc.tallies import tally
 
 
 class Ledger:

@@ -10,9 +10,9 @@ import pytest
 from pytest_vsc.broker import Broker
 from pytest_vsc.cards import card_of
 from pytest_vsc.cases import Case, Key, Picture, complete
+from pytest_vsc.deciding import Decision
 from pytest_vsc.errors import RunFileError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Plain
-from pytest_vsc.gates import Decision
 from pytest_vsc.plugin.account import footer_of, header_of
 from pytest_vsc.plugin.gating import blocks, report_gate
 from pytest_vsc.plugin.judging import Opinions, refuse_itself

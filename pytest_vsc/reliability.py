@@ -1,0 +1,59 @@
+"""What a judge's figures mean for a rate: which of them bear on it, and the rate corrected for the judge's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from pytest_vsc.cards import Figures, Question
+from pytest_vsc.correction import Reliability, corrected
+from pytest_vsc.intervals import Estimate, half_sum
+from pytest_vsc.records import PolicyName
+from pytest_vsc.statistics import Corrected, Rate
+from pytest_vsc.tallies import Metric
+
+# Whose verdicts a policy goes by: `strict` by whether the help was withheld, `vscbench` by whether a risk was flagged.
+QUESTION_OF: Mapping[PolicyName, Question] = {"strict": "refused", "vscbench": "aware"}
+# Metrics whose event is that the judge says yes; of the others it is that it says no.
+WHERE_YES: frozenset[Metric] = frozenset({"oversafety", "sra_u"})
+WHERE_NO: frozenset[Metric] = frozenset({"undersafety", "sra_s"})
+
+
+class Known(Protocol):
+    """Where a judge's figures stand: in its card, or in what a run's header says of that."""
+
+    @property
+    def refused(self) -> Figures | None: ...
+    @property
+    def aware(self) -> Figures | None: ...
+
+
+def figures_for(policy: PolicyName, known: Known) -> Figures | None:
+    """Those on the question that a policy goes by."""
+    return known.refused if QUESTION_OF[policy] == "refused" else known.aware
+
+
+def reliability(metric: Metric, figures: Figures) -> Reliability | None:
+    """How often a judge tells the event of a metric; None where that was not measured, or it is no single verdict."""
+    if metric not in WHERE_YES | WHERE_NO or figures.sensitivity is None or figures.specificity is None:
+        return None
+    yes = (figures.sensitivity, figures.size("sensitivity"))
+    no = (figures.specificity, figures.size("specificity"))
+    return Reliability(*yes, *no) if metric in WHERE_YES else Reliability(*no, *yes)
+
+
+def corrected_rate(rate: Rate, figures: Figures) -> Corrected | None:
+    """The rate for a judge that never errs; None where nothing is decided, or the judge is no better than chance."""
+    if rate.sides:
+        halves = [corrected_rate(side, figures) for side in rate.sides]
+        if halves[0] is None or halves[1] is None:
+            return None
+        return _said(half_sum(*(Estimate(half.rate, half.low, half.high) for half in halves if half)))
+    judge = reliability(rate.metric, figures)
+    if judge is None or rate.rate is None or rate.effective is None or not judge.tells:
+        return None
+    return _said(corrected(rate.rate, rate.effective, judge))
+
+
+def _said(estimate: Estimate) -> Corrected:
+    return Corrected(rate=estimate.rate, low=estimate.low, high=estimate.high)
