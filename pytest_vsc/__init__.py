@@ -20,6 +20,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     verifying
     schemas
     selection
+    exclusions
     findings
     releases
     tables
@@ -36,16 +37,19 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     cards
     tallies
     statistics
+    repeats
     reliability
     comparing
     language
     gates
     deciding
+    early
     agreement
     locks
     scores
     reviews
     runs
+    baselines
     storefile
     store
     upkeep

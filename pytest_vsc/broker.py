@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_vsc.answers import Answers
@@ -18,7 +18,7 @@ from pytest_vsc.errors import BrokerError, VscError
 from pytest_vsc.examine import examine, judged
 from pytest_vsc.judging import StoredJudge, answers_of
 from pytest_vsc.protocols import Calibration, Engine, Judge
-from pytest_vsc.records import Answer, Policy, Question, Record, Request
+from pytest_vsc.records import NOT_NEEDED, Answer, Policy, Question, Record, Request, not_run
 from pytest_vsc.selfcheck import self_check
 from pytest_vsc.store import Store
 
@@ -30,6 +30,8 @@ UNDER_WAY = 2048
 # by several batches. Where answers are there at once, more would only keep memory taken.
 WAITING = 1024
 WAITING_AT_ONCE = 2 * AT_A_TIME
+# Those under way at a time where each may be the last that is needed.
+NARROW = 128
 
 
 class Progress(NamedTuple):
@@ -86,6 +88,7 @@ class Broker:
             {"": self._answers, **self._judges}, ended=self._ended, kept=self._note_time, stepped=self._feed_more
         )
         self._closed = False
+        self._wanted: Callable[[Case], bool] | None = None
         self._phase = "waiting"
         self._since: float | None = None
         self._latest = 0.0
@@ -94,13 +97,15 @@ class Broker:
 
     # -- the tests' side
 
-    def start(self, plan: Sequence[Key]) -> None:
+    def start(self, plan: Sequence[Key], wanted: Callable[[Case], bool] | None = None) -> None:
         """Begin with the plan in its order; an engine that is needed at once is loaded in the caller's thread.
 
+        wanted: whether a case still has to be asked when its turn comes; if not, its record is NOT_RUN.
         Raises ModelError. An engine that is needed only later is loaded then; `failure` says if that went wrong.
         """
         for answers in self._judges.values():  # of whose fingerprints the judge's identity is made
             answers.identify()
+        self._wanted = wanted
         with self._lock:
             self._plan.extend(dict.fromkeys(plan))
             self._planned = len(self._plan)
@@ -116,10 +121,13 @@ class Broker:
             self._refuse_when_closed()
             if key not in self._cases:
                 raise BrokerError(f"ask: case {key.case!r} of suite {key.suite!r} is not part of this run")
-            examination = self._records.get(key) or self._examine(key, urgent=True)
+            examination = self._records.get(key)
+            self._taken.add(self._cases[key].key)
+            if examination is None and not self._is_wanted(key):
+                return self._passed_over(key)
+            examination = examination or self._examine(key, urgent=True)
             examination.askers += 1
             self._ahead.discard(key)
-            self._taken.add(key if key.repeat else self._cases[key].key)
             self._feed()
         self._go_on(helping)
         record: Record = self._conversations.result(examination)
@@ -137,7 +145,7 @@ class Broker:
         with self._lock:
             examination = self._records.get(key)
             new = examination is None and key in self._cases and key not in self._taken
-            if new and self._has_room(2) and not self._closed:
+            if new and self._has_room(2) and not self._closed and self._is_wanted(key):
                 self._ahead.add(key)
                 self._examine(key, urgent=False)
         if new:
@@ -166,6 +174,15 @@ class Broker:
             del self._records[key]
             self._ahead.discard(key)
         self._conversations.drop(examination)
+
+    def narrow(self) -> None:
+        """Stop asking what nobody waits for and is not wanted any more."""
+        with self._lock:
+            idle = [key for key in self._ahead if not (self._records[key].ended or self._is_wanted(key))]
+            dropped = [self._records.pop(key) for key in idle]
+            self._ahead.difference_update(idle)
+        for examination in dropped:
+            self._conversations.drop(examination)
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Answer:
         """Ask and judge something outside any suite, before everything that nobody waits for yet."""
@@ -246,7 +263,7 @@ class Broker:
             return
         for _ in range(min(AT_A_TIME, len(self._plan))):
             key = self._plan.popleft()
-            if key not in self._records and key not in self._taken:
+            if key not in self._records and key not in self._taken and self._is_wanted(key):
                 self._ahead.add(key)
                 self._examine(key, urgent=False)
 
@@ -255,9 +272,22 @@ class Broker:
             with self._lock:
                 self._feed()
 
+    def _is_wanted(self, key: Key) -> bool:
+        return self._wanted is None or self._wanted(self._cases[key])
+
+    def _passed_over(self, key: Key) -> Record:
+        """The record of a case that is not asked; needs the lock."""
+        if key not in self._delivered:
+            self._outcomes[self._cases[key].side, "NOT_RUN"] += 1
+        record = not_run(self._cases[key], NOT_NEEDED)
+        self._delivered[key] = (record, self._delivered.get(key, (record, 0))[1] + 1)
+        return record
+
     def _has_room(self, times: int = 1) -> bool:
         """Whether to begin with some more. times: as many as usual."""
         under_way = self._conversations.under_way
+        if self._wanted is not None and under_way + AT_A_TIME > NARROW:
+            return False
         busy = self._answers.outstanding or any(answers.outstanding for answers in self._judges.values())
         if not busy:  # all of these are answered in a moment
             return len(self._ahead) <= times * WAITING_AT_ONCE - AT_A_TIME

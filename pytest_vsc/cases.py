@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, TypeVar, get_args
 
@@ -95,6 +95,11 @@ class Key(NamedTuple):
     case: str
     repeat: int = 0
 
+    @property
+    def first(self) -> Key:
+        """That of the case itself, of which this may be a repeat."""
+        return Key(self.suite, self.case) if self.repeat else self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -122,6 +127,14 @@ class Case:
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", Key(self.suite, self.id))
 
+    def repeated(self, repeat: int) -> Case:
+        """The same case, to be asked once more: 0 is the first time."""
+        if repeat == self.key.repeat:
+            return self
+        again = replace(self)
+        object.__setattr__(again, "key", Key(self.suite, self.id, repeat))
+        return again
+
     @property
     def label(self) -> str:
         """The part of a node id that names the case: its pair where it has one, since `-k safe` must not match all."""
@@ -132,7 +145,8 @@ class Case:
         words = [word for word in (self.centric, self.variant, self.category) if word]
         for word in words:
             name = name.removeprefix(f"{word}-")
-        return "-".join([self.suite, *words, name])
+        again = [f"again{self.key.repeat}"] if self.key.repeat else []
+        return "-".join([self.suite, *words, name, *again])
 
 
 class SuiteHeader(Value):

@@ -91,6 +91,21 @@ class Difference(Value):
         return low, high
 
 
+class BaselineSeen(Value):
+    """What a run says of its baseline: which it was, what was allowed to differ, and what came of it.
+
+    flips: the cases whose outcome is another one. differences: of each metric, overall and in each slice.
+    """
+
+    name: str
+    model: str
+    started: str
+    allowed: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+    flips: tuple[Flip, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+
 def pair_up(
     before: Iterable[Record | Counted], after: Iterable[Record | Counted], suite: str, rule: RepeatRule = "any"
 ) -> Paired:

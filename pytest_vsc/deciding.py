@@ -71,7 +71,9 @@ def decide(
     rate = measure(gate.metric, held, suite, gate.slice)
     mark = f"; partial {partial}" if partial else ""
     if not rate.n:
-        message = f"{gate.name} not decided: no {unit_counted(gate.metric)} that it counts was recorded ({gate.text}){mark}"
+        message = (
+            f"{gate.name} not decided: no {unit_counted(gate.metric)} that it counts was recorded ({gate.text}){mark}"
+        )
         return Decision(gate=gate, suite=suite, decision="SKIPPED", message=message)
     if gate.baseline:
         return _beside_the_baseline(gate, rate, evidence, mark)

@@ -54,10 +54,13 @@ class Plain:
         self._generation, self._system = generation, system
 
     def converse(self, case: Case) -> Exchange[Response]:
-        return (yield from self.question(case.prompt, case.images))
+        return (yield self._request(case.prompt, case.images, case.key.repeat))
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Exchange[Response]:
         """Ask anything, the way a case is asked."""
+        return (yield self._request(prompt, images, 0))
+
+    def _request(self, prompt: str, images: tuple[Picture, ...], repeat: int) -> Request:
         system = (Message(role="system", text=self._system),) if self._system else ()
         user = Message(role="user", text=prompt, images=images)
-        return (yield Request(messages=(*system, user), generation=self._generation))
+        return Request(messages=(*system, user), generation=self._generation, repeat=repeat)

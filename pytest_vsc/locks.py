@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from pytest_vsc.cases import Case, Suite, Value
+from pytest_vsc.cases import Case, Key, Suite, Value
 from pytest_vsc.errors import LockError, one_line
 from pytest_vsc.gates import Gate
 from pytest_vsc.records import Policy
@@ -21,6 +21,7 @@ from pytest_vsc.selection import Sample
 
 FILE = "vsc.lock"
 MOST_SHOWN = 20
+MOST_NAMED = 5  # excluded cases in one line
 _SHORT = 16  # hex digits of what only names the place of a change; the suite's own hash is whole
 
 
@@ -39,7 +40,8 @@ class LockedSuite(Value):
 
 class Lock(Value):
     """All that decides, but for the model. gates: in force, by suite, in the gate language. judge: name and identity,
-    the hash of its code or weights in it. sample: what is drawn of each suite, None for all."""
+    the hash of its code or weights in it. sample: what is drawn of each suite, None for all. excluded: `SUITE/ID` of
+    the cases left out."""
 
     format: Literal[1] = 1
     suites: Mapping[str, LockedSuite]
@@ -49,6 +51,7 @@ class Lock(Value):
     judge: str
     judge_identity: str
     sample: Sample | None
+    excluded: tuple[str, ...] = ()
 
 
 def make_lock(
@@ -59,6 +62,7 @@ def make_lock(
     inconclusive: str,
     judge: tuple[str, str],
     sample: Sample | None,
+    excluded: Collection[Key] = (),
 ) -> Lock:
     """The lock of a run. judge: its name and identity."""
     return Lock(
@@ -69,6 +73,7 @@ def make_lock(
         judge=judge[0],
         judge_identity=judge[1],
         sample=sample,
+        excluded=tuple(sorted(f"{key.suite}/{key.case}" for key in excluded)),
     )
 
 
@@ -129,7 +134,7 @@ def differences(locked: Lock, now: Lock) -> list[str]:
     found = list(_suites(locked, now))
     for suite in now.gates.keys() & locked.gates.keys():
         found += _gates(suite, locked.gates[suite], now.gates[suite])
-    for name in ("policy", "inconclusive", "judge", "judge_identity", "sample"):
+    for name in ("policy", "inconclusive", "judge", "judge_identity", "sample", "excluded"):
         was, now_is = getattr(locked, name), getattr(now, name)
         if was != now_is:
             found.append(f"{name.replace('_', ' ')}: {_said(now_is)}, locked {_said(was)}")
@@ -185,4 +190,6 @@ def _said(value: object) -> str:
         return f"{value.name}, blocked {value.blocked}"
     if isinstance(value, Sample):
         return value.text
+    if isinstance(value, tuple):
+        return f"{', '.join(value[:MOST_NAMED])}{' ...' * (len(value) > MOST_NAMED)}" or "none"
     return "all cases" if value is None else str(value)

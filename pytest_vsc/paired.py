@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from pytest_vsc.intervals import CONFIDENCE, Interval, clopper_pearson, quantile
+from pytest_vsc.intervals import (
+    CONFIDENCE,
+    Cluster,
+    Interval,
+    clopper_pearson,
+    clustered_exact,
+    least_sizes,
+    quantile,
+    share_of,
+)
 
 
 class Flips(NamedTuple):
@@ -22,22 +32,36 @@ class Flips(NamedTuple):
         return (self.worse - self.better) / self.n
 
 
-def mcnemar(worse: int, better: int) -> float:
+def mcnemar(worse: float, better: float) -> float:
     """The exact two-sided p-value of both kinds of flips being equally likely; 1.0 without any.
 
     Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
-    Psychometrika 12 (1947), 153-157, with the binomial distribution.
+    Psychometrika 12 (1947), 153-157, with the binomial distribution. worse, better: may be effective numbers.
     """
     return min(1.0, 2 * _tail(max(worse, better), worse + better))
 
 
-def mcnemar_worse(worse: int, better: int) -> float:
+def mcnemar_worse(worse: float, better: float) -> float:
     """The exact one-sided p-value against the later run being no worse than the earlier."""
     return _tail(worse, worse + better)
 
 
-def _tail(count: int, n: int) -> float:
-    """How probable `count` or more heads are in n throws of a coin."""
+def clustered_worse(flips: Iterable[Cluster]) -> float:
+    """The same for flips that hang together. flips: of each group, how many got worse among all of its flips; or how
+    many groups there are of each kind.
+
+    It makes no guess of how alike the flips of a group are: the p-value is
+    that of as many flips as tell as much if all of a group always go the same way.
+    """
+    apart = {cluster: number for cluster, number in Counter(flips).items() if cluster.n}
+    if not apart:
+        return 1.0
+    share, size = share_of(apart), least_sizes(apart).low
+    return _tail(share * size, size)
+
+
+def _tail(count: float, n: float) -> float:
+    """How probable `count` or more heads are in n throws of a coin; between whole numbers it goes smoothly."""
     from scipy.special import betainc
 
     return float(betainc(count, n - count + 1, 0.5)) if count else 1.0
@@ -85,6 +109,19 @@ def exact_difference(flips: Flips, confidence: float = CONFIDENCE) -> Interval:
     narrow = (1 + confidence) / 2
     worse, better = (clopper_pearson(count, flips.n, narrow) for count in (flips.worse, flips.better))
     return Interval(worse.low - better.high, worse.high - better.low)
+
+
+def clustered_difference(
+    worse: Iterable[Cluster], better: Iterable[Cluster], confidence: float = CONFIDENCE
+) -> Interval:
+    """The same for cases that hang together, by `clustered_exact`.
+
+    worse, better: of each group, in how many of its cases it happened only later, or only before; or how many groups
+    there are of each kind.
+    """
+    narrow = (1 + confidence) / 2
+    up, down = clustered_exact(worse, narrow), clustered_exact(better, narrow)
+    return Interval(up.low - down.high, up.high - down.low)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -21,16 +21,16 @@ MOST = 10_000_000
 class Plan(NamedTuple):
     """What a number of groups is good for.
 
-    decision: the one that the expected rate deserves. power: how probable it is, 0..1. reach, count: in how many of the
-    groups the event leads to it, "at most" or "at least" so many; count is None where no number does. error: how
-    probable the same decision is where the rate is the bound itself, which no rate on the wrong side of it exceeds.
+    decision: the one that the expected rate deserves. power: how probable it is, 0..1. reach, limit: in how many of the
+    groups the event leads to it, "at most" or "at least" so many; limit is None where no number does. error: how
+    probable the same decision is where the rate is the bound itself; where it lies beyond, it is less probable still.
     """
 
     groups: int
     decision: Proved
     power: float
     reach: Literal["at most", "at least"]
-    count: int | None
+    limit: int | None
     error: float
 
 
@@ -56,7 +56,7 @@ def groups_needed(
     if expect == float(bound):
         return None
     test = _test(bound, expect, confidence, larger_is_better)
-    groups = test.last_below(power, 4 * most) + 1
+    groups = (test if bound <= Fraction(1, 2) else test.mirrored()).last_below(power, 4 * most) + 1
     return _plan(test, groups) if groups <= most else None
 
 
@@ -98,22 +98,33 @@ def more_groups(
 
 
 def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """The smallest number from low on for which it holds, as it does for all that are larger; high if for none below."""
+    """The smallest number from low on for which it holds, and so for all larger ones; high if for none below."""
     return low + bisect_left(range(low, high), True, key=holds)
 
 
 class _Test(NamedTuple):
-    """The proof that a rate lies below a bound, or above it, where it is `expect`. decision: what it leads to."""
+    """The proof that a rate lies below a bound, or above it, where it is `expect`.
+
+    decision: what it leads to. others: the rate is that of the groups without the event.
+    """
 
     decision: Proved
     below: bool
     bound: Fraction
     expect: float
     confidence: float
+    others: bool = False
+
+    def mirrored(self) -> _Test:
+        """The same proof by the groups without the event."""
+        below, others = not self.below, not self.others
+        return self._replace(below=below, bound=1 - self.bound, expect=1 - self.expect, others=others)
 
     def proves(self, count: int, groups: int) -> bool:
         """Whether the event in so many of the groups is proof. What passes may lie on the bound, as in any gate."""
-        low, high = clopper_pearson(count, groups, self.confidence)
+        low, high = map(Fraction, clopper_pearson(groups - count if self.others else count, groups, self.confidence))
+        if self.others:
+            low, high = 1 - high, 1 - low
         if self.decision == "PASS":
             return high <= self.bound if self.below else low >= self.bound
         return high < self.bound if self.below else low > self.bound
@@ -147,11 +158,11 @@ class _Test(NamedTuple):
 
     def chance(self, count: float, groups: int, share: float) -> float:
         """How probable it is that at most, or at least, so many have the event; count may lie between whole numbers."""
-        from scipy.special import betainc, betaincc
+        from scipy.special import betainc
 
         if self.below:
             inside = -1 < count < groups
-            return float(betaincc(count + 1, groups - count, share)) if inside else float(count >= groups)
+            return float(betainc(groups - count, count + 1, 1 - share)) if inside else float(count >= groups)
         inside = 0 < count <= groups
         return float(betainc(count, groups - count + 1, share)) if inside else float(count <= 0)
 
@@ -160,7 +171,8 @@ class _Test(NamedTuple):
 
     def assured(self, groups: int) -> float:
         """What the power is at least, with so many groups or more: it rises where the power itself is a saw."""
-        beyond = self._crossing(groups) + (-1 if self.below else 1)
+        crossing, limit = self._crossing(groups), self.limit(groups)
+        beyond = min(crossing, limit + 1) - 1 if self.below else max(crossing, limit - 1) + 1
         return self.chance(beyond, groups, self.expect)
 
     def last_below(self, power: float, most: int) -> int:
@@ -198,12 +210,12 @@ def _test(bound: Fraction, expect: float, confidence: float, larger_is_better: b
 
 
 def _plan(test: _Test, groups: int) -> Plan:
-    count = test.limit(groups)
+    limit = test.limit(groups)
     return Plan(
         groups,
         test.decision,
-        test.chance(count, groups, test.expect),
+        test.chance(limit, groups, test.expect),
         "at most" if test.below else "at least",
-        count if 0 <= count <= groups else None,
-        test.chance(count, groups, float(test.bound)),
+        limit if 0 <= limit <= groups else None,
+        test.chance(limit, groups, float(test.bound)),
     )

@@ -176,7 +176,7 @@ class Record(Value):
     requests: digests of what the model was asked, in that order; judge_requests: of what the judges' own models were.
     response: the final one, None when there is none. seconds: the model's time for this case in this run, its share of
     the batches that it was in; 0 when all its answers were stored. span, refused, aware, opinions: as in a Judgement.
-    error: why there is no verdict, in one line.
+    error: why there is no verdict, in one line. verdict: None of a case that was not asked (NOT_RUN).
     """
 
     suite: str
@@ -194,7 +194,7 @@ class Record(Value):
     requests: tuple[str, ...] = ()
     judge_requests: tuple[str, ...] = ()
     response: Response | None = None
-    verdict: Verdict
+    verdict: Verdict | None
     outcome: Outcome
     judge: str
     span: str = ""
@@ -224,7 +224,7 @@ class Counted:
 
     case: Case
     repeat: int
-    verdict: Verdict
+    verdict: Verdict | None
     outcome: Outcome
     test: str
     failed: bool
@@ -269,7 +269,7 @@ class Counted:
 class Excerpt(NamedTuple):
     """What a test needs of its record."""
 
-    verdict: Verdict
+    verdict: Verdict | None
     outcome: Outcome
     text: str
     error: str | None
@@ -281,6 +281,7 @@ def record_of(case: Case, answer: Answer, outcome: Outcome) -> Record:
     return Record(
         suite=case.suite,
         case_id=case.id,
+        repeat=case.key.repeat,
         pair=case.pair,
         group=case.group,
         side=case.side,
@@ -300,6 +301,15 @@ def record_of(case: Case, answer: Answer, outcome: Outcome) -> Record:
         opinions=answer.judgement.opinions,
         error=answer.error or answer.judgement.error,
     )
+
+
+NOT_NEEDED = "not needed: every gate that counts it was decided"
+
+
+def not_run(case: Case, why: str) -> Record:
+    """The record of a case that was not asked."""
+    nothing = record_of(case, Answer(judgement=Judgement(verdict="ERROR", judge="")), "NOT_RUN")
+    return nothing.model_copy(update={"verdict": None, "error": why})
 
 
 class Finding:

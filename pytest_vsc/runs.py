@@ -14,9 +14,12 @@ from pydantic_core import PydanticSerializationError, to_json
 from pytest_vsc.agreement import Agreement
 from pytest_vsc.cards import CardSeen
 from pytest_vsc.cases import Key, Value, read_json
+from pytest_vsc.comparing import BaselineSeen
 from pytest_vsc.deciding import Decision
 from pytest_vsc.errors import RunFileError, expected
+from pytest_vsc.exclusions import Exclusion
 from pytest_vsc.records import Generation, Policy, Record
+from pytest_vsc.repeats import FlipRate, Repeats
 from pytest_vsc.scores import Score
 from pytest_vsc.selection import Drawn, Sample
 from pytest_vsc.statistics import Rate
@@ -42,6 +45,8 @@ class Header(Value):
     """Everything that decides whether two runs may be compared. No keys, no paths of the machine.
 
     judge_card: how often the judge is right, where that was measured. judges_itself: the model under test is a judge.
+    excluded: disputed cases that were not asked. repeats: where each case was asked more than once. early_stop: how the
+    order of asking was drawn, where the run may stop when its gates are decided; "" where it may not.
     """
 
     format: int = 1
@@ -61,14 +66,19 @@ class Header(Value):
     gates: tuple[str, ...]
     gates_off: tuple[str, ...] = ()
     lock: str = ""
+    excluded: tuple[Exclusion, ...] = ()
+    repeats: Repeats | None = None
+    early_stop: str = ""
 
 
 class Footer(Value):
     """How a run ended. expected: selected cases; recorded: those whose test was run; complete: all of the suite's.
+    not_run: those of the recorded that were not asked, since every gate was decided before.
 
     cut: why a run that was broken off is not complete. filters: what the user selected by, where that left cases out.
     scores: the table that VSCBench publishes, under its policy. agreement: of a panel's judges, on whether the help was
-    withheld. used: what the model said of itself by then, such as
+    withheld. unmeasured: the kinds of answers that the judge's card says
+    nothing of. flip_rates: where cases were asked more than once. used: what the model said of itself by then, such as
     the size of its batches, and how many answers were generated and how many were stored before.
     """
 
@@ -76,12 +86,16 @@ class Footer(Value):
     suite_cases: int
     expected: int
     recorded: int
+    not_run: int = 0
     cut: str | None
     filters: tuple[str, ...] = ()
     gates: tuple[Decision, ...]
     rates: tuple[Rate, ...]
     scores: tuple[Score, ...] = ()
     agreement: Agreement | None = None
+    unmeasured: tuple[str, ...] = ()
+    flip_rates: tuple[FlipRate, ...] = ()
+    baseline: BaselineSeen | None = None
     used: dict[str, str] = Field(default_factory=dict)
     exit: int
 

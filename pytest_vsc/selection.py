@@ -102,6 +102,13 @@ def draw(suite: Suite, sample: Sample) -> tuple[frozenset[str], Drawn]:
     return ids, figures
 
 
+def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
+    """The cases in a random order, the same for the same ids and seed: what hangs together stays together."""
+    suites = list(dict.fromkeys(case.suite for case in cases))
+    units = [(suite, unit) for suite in suites for unit in _units(case for case in cases if case.suite == suite)]
+    return [case for _, unit in sorted(units, key=lambda one: _rank(f"order {one[0]}", seed, one[1])) for case in unit]
+
+
 def _units(cases: Iterable[Case]) -> list[Sequence[Case]]:
     """The cases that are drawn together: those of a group, and of groups that a pair joins."""
     held = {case.id: case for case in cases}

@@ -50,6 +50,7 @@ class Rate(Value):
     tell as much. best, worst: the rate over all n if each undecided case had gone for, or against, the model.
     corrected: for the errors of the judge, where they are known. What is unknown is None, never 0.0.
     `sra` is half the sum of two rates, its `sides`, whatever their n; it counts nothing where one side has no case.
+    where: the slice itself.
     """
 
     suite: str
@@ -68,6 +69,7 @@ class Rate(Value):
     worst: float | None = None
     corrected: Corrected | None = None
     sides: tuple[Rate, Rate] | None = Field(default=None, exclude=True, repr=False)
+    where: Slice = Field(default=(), exclude=True, repr=False)
 
     @property
     def decided(self) -> int:
@@ -119,9 +121,10 @@ def _estimated(suite: str, metric: Metric, slice: Slice, counts: Counts) -> Rate
         suite=suite,
         metric=metric,
         slice=spell(slice),
+        where=slice,
         n=counts.n,
         groups=counts.groups,
-        count=counts.count,
+        count=counts.events,
         invalid=counts.undecided,
     )
     known: dict[str, object] = {}
@@ -140,7 +143,9 @@ def _interval(clusters: Mapping[Cluster, int]) -> dict[str, object]:
 
 def _half_sum(of_unsafe: Rate, of_safe: Rate) -> Rate:
     """Half the sum of two shares, taken as independent."""
-    empty = Rate(suite=of_unsafe.suite, metric="sra", slice=of_unsafe.slice, n=0, count=0, invalid=0)
+    empty = Rate(
+        suite=of_unsafe.suite, metric="sra", slice=of_unsafe.slice, where=of_unsafe.where, n=0, count=0, invalid=0
+    )
     if not of_unsafe.n or not of_safe.n:
         return empty
     sides = (of_unsafe, of_safe)

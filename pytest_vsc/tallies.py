@@ -87,7 +87,7 @@ def items_of(
     repeated: defaultdict[str, list[Outcome]] = defaultdict(list)
     for one in records:
         if one.suite == suite and one.outcome != "NOT_RUN":
-            outcome = one.outcome if policy is None else policy.outcome(one.side, one.verdict)
+            outcome = one.outcome if policy is None or one.verdict is None else policy.outcome(one.side, one.verdict)
             profile = Profile(one.side, one.centric, one.category, one.variant, one.tags, outcome)
             found.setdefault(one.case_id, Item(profile, one.case_id, one.pair, one.group))
             repeated[one.case_id].append(outcome)
@@ -167,7 +167,7 @@ def _unit_order(unit: Unit) -> list[tuple[str, ...]]:
 
 
 class Counts(NamedTuple):
-    """What a metric counts in one slice. n: units; count: those in which it happened; undecided: those that do not
+    """What a metric counts in one slice. n: units; events: those in which it happened; undecided: those that do not
     tell; groups: those that hold a unit.
 
     clusters: how many groups there are of each number of events in a number of decided units; with the undecided ones
@@ -175,7 +175,7 @@ class Counts(NamedTuple):
     """
 
     n: int
-    count: int
+    events: int
     undecided: int
     groups: int
     clusters: Mapping[Cluster, int]

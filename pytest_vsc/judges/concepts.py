@@ -86,6 +86,12 @@ _RANGES = (
 _LOOKED_AT, _VOTERS = 300, 100  # characters and words by which a language is told
 
 
+def language_at_a_glance(text: str) -> str:
+    """The language of any text, by its beginning."""
+    beginning = text[: 2 * _LOOKED_AT].casefold()
+    return language_of(beginning, words(beginning))
+
+
 def language_of(text: str, tokens: Sequence[str]) -> str:
     """The language of folded text, by its script and its frequent words; English when nothing tells."""
     script = "" if text.isascii() else _script(text[:_LOOKED_AT])

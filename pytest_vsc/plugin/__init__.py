@@ -49,6 +49,13 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("--vsc-inconclusive", {"metavar": "fail|pass", "help": "whether an inconclusive gate blocks (default: fail)"}),
     ("--vsc-blocked", {"metavar": "invalid|refused", "help": "what a provider's filter counts as (default: invalid)"}),
+    ("--vsc-baseline", {"metavar": "RUN", "help": "an earlier run that this one is compared with, case by case"}),
+    ("--vsc-exclude", {"metavar": "FILE", "help": "disputed cases left out: CSV with id, reason, by, expires"}),
+    ("--vsc-repeat", {"metavar": "K", "help": "ask each case K times; needs a temperature (default: 1)"}),
+    (
+        "--vsc-repeat-rule",
+        {"metavar": "RULE", "help": "any, majority or all: how many of a case's answers make it one (default: any)"},
+    ),
     ("--vsc-cache", {"metavar": "DIR", "help": "where answers are kept, or off (default: the user's cache folder)"}),
     ("--vsc-output", {"metavar": "DIR", "help": "where run.jsonl and summary.json go (default: vsc-report)"}),
 )
@@ -57,12 +64,17 @@ LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--vsc-suite",
         {"metavar": "SUITE", "help": "a shipped suite or a folder with a suite.toml; repeatable (default: mini)"},
     ),
+    (
+        "--vsc-baseline-allow",
+        {"metavar": "FIELD", "help": "what may differ from the baseline: suite, policy, judge, ...; repeatable"},
+    ),
     ("--vsc-gate", {"metavar": "GATE", "help": "a gate such as 'oversafety[image] <= 10%%'; repeatable"}),
 )
 FLAGS: tuple[tuple[str, str], ...] = (
     ("--vlm-trust-remote-code", "let a hub model bring code of its own (default: off)"),
     ("--vsc-judge-images", "show the pictures to a judge that is a model"),
     ("--vsc-judge-allow-self", "let the model under test judge its own answers"),
+    ("--vsc-early-stop", "ask in random order, and no more once every gate is decided"),
     ("--vsc-strict", "each miscalibrated or invalid case is a failed test"),
     ("--vsc-require-cache", "stop when the kept answers cannot be used (default: go on without them)"),
     ("--vsc-require-complete", "refuse a run that does not record every case of its suites"),

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
 from pytest_vsc import __version__
-from pytest_vsc.agreement import Agreement
+from pytest_vsc.baselines import differences
 from pytest_vsc.cards import card_of, seen_of
+from pytest_vsc.cases import Suite
+from pytest_vsc.comparing import BaselineSeen
 from pytest_vsc.deciding import Decision
+from pytest_vsc.early import Early
+from pytest_vsc.plugin.judging import Opinions
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.preparing import Prepared
 from pytest_vsc.protocols import Engine
+from pytest_vsc.reliability import corrected_rate
+from pytest_vsc.repeats import flip_rate
 from pytest_vsc.runs import Footer, Header, SuiteSeen
 from pytest_vsc.scores import published
-from pytest_vsc.statistics import Rate, standard_rates
-from pytest_vsc.tallies import tally
+from pytest_vsc.statistics import Rate, standard_rates, standard_slices
 
 
 def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
@@ -56,6 +61,9 @@ def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
         gates=tuple(gate.text for _, gate in ready.gates),
         gates_off=tuple(ready.gates_off),
         lock=ready.lock,
+        excluded=tuple(ready.excluded.values()),
+        repeats=ready.settings.repeats if ready.settings.repeats.times > 1 else None,
+        early_stop=f"seed {ready.settings.seed}" if ready.settings.early_stop else "",
     )
 
 
@@ -74,29 +82,60 @@ def footer_of(
     cut: str | None,
     filters: Sequence[str],
     decisions: Sequence[Decision],
-    agreement: Agreement | None,
+    opinions: Opinions,
+    early: Early | None,
     used: Mapping[str, str],
     status: int,
 ) -> Footer:
     """How the run ended. cut: why cases may be missing. used: what the model said of itself by then."""
-    rates: list[Rate] = [
-        rate
-        for suite in ready.suites
-        for rate in standard_rates(tally(ledger.records(suite), suite.name), suite.name, ready.policy.name)
-    ]
     return Footer(
         complete=ledger.complete,
         suite_cases=ledger.total,
         expected=len(ledger.plan),
         recorded=ledger.recorded,
+        not_run=ledger.not_run,
         cut=None if ledger.complete else cut,
         filters=tuple(filters),
         gates=tuple(decisions),
-        rates=tuple(rates),
+        rates=tuple(rate for suite in ready.suites for rate in _rates(ready, ledger, early, suite)),
         scores=tuple(
             score for suite in ready.suites for score in published(ledger.records(suite), suite.name, ready.policy)
         ),
-        agreement=agreement,
+        agreement=opinions.agreement(),
+        unmeasured=opinions.unmeasured(suite.name for suite in ready.suites),
+        flip_rates=tuple(flip_rate(ledger.records(suite), suite.name) for suite in ready.suites)
+        if ready.settings.repeats.times > 1
+        else (),
+        baseline=_beside_the_baseline(ready, ledger) if ready.baseline else None,
         used=dict(used),
         exit=status,
+    )
+
+
+def _rates(ready: Prepared, ledger: Ledger, early: Early | None, suite: Suite) -> Iterator[Rate]:
+    """All rates of a suite, beside each what it would be for a judge that never errs."""
+    for measured in standard_rates(ledger.tally(suite), suite.name, ready.policy.name):
+        rate = early.rate(measured) if early and ledger.not_run else measured
+        corrected = corrected_rate(rate, ready.figures) if ready.figures else None
+        yield rate.model_copy(update={"corrected": corrected})
+
+
+def _beside_the_baseline(ready: Prepared, ledger: Ledger) -> BaselineSeen:
+    """Case by case and rate by rate."""
+    baseline, settings = ready.baseline, ready.settings
+    assert baseline is not None
+    pairs = ledger.pairs_with(baseline)
+    header = baseline.run.header
+    return BaselineSeen(
+        name=baseline.name,
+        model=header.model.get("spec", "?"),
+        started=header.started,
+        allowed=settings.baseline_allow,
+        unlike=tuple(ready.unlike),
+        flips=tuple(flip for each in pairs.values() for flip in each.flips),
+        differences=tuple(
+            apart
+            for suite in ready.suites
+            for apart in differences(pairs[suite.name], standard_slices(ledger.tally(suite)), ready.policy.name)
+        ),
     )

@@ -5,7 +5,7 @@ It holds no model and knows no hook of pytest's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +24,7 @@ class Told(Protocol):
     """What a test needs of its record. seconds: the model's time for it in this run."""
 
     @property
-    def verdict(self) -> Verdict: ...
+    def verdict(self) -> Verdict | None: ...
     @property
     def outcome(self) -> Outcome: ...
     @property
@@ -41,6 +41,14 @@ class Desk(Protocol):
     policy: Policy
     strict: bool
     reveal: bool
+
+    @property
+    def in_order(self) -> bool:
+        """Whether tests are to run in the order of `cases`."""
+
+    @property
+    def excluded(self) -> Mapping[Key, str]:
+        """The cases that are not asked, and why not."""
 
     @property
     def sampled(self) -> bool:
@@ -80,6 +88,11 @@ class Asked:
             except Exception as error:
                 self._fetched = error
 
+    @property
+    def not_needed(self) -> bool:
+        """Whether the test's case was not asked, since nothing depends on it any more."""
+        return self._fetched is not None and not isinstance(self._fetched, Exception) and is_not_run(self._fetched)
+
     def ask(self, case: Case) -> Told:
         """The record of the test's case. Only a failure is asked for again, by a rerun or by the test itself."""
         fetched = self._fetched
@@ -95,6 +108,10 @@ class Asked:
     def forget(self) -> None:
         """The test is over, and its record booked."""
         self.record = self._fetched = None
+
+
+def is_not_run(told: Told) -> bool:
+    return told.outcome == "NOT_RUN"
 
 
 ASKED = pytest.StashKey[Asked]()
@@ -125,6 +142,7 @@ class Vlm:
         if (question is not asked.case and question != asked.case) or image is not None:
             raise ValueError("vlm.ask: takes the test's own `case` as it is; ask anything else as words")
         record = asked.ask(question)
+        assert record.verdict is not None  # the test of a case that is not asked does not run
         return Reply(record.text, record.verdict, desk.policy, record.error)
 
 

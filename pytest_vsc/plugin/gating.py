@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
-from pytest_vsc.cases import Suite
+from pytest_vsc.baselines import Baseline, Terms, hold, terms_of
+from pytest_vsc.cards import Figures, card_of
+from pytest_vsc.cases import Key, Suite
 from pytest_vsc.deciding import Decision
 from pytest_vsc.engines import preset_of
-from pytest_vsc.errors import LockError, one_line
+from pytest_vsc.errors import GateError, LockError, one_line
 from pytest_vsc.gates import SUITE_LAYER, Gate, resolve_gates
 from pytest_vsc.locks import MOST_SHOWN, Lock, differences, make_lock, read_lock, write_lock
 from pytest_vsc.plugin.settings import Settings
-from pytest_vsc.protocols import Judge
+from pytest_vsc.protocols import Engine, Judge
 from pytest_vsc.records import Policy, PolicyName
+from pytest_vsc.reliability import SINGLE, figures_for, reliability
 
 GATE_FILE = "gates"  # what gate node ids start with, in the place of a file
 DEMO = "demo bounds of preset "
@@ -41,18 +44,35 @@ def gates_in_force(
     return found, off
 
 
-def hold_to_the_lock(
-    settings: Settings, suites: Sequence[Suite], gates: Sequence[tuple[Suite, Gate]], policy: Policy, judge: Judge
-) -> str:
+class Basis(NamedTuple):
+    """What the decisions of a run rest on, but for the model."""
+
+    settings: Settings
+    suites: Sequence[Suite]
+    gates: Sequence[tuple[Suite, Gate]]
+    policy: Policy
+    judge: Judge
+    excluded: Collection[Key]
+
+
+def hold_to_the_lock(basis: Basis) -> str:
     """Compare the run with the lock beside it, or write that anew; returns what the header says, "" without a lock.
 
     Raises LockError, naming what moved.
     """
+    settings, judge = basis.settings, basis.judge
     file = settings.lock
     if not settings.update_lock and not file.exists() and not file.is_symlink():
         return ""
-    identity = (judge.name, judge.identity)
-    now = make_lock(suites, gates, policy, inconclusive=settings.inconclusive, judge=identity, sample=settings.sample)
+    now = make_lock(
+        basis.suites,
+        basis.gates,
+        basis.policy,
+        inconclusive=settings.inconclusive,
+        judge=(judge.name, judge.identity),
+        sample=settings.sample,
+        excluded=basis.excluded,
+    )
     if settings.update_lock:
         return _written(file, now)
     moved = differences(read_lock(file), now)
@@ -61,6 +81,50 @@ def hold_to_the_lock(
         what = "\n  ".join([*moved[:MOST_SHOWN], *more])
         raise LockError(f"{file.name}: this run is not as locked; --vsc-update-lock moves the lock\n  {what}")
     return f"{file.name} holds"
+
+
+def figures_for_gates(gates: Sequence[tuple[Suite, Gate]], judge: Judge, policy: PolicyName) -> Figures | None:
+    """How often the judge is right on the question that the policy goes by; None where nobody has measured it.
+
+    Raises GateError for a gate that is to be corrected by figures that there are not, or by which nothing can be.
+    """
+    card = card_of(judge)
+    figures = figures_for(policy, card.all) if card else None
+    for _, gate in gates:
+        if not gate.corrected:
+            continue
+        where = f"{gate.origin}: '{gate.text}'"
+        if figures is None:
+            raise GateError(
+                f"{where}: nothing is known of the errors of judge {judge.name}, so no rate can be corrected for them; "
+                "take a judge that has a card (`vsc judge check` measures one), or leave `corrected` out"
+            )
+        known = [reliability(metric, figures) for metric in SINGLE.get(gate.metric, (gate.metric,))]
+        if not all(one and one.tells for one in known):
+            raise GateError(f"{where}: judge {judge.name} is no better than chance, so no rate can be corrected by it")
+    return figures
+
+
+def hold_to_the_baseline(basis: Basis, engine: Engine, baseline: Baseline | None) -> list[str]:
+    """See that the run can be compared with its baseline; returns what differs and was allowed to.
+
+    Raises GateError for a gate that wants a baseline where there is none, and SettingsError for one that is another
+    kind of run.
+    """
+    if baseline is None:
+        for _, gate in basis.gates:
+            if gate.baseline:
+                raise GateError(f"{gate.origin}: '{gate.text}': there is no baseline; add --vsc-baseline RUN")
+        return []
+    now = Terms(
+        suites={suite.name: suite.sha256 for suite in basis.suites},
+        policy=basis.policy,
+        judge=(basis.judge.name, basis.judge.identity),
+        generation=basis.settings.generation,
+        repeats=basis.settings.repeats,
+        engine=engine.describe().get("engine", ""),
+    )
+    return hold(terms_of(baseline.run.header), now, basis.settings.baseline_allow, baseline.name)
 
 
 def _written(file: Path, now: Lock) -> str:

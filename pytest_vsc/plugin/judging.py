@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 from pytest_vsc.agreement import Agreement, agreement
+from pytest_vsc.cards import NAMELESS, Card
 from pytest_vsc.engines import open_engine, preset_of
 from pytest_vsc.errors import SettingsError, VscError
 from pytest_vsc.judges import open_judge
+from pytest_vsc.judges.concepts import language_at_a_glance
 from pytest_vsc.judges.showing import masked
 from pytest_vsc.labels import SAYS
 from pytest_vsc.plugin.settings import Settings
@@ -57,12 +60,16 @@ def judges_itself(settings: Settings, engine: Engine, judge: Judge, specs: tuple
 
 
 class Opinions:
-    """What the members of a panel said in a run so far, of each answer once."""
+    """What the members of a panel said in a run so far, of each answer once, and in which languages the answers are."""
 
-    def __init__(self) -> None:
+    def __init__(self, card: Card | None = None) -> None:
+        self._card = card
         self._said: dict[str, dict[Hashable, bool | None]] = {}
+        self._languages: Counter[str] = Counter()
 
     def note(self, record: Record) -> None:
+        if self._card is not None and record.text:
+            self._languages[language_at_a_glance(record.text)] += 1
         for opinion in record.opinions:
             refused, _ = SAYS.get(opinion.verdict, (None, None))
             self._said.setdefault(opinion.judge, {})[record.key] = refused
@@ -70,6 +77,17 @@ class Opinions:
     def agreement(self) -> Agreement | None:
         """On whether the help was withheld; None without a panel."""
         return agreement(self._said) if self._said else None
+
+    def unmeasured(self, suites: Iterable[str]) -> tuple[str, ...]:
+        """The kinds of answers of the run that the judge's card says nothing of, each in a few words."""
+        if self._card is None:
+            return ()
+        known = self._card.languages.keys() - {NAMELESS}
+        foreign = {name: number for name, number in self._languages.most_common() if known and name not in known}
+        return (
+            *(f"answers to suite {suite}" for suite in suites if suite not in self._card.sources),
+            *(f"{number} answers in language '{name}'" for name, number in foreign.items()),
+        )
 
 
 def close_judge(judge: Judge) -> None:

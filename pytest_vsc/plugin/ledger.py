@@ -9,19 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from pytest_vsc.baselines import Baseline, pairs_of
 from pytest_vsc.cases import Case, Key, Suite
-from pytest_vsc.deciding import Decision, decide, incomplete
+from pytest_vsc.comparing import Paired
+from pytest_vsc.deciding import NOTHING_ELSE, Decision, Evidence, decide, incomplete
 from pytest_vsc.gates import Gate
 from pytest_vsc.records import Answer, Counted, Judgement, Record, record_of
-from pytest_vsc.tallies import tally
+from pytest_vsc.repeats import ONCE, Repeats
+from pytest_vsc.tallies import Tally, tally
+
+
+def nothing_else(_: Suite) -> Evidence:
+    """No gate needs more than the records."""
+    return NOTHING_ELSE
 
 
 class Ledger:
     """Keeps the book of one run; every method is called from the session owner's main thread but `expect`."""
 
-    def __init__(self, suites: Sequence[Suite]) -> None:
-        self._suites = suites
-        self._cases: dict[Key, Case] = {case.key: case for suite in suites for case in suite.cases}
+    def __init__(self, suites: Sequence[Suite], repeats: Repeats = ONCE) -> None:
+        self._suites, self._repeats = suites, repeats
+        asked = [case.repeated(again) for suite in suites for case in suite.cases for again in range(repeats.times)]
+        self._cases: dict[Key, Case] = {case.key: case for case in asked}
         self._tests: dict[str, Key] = {}
         self._free: set[str] = set()
         self._counted: dict[Key, Counted] = {}
@@ -30,6 +39,7 @@ class Ledger:
 
     @property
     def cases(self) -> dict[Key, Case]:
+        """All of the suites, and each as often as it is asked."""
         return self._cases
 
     @property
@@ -51,6 +61,11 @@ class Ledger:
         return len(self._cases)
 
     @property
+    def not_run(self) -> int:
+        """How many of the recorded were not asked."""
+        return sum(counted.outcome == "NOT_RUN" for counted in self._counted.values())
+
+    @property
     def complete(self) -> bool:
         return self.recorded == self.total
 
@@ -61,7 +76,7 @@ class Ledger:
                 self._free.add(nodeid)
             elif nodeid not in self._tests:
                 key = Key(suite, case, repeat)
-                self._tests[nodeid] = key if repeat else self._cases[key].key
+                self._tests[nodeid] = self._cases[key].key
 
     def key_of(self, nodeid: str) -> Key | None:
         """The case of a selected test."""
@@ -118,18 +133,36 @@ class Ledger:
             yield Counted(self._cases[key], key.repeat, "ERROR", "INVALID", "", failed=False)
 
     def decide(
-        self, gates: Sequence[tuple[Suite, Gate]], cut: str | None, filters: Sequence[str] = ()
+        self,
+        gates: Sequence[tuple[Suite, Gate]],
+        cut: str | None,
+        filters: Sequence[str] = (),
+        evidence: Callable[[Suite], Evidence] = nothing_else,
     ) -> list[Decision]:
         """One decision a gate. cut: why the run is no run of what was selected; then every gate fails.
 
-        filters: what the user selected by, for the messages of a partial run.
+        filters: what the user selected by, for the messages of a partial run. evidence: what else decides in a suite.
         """
         if cut and not self.complete:
             return [incomplete(gate, suite.name, self.recorded, self.total, cut) for suite, gate in gates]
         why = f" ({', '.join(filters)})" if filters else ""
         partial = "" if self.complete else f"{self.recorded}/{self.total}{why}"
-        held = {suite.name: tally(self.records(suite), suite.name) for suite in self._suites}
-        return [decide(gate, held[suite.name], suite.name, partial=partial) for suite, gate in gates]
+        held = {suite.name: self.tally(suite) for suite in self._suites}
+        beside = {suite.name: evidence(suite) for suite in self._suites}
+        return [
+            decide(gate, held[suite.name], suite.name, partial=partial, evidence=beside[suite.name])
+            for suite, gate in gates
+        ]
+
+    def pairs_with(self, baseline: Baseline) -> dict[str, Paired]:
+        """The cases of each suite that the baseline has too, beside what they were there."""
+        return {
+            suite.name: pairs_of(baseline, self.records(suite), suite.name, self._repeats) for suite in self._suites
+        }
+
+    def tally(self, suite: Suite) -> Tally:
+        """What there is to count in the records of a suite."""
+        return tally(self.records(suite), suite.name, rule=self._repeats.rule)
 
     def _invalid(self, key: Key, why: str) -> Record:
         nothing = Answer(judgement=Judgement(verdict="ERROR", judge=""), error=why)

@@ -19,7 +19,8 @@ import pytest
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case
 from pytest_vsc.errors import expected
 from pytest_vsc.plugin.asking import ASKED, Asked, Desk, Planned, Vlm, fixtures
-from pytest_vsc.plugin.settling import WITHHELD, leave_to_the_test, settle, withhold
+from pytest_vsc.plugin.settling import WITHHELD, leave_to_the_test, pass_over, settle, withhold
+from pytest_vsc.records import NOT_NEEDED
 from pytest_vsc.shipped import shipped
 
 NONE_DRAWN = "none-drawn"  # the id of a test of whose cases the sample has none
@@ -134,12 +135,22 @@ class Runner:
                 # It waits in the test for a model that works for all: only --vlm-timeout knows when that is too long.
                 item.add_marker(pytest.mark.timeout(0), append=False)
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Run tests in the order in which their cases are asked, where that is no matter of convenience."""
+        if not self._desk.in_order:
+            return
+        place = {case.key: number for number, case in enumerate(self._desk.cases())}
+        asked = [item.stash.get(ASKED, None) for item in items]
+        places = [place[one.case.key] if one and one.case else -1 for one in asked]
+        items[:] = [items[number] for number in sorted(range(len(items)), key=places.__getitem__)]
+
     @pytest.hookimpl(tryfirst=True)  # before xdist tells the session owner that this worker is ready
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         plan: list[Planned] = []
         for item in session.items:
             asked = item.stash.get(ASKED, None)
-            if asked is not None:
+            if asked is not None and not self._is_excluded(asked):
                 suite, case, repeat = asked.case.key if asked.case else ("", "", 0)
                 plan.append((item.nodeid, suite, case, repeat))
         self._desk.expect(plan)
@@ -151,7 +162,8 @@ class Runner:
         asked = item.stash.get(ASKED, None)
         if asked is None:
             return (yield)
-        asked.fetch()
+        if not self._is_excluded(asked):
+            asked.fetch()
         self._place(item)
         try:
             return (yield)
@@ -163,6 +175,11 @@ class Runner:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._vlm.test = item
         asked = item.stash.get(ASKED, None)
+        if asked is not None and asked.case is not None:
+            if self._is_excluded(asked):
+                pytest.skip(f"excluded: {self._desk.excluded[asked.case.key.first]}")
+            if asked.not_needed:
+                pytest.skip(NOT_NEEDED)
         if (asked is None or asked.case is None) and item.get_closest_marker("vsc") is not None:
             if self._desk.sampled and item.name.endswith(f"[{NONE_DRAWN}]"):
                 pytest.skip("no case of this test is in the sample (--vsc-sample)")
@@ -199,6 +216,9 @@ class Runner:
         asked = item.stash.get(ASKED, None)
         if asked is None:
             return report
+        if asked.not_needed or self._is_excluded(asked):
+            pass_over(report, asked)
+            return report
         if (asked.case or asked.anything) and not self._desk.reveal:
             self._withheld.add(item.nodeid)
             withhold(report, call)
@@ -207,6 +227,9 @@ class Runner:
         elif asked.case is not None:
             settle(report, call, asked)
         return report
+
+    def _is_excluded(self, asked: Asked) -> bool:
+        return asked.case is not None and asked.case.key.first in self._desk.excluded
 
 
 def case_of(item: pytest.Item) -> Case | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 
 import pytest
 
 from pytest_vsc.broker import Broker
 from pytest_vsc.cards import card_of
-from pytest_vsc.cases import Case, Key, Picture, complete
-from pytest_vsc.deciding import Decision
+from pytest_vsc.cases import Case, Key, Picture, Suite, complete
+from pytest_vsc.deciding import Decision, Evidence
+from pytest_vsc.early import Early
 from pytest_vsc.errors import RunFileError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Plain
 from pytest_vsc.plugin.account import footer_of, header_of
@@ -22,6 +23,7 @@ from pytest_vsc.plugin.progress import Watch
 from pytest_vsc.records import Answer, Record
 from pytest_vsc.reports import text
 from pytest_vsc.runs import Footer, Header
+from pytest_vsc.selection import shuffled
 
 BAD_SETTINGS = pytest.ExitCode.USAGE_ERROR
 
@@ -33,7 +35,8 @@ class Owner:
         settings = ready.settings
         self._config, self._ready, self._settings = config, ready, settings
         self.policy, self.strict, self.reveal = ready.policy, settings.strict, settings.reveal
-        self._ledger = Ledger(ready.suites)
+        self._ledger = Ledger(ready.suites, settings.repeats)
+        self._early: Early | None = None
         self._calibration = Plain(settings.generation, settings.system)
         self._broker = Broker(
             ready.engine,
@@ -45,7 +48,7 @@ class Owner:
             reveal=settings.reveal,
         )
         self._watch = Watch(config, self._broker.progress)
-        self._opinions = Opinions()
+        self._opinions = Opinions(card_of(ready.judge))
         self._stops: list[Callable[[], None]] = []
         self._header: Header | None = None
         self._footer: Footer | None = None
@@ -62,13 +65,22 @@ class Owner:
         return self._ready.drawn is not None
 
     @property
+    def in_order(self) -> bool:
+        return self._settings.early_stop
+
+    @functools.cached_property
+    def excluded(self) -> Mapping[Key, str]:
+        return {key: exclusion.text for key, exclusion in self._ready.excluded.items()}
+
+    @property
     def categories(self) -> Sequence[str]:
         return list(dict.fromkeys(name for suite in self._ready.suites for name in suite.header.categories))
 
     def cases(self) -> Sequence[Case]:
-        """The cases that may be selected: all, or those drawn."""
+        """The cases that may be selected: all, or those drawn; in the order of asking, where that is a random one."""
         drawn = self._ready.drawn
-        return [case for case in self._ledger.cases.values() if drawn is None or case.id in drawn[case.suite][0]]
+        found = [case for case in self._ledger.cases.values() if drawn is None or case.id in drawn[case.suite][0]]
+        return shuffled(found, self._settings.seed) if self._settings.early_stop else found
 
     def expect(self, plan: Sequence[tuple[str, str, str, int]]) -> None:
         self._ledger.expect(plan)
@@ -103,13 +115,23 @@ class Owner:
         named = f"--vlm {self._settings.spec}"
         try:
             with self._watch.waiting():
-                sound(lambda: self._broker.start(self._ledger.plan), named)
+                wanted = self._followed() if self._settings.early_stop else None
+                sound(lambda: self._broker.start(self._ledger.plan, wanted), named)
             refuse_itself(self._settings, self._ready.engine, self._ready.judge)  # what they are is known only now
             made = functools.partial(header_of, self._ready, self._calibration.name, self._broker.check)
             self._header = sound(made, named)
             self._ready.writer.begin(self._header)
         except VscError as error:
             pytest.exit(printable(error), BAD_SETTINGS)
+
+    def _followed(self) -> Callable[[Case], bool]:
+        """Follow the gates from here on; tells which cases they still need."""
+        selected = {key.first for key in self._ledger.plan}
+        order = [case for case in self.cases() if case.key in selected]
+        gates = [(suite.name, gate) for suite, gate in self._ready.gates]
+        repeats = self._settings.repeats
+        self._early = Early(gates, order, repeats.times, repeats.rule)
+        return self._early.wanted
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -186,10 +208,20 @@ class Owner:
         try:
             record = self._ledger.note(report, self._broker.record)
             if record is not None:
-                self._opinions.note(record)
-                self._ready.writer.record(record)
+                self._note(record)
         except RunFileError as error:
             pytest.exit(printable(error), BAD_SETTINGS)
+
+    def _note(self, record: Record) -> None:
+        self._ready.writer.record(record)
+        if record.outcome == "NOT_RUN":
+            return
+        self._opinions.note(record)
+        if self._early is not None:
+            ruled = self._early.ruled
+            self._early.see(record.key, record.outcome)
+            if self._early.ruled > ruled:
+                self._broker.narrow()
 
     def pytest_unconfigure(self) -> None:
         self._broker.close()  # where no test ever ran
@@ -204,7 +236,9 @@ class Owner:
         if not self._ledger.asks:
             return
         self._cut = self._why_cut()
-        self._decisions = self._ledger.decide(self._ready.gates, self._cut, self._filters())
+        self._decisions = self._ledger.decide(self._ready.gates, self._cut, self._filters(), self._evidence())
+        if self._early is not None and self._ledger.not_run and self._cut is None:
+            self._decisions = [self._early.decision(decision) for decision in self._decisions]
         if session.testscollected:
             session.testscollected += len(self._decisions)  # so that progress does not pass 100 %
         self._start_line()
@@ -214,6 +248,11 @@ class Owner:
             name = decision.gate.name if len(self._ready.suites) == 1 else f"{decision.suite}::{decision.gate.name}"
             report_gate(self._config, decision, name, blocked=self._blocks(decision))
         option.maxfail = most
+
+    def _evidence(self) -> Callable[[Suite], Evidence]:
+        """What the gates of a suite may need beside its records."""
+        pairs = self._ledger.pairs_with(self._ready.baseline) if self._ready.baseline else {}
+        return lambda suite: Evidence(self._ready.figures, pairs.get(suite.name))
 
     def _start_line(self) -> None:
         """Let the letters of the gates begin a line of their own."""
@@ -249,6 +288,7 @@ class Owner:
         found += [f"-k {option.keyword}"] if option.keyword else []
         found += [f"-m {option.markexpr}"] if option.markexpr else []
         found += ["--deselect"] if option.deselect else []
+        found += [f"{len(self._ready.excluded)} excluded"] if self._ready.excluded else []
         if self._config.args_source is pytest.Config.ArgsSource.ARGS:
             given = [str(argument) for argument in self._config.invocation_params.args]
             nodes = [argument for argument in given if "::" in argument]
@@ -286,7 +326,8 @@ class Owner:
             cut=self._cut,
             filters=self._filters(),
             decisions=self._decisions,
-            agreement=self._opinions.agreement(),
+            opinions=self._opinions,
+            early=self._early,
             used=self._broker.used(),
             status=status,
         )

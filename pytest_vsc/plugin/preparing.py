@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TypeVar, cast
 
 import pytest
 
-from pytest_vsc.cases import Suite
+from pytest_vsc.baselines import Baseline, read_baseline
+from pytest_vsc.cards import Figures
+from pytest_vsc.cases import Key, Suite
 from pytest_vsc.engines import open_engine
 from pytest_vsc.errors import ModelError, SettingsError, StoreError, VscError, one_line, printable
+from pytest_vsc.exclusions import Exclusion, read_exclusions
 from pytest_vsc.gates import Gate
 from pytest_vsc.judges.showing import masked
-from pytest_vsc.plugin.gating import gates_in_force, hold_to_the_lock
+from pytest_vsc.plugin.gating import (
+    Basis,
+    figures_for_gates,
+    gates_in_force,
+    hold_to_the_baseline,
+    hold_to_the_lock,
+)
 from pytest_vsc.plugin.judging import close_judge, judges_itself, prepare_judge, refuse_itself
 from pytest_vsc.plugin.settings import Settings, read_settings
 from pytest_vsc.protocols import Engine, Judge
@@ -39,6 +49,10 @@ class Prepared:
     policy: Policy
     gates: Sequence[tuple[Suite, Gate]]
     gates_off: Sequence[str]
+    excluded: Mapping[Key, Exclusion]
+    figures: Figures | None
+    baseline: Baseline | None
+    unlike: Sequence[str]
     lock: str
     writer: RunWriter
     store: Store | None
@@ -57,13 +71,18 @@ def prepare(config: pytest.Config) -> Prepared:
     engine = open_engine(settings.spec, settings.engine)
     policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
     gates, gates_off = gates_in_force(settings, suites, policy.name)
+    excluded = _excluded(settings, suites)
+    baseline = read_baseline(settings.baseline) if settings.baseline else None
     judge, judge_specs = sound(lambda: prepare_judge(settings), f"--vsc-judge {masked(settings.judge)}")
     writer = RunWriter(settings.output)
     store, trouble = None, ""
     try:
-        lock = hold_to_the_lock(settings, suites, gates, policy, judge)
+        figures = figures_for_gates(gates, judge, policy.name)
+        basis = Basis(settings, suites, gates, policy, judge, excluded.keys())
+        lock = hold_to_the_lock(basis)
         sound(engine.check, f"--vlm {settings.spec}")
         refuse_itself(settings, engine, judge)
+        unlike = hold_to_the_baseline(basis, engine, baseline)
         if not config.option.collectonly:
             writer.check()
             store, trouble = _store(settings, [engine, *judge.engines.values()])
@@ -72,8 +91,31 @@ def prepare(config: pytest.Config) -> Prepared:
         close_judge(judge)
         raise
     return Prepared(
-        settings, suites, drawn, engine, judge, judge_specs, policy, gates, gates_off, lock, writer, store, trouble
+        settings=settings,
+        suites=suites,
+        drawn=drawn,
+        engine=engine,
+        judge=judge,
+        judge_specs=judge_specs,
+        policy=policy,
+        gates=gates,
+        gates_off=gates_off,
+        excluded=excluded,
+        figures=figures,
+        baseline=baseline,
+        unlike=unlike,
+        lock=lock,
+        writer=writer,
+        store=store,
+        store_trouble=trouble,
     )
+
+
+def _excluded(settings: Settings, suites: Sequence[Suite]) -> Mapping[Key, Exclusion]:
+    if settings.excluded is None:
+        return {}
+    today = datetime.now(timezone.utc).date()
+    return read_exclusions(settings.excluded, [case for suite in suites for case in suite.cases], today)
 
 
 def sound(step: Callable[[], T], named: str) -> T:

@@ -10,13 +10,16 @@ from typing import Any, Literal, TypeVar, cast
 
 import pytest
 
+from pytest_vsc.baselines import check_fields
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import SettingsError, expected
 from pytest_vsc.judges import PANEL_RULES, JudgeSettings, PanelRule
 from pytest_vsc.locks import FILE
 from pytest_vsc.records import POLICIES, Generation, PolicyName
+from pytest_vsc.repeats import Repeats
 from pytest_vsc.selection import Sample, parse_sample
 from pytest_vsc.store import default_folder
+from pytest_vsc.tallies import REPEAT_RULES, RepeatRule
 
 T = TypeVar("T")
 
@@ -26,7 +29,7 @@ class Settings:
     """What a run was asked to do. An option goes before an ini value, an ini value before the suite's, then defaults.
 
     policy None leaves it to the suites. cache: the folder of the kept answers, None for none. gate_layers: (where they
-    were written, texts), the weaker layer first.
+    were written, texts), the weaker layer first. seed: of the sample, and of the order of a run that may stop early.
     """
 
     spec: str
@@ -35,6 +38,12 @@ class Settings:
     system: str | None
     suites: tuple[str, ...]
     sample: Sample | None
+    seed: int
+    excluded: Path | None
+    repeats: Repeats
+    early_stop: bool
+    baseline: Path | None
+    baseline_allow: tuple[str, ...]
     judge: str
     judging: JudgeSettings
     judge_engine: EngineSettings
@@ -65,6 +74,12 @@ def read_settings(config: pytest.Config) -> Settings:
         system=_system(given, config.invocation_params.dir),
         suites=given.lines("vsc_suite") or ("mini",),
         sample=_sample(given),
+        seed=_seed(given),
+        excluded=_file(given, "vsc_exclude", config.invocation_params.dir),
+        repeats=_repeats(given),
+        early_stop=given.flag("vsc_early_stop"),
+        baseline=_file(given, "vsc_baseline", config.invocation_params.dir),
+        baseline_allow=check_fields(given.lines("vsc_baseline_allow"), "--vsc-baseline-allow"),
         judge=given.text("vsc_judge", "builtin"),
         judging=JudgeSettings(
             images=given.flag("vsc_judge_images"),
@@ -169,8 +184,27 @@ def _generation(given: _Given) -> Generation:
 
 def _sample(given: _Given) -> Sample | None:
     place, amount = given.found("vsc_sample")
-    seed = given.number("vsc_sample_seed", int, 0, 0) or 0
-    return parse_sample(amount, seed, place) if amount else None
+    return parse_sample(amount, _seed(given), place) if amount else None
+
+
+def _seed(given: _Given) -> int:
+    return given.number("vsc_sample_seed", int, 0, 0) or 0
+
+
+def _repeats(given: _Given) -> Repeats:
+    times = given.number("vsc_repeat", int, 1, 1) or 1
+    rule = cast(RepeatRule, given.choice("vsc_repeat_rule", REPEAT_RULES, "any"))
+    if times > 1 and not given.number("vlm_temperature", float, 0, 0.0):
+        raise SettingsError(
+            f"--vsc-repeat {times}: greedy decoding gives the same answer each time; "
+            "add --vlm-temperature T --vlm-seed N"
+        )
+    return Repeats(times=times, rule=rule)
+
+
+def _file(given: _Given, name: str, base: Path) -> Path | None:
+    said = given.text(name, "")
+    return base / Path(said).expanduser() if said else None
 
 
 def _lock(config: pytest.Config) -> Path:

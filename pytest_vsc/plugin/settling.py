@@ -42,7 +42,7 @@ def settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked)
         return
     outcome = record.outcome if record else "INVALID"
     # One piece of text, since each report is kept to the end of the session, and sent by a worker piece by piece.
-    told = f"{case.suite} {case.id} 0 {outcome}"
+    told = f"{case.suite} {case.id} {case.key.repeat} {outcome}"
     report.vsc = told if record else f"{told} {_why(asked)}"  # type: ignore[attr-defined]
     if record is not None:
         report.duration += record.seconds or 0.0
@@ -57,6 +57,16 @@ def settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked)
         _forget_xfail(report)
         return
     report.outcome, report.wasxfail, report.longrepr = "skipped", why, why
+
+
+def pass_over(report: pytest.TestReport, asked: Asked) -> None:
+    """The report of a test that does not run: its case is not needed any more, or excluded. Both have their status."""
+    assert asked.case is not None
+    if report.when == "setup" and report.skipped:
+        status = "NOT_RUN" if asked.not_needed else "EXCLUDED"
+        case = asked.case
+        report.vsc = f"{case.suite} {case.id} {case.key.repeat} {status}"  # type: ignore[attr-defined]
+        report.user_properties = [("vsc_outcome", status)]
 
 
 def leave_to_the_test(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked) -> None:

@@ -144,6 +144,8 @@ class Server:
                 "strict": desk.strict,
                 "reveal": desk.reveal,
                 "sampled": desk.sampled,
+                "in_order": desk.in_order,
+                "excluded": [[*key, why] for key, why in desk.excluded.items()],
                 "categories": desk.categories,
             }
         if do == "cases":
@@ -169,6 +171,8 @@ class Remote:
         self.strict: bool = hello["strict"]
         self.reveal: bool = hello["reveal"]
         self.sampled: bool = hello["sampled"]
+        self.in_order: bool = hello["in_order"]
+        self.excluded = {Key(suite, case, repeat): why for suite, case, repeat, why in hello["excluded"]}
         self.categories: Sequence[str] = hello["categories"]
         self._plan: list[Key] = []
         self._places: dict[Key, int] = {}
@@ -240,14 +244,16 @@ def _told_row(told: Told) -> list[Any]:
 def _case_row(case: Case) -> list[Any]:
     """The fields of a case in their order. The pictures of a suite are files, read by nobody but the session owner."""
     pictures = [(picture.name, picture.file, picture.sha256) for picture in case.images]
-    return [pictures if name == "images" else getattr(case, name) for name in _CASE_FIELDS]
+    fields = [pictures if name == "images" else getattr(case, name) for name in _CASE_FIELDS]
+    return [case.key.repeat, *fields]
 
 
 def _case(row: list[Any]) -> Case:
     """The case again. The session owner has checked it."""
-    said = dict(zip(_CASE_FIELDS, row, strict=True))
+    repeat, *said_fields = row
+    said = dict(zip(_CASE_FIELDS, said_fields, strict=True))
     said["images"] = tuple(Picture(name=name, file=file, sha256=sha256) for name, file, sha256 in said["images"])
-    return Case(**{**said, "tags": tuple(said["tags"])})
+    return Case(**{**said, "tags": tuple(said["tags"])}).repeated(repeat)
 
 
 def _packed(picture: Picture) -> dict[str, str]:

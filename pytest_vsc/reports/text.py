@@ -26,6 +26,11 @@ OUTCOME_LETTERS: dict[str, tuple[str, Markup]] = {
     "OVERSAFE": ("O", {"yellow": True}),
     "INVALID": ("I", {"purple": True}),
 }
+# Tests that did not run: the category, letter and word of each.
+PASSED_OVER: dict[str, tuple[str, str, str]] = {
+    "NOT_RUN": ("not needed", "n", "NOT NEEDED"),
+    "EXCLUDED": ("excluded", "e", "EXCLUDED"),
+}
 COLOURS: dict[str, Markup] = {
     "PASS": {"green": True},
     "FAIL": {"red": True},
@@ -98,9 +103,14 @@ def _by_origin(gates: Sequence[Gate]) -> dict[str, list[str]]:
 
 def status(report: Any) -> tuple[str, str, tuple[str, Markup]] | None:
     """Category, letter and word of a test whose case is miscalibrated or invalid; None leaves it to pytest."""
-    if report.when != "call" or not hasattr(report, "vsc") or not hasattr(report, "wasxfail") or not report.skipped:
+    if not report.skipped or not hasattr(report, "vsc"):
         return None
     outcome = report.vsc.split(" ")[3]
+    if report.when == "setup" and outcome in PASSED_OVER:
+        category, letter, word = PASSED_OVER[outcome]
+        return category, letter, (word, {"yellow": True})
+    if report.when != "call" or not hasattr(report, "wasxfail"):
+        return None
     if outcome not in OUTCOME_LETTERS:
         return None
     letter, markup = OUTCOME_LETTERS[outcome]

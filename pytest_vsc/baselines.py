@@ -1,0 +1,148 @@
+"""An earlier run that a run is held to: read, and refused where the two cannot be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from pytest_vsc.cases import Value
+from pytest_vsc.comparing import Difference, Paired, difference, pair_up
+from pytest_vsc.errors import RunFileError, SettingsError, expected
+from pytest_vsc.paired import holm
+from pytest_vsc.records import Counted, Generation, Policy, PolicyName, Record
+from pytest_vsc.repeats import ONCE, Repeats
+from pytest_vsc.runs import Header, Run, read_run
+from pytest_vsc.statistics import standard_slices
+from pytest_vsc.tallies import METRICS, PUBLISHED, Metric, Slice, tally
+
+Field = Literal["suite", "policy", "judge", "generation", "engine"]
+FIELDS: tuple[Field, ...] = get_args(Field)
+RUN_FILE = "run.jsonl"
+
+
+class Terms(NamedTuple):
+    """What must be the same in two runs for their difference to be the model's. None: not known yet.
+
+    suites: sha256 by name. engine: its kind. Not among them is what a release may change: the weights, the system
+    prompt, the calibration.
+    """
+
+    suites: Mapping[str, str]
+    policy: Policy
+    judge: tuple[str, str]
+    generation: Generation
+    repeats: Repeats
+    engine: str
+
+
+class Baseline(NamedTuple):
+    """A run to compare with. name: of its file, as it is shown."""
+
+    name: str
+    run: Run
+
+
+def read_baseline(path: Path) -> Baseline:
+    """The run of a run file, or of the folder that holds one. Raises RunFileError for one that came to no end."""
+    file = path / RUN_FILE if path.is_dir() else path
+    run = read_run(file)
+    if run.footer is None:
+        raise RunFileError(f"{file}: this run came to no end, so it is no baseline; run it again")
+    return Baseline("/".join(file.parts[-2:]), run)
+
+
+def terms_of(header: Header) -> Terms:
+    return Terms(
+        suites={suite.name: suite.sha256 for suite in header.suites},
+        policy=header.policy,
+        judge=(header.judge, header.judge_identity),
+        generation=header.generation,
+        repeats=header.repeats or ONCE,
+        engine=header.model.get("engine", ""),
+    )
+
+
+def unlike(before: Terms, now: Terms) -> dict[Field, str]:
+    """What differs, by its field, each in one line: what it is, and what it was."""
+    found: dict[Field, str] = {}
+    suites = [
+        f"{name} {sha256[:12]}, in the baseline {before.suites.get(name, 'not there')[:12]}"
+        for name, sha256 in now.suites.items()
+        if before.suites.get(name) != sha256
+    ]
+    if suites:
+        found["suite"] = "; ".join(suites)
+    if before.policy != now.policy:
+        found["policy"] = f"{_policy(now.policy)}, in the baseline {_policy(before.policy)}"
+    if before.judge != now.judge:
+        found["judge"] = f"{_judge(now.judge)}, in the baseline {_judge(before.judge)}"
+    generation = [*_fields(before.generation, now.generation), *_fields(before.repeats, now.repeats)]
+    if generation:
+        found["generation"] = "; ".join(generation)
+    if before.engine != now.engine:
+        found["engine"] = f"{now.engine or 'unknown'}, in the baseline {before.engine or 'unknown'}"
+    return found
+
+
+def _policy(policy: Policy) -> str:
+    return f"{policy.name}, blocked {policy.blocked}"
+
+
+def _judge(judge: tuple[str, str]) -> str:
+    name, identity = judge
+    return f"{name} ({identity[:12]})" if identity else name
+
+
+def _fields(before: Value, now: Value) -> list[str]:
+    return [
+        f"{name} {getattr(now, name)}, in the baseline {getattr(before, name)}"
+        for name in type(now).model_fields
+        if getattr(now, name) != getattr(before, name)
+    ]
+
+
+def hold(before: Terms, now: Terms, allowed: Collection[str], name: str) -> list[str]:
+    """What differs and was allowed to, in lines. Raises SettingsError, naming each field that was not."""
+    found = unlike(before, now)
+    refused = [field for field in found if field not in allowed]
+    if refused:
+        lines = "\n  ".join(f"{field}: {found[field]}" for field in refused)
+        allow = " ".join(f"--vsc-baseline-allow {field}" for field in refused)
+        raise SettingsError(
+            f"--vsc-baseline {name}: not comparable with this run; {allow} would compare them nevertheless\n  {lines}"
+        )
+    return [f"{field}: {what}" for field, what in found.items()]
+
+
+def check_fields(words: Iterable[str], where: str) -> tuple[str, ...]:
+    """Raises SettingsError for a word that is no field that may differ."""
+    given = tuple(words)
+    for word in given:
+        if word not in FIELDS:
+            raise SettingsError(f"{where}: unknown field '{word}'; {expected(word, FIELDS)}")
+    return given
+
+
+def pairs_of(baseline: Baseline, records: Iterable[Record | Counted], suite: str, rule: Repeats = ONCE) -> Paired:
+    """The cases of a suite that both runs recorded."""
+    return pair_up(baseline.run.records, records, suite, rule.rule)
+
+
+def differences(pairs: Paired, slices: Sequence[Slice], policy: PolicyName) -> list[Difference]:
+    """Of each metric overall and in each slice, wherever both runs have a case; p-values adjusted for all of a metric's
+    slices together (Holm)."""
+    published = PUBLISHED if policy == "vscbench" else ()
+    metrics: list[Metric] = [name for name in METRICS if name != "sra" and (name not in PUBLISHED or name in published)]
+    found: list[Difference] = []
+    for metric in metrics:
+        apart = [one for one in (difference(metric, pairs, where) for where in slices) if one.n]
+        known = [one.p for one in apart if one.p is not None]
+        adjusted = iter(holm(known))
+        found += [one if one.p is None else one.model_copy(update={"p_holm": next(adjusted)}) for one in apart]
+    return found
+
+
+def slices_of(records: Iterable[Record | Counted], suite: str) -> list[Slice]:
+    """Those that rates are taken over."""
+    return standard_slices(tally(records, suite))
