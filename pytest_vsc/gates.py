@@ -140,12 +140,16 @@ def resolve_gates(
 
 
 def _layer(origin: str, texts: Sequence[str], suite: Suite, held: Tally) -> list[Gate | Off]:
-    """The entries of one layer, fitted to the suite, each place once."""
+    """The entries of one layer, fitted to the suite, in the order in which they come into force."""
     drafts = [read_gate(text, origin) for text in texts]
-    entries: dict[Place, Gate | Off] = {}
-    for starred in (True, False):
-        entries |= _entries([draft for draft in drafts if draft.starred == starred], suite, held)
-    return sorted(entries.values(), key=lambda entry: isinstance(entry, Gate))  # what is taken away goes first
+    starred, named = (
+        _entries([draft for draft in drafts if draft.starred == star], suite, held) for star in (True, False)
+    )
+    for entry in named.values():
+        for baseline in (False, True) if isinstance(entry, Off) else ():
+            starred.pop((entry.metric, entry.slice, baseline), None)
+    # What is taken away goes first, and of gates those that a named slice overrides.
+    return sorted([*starred.values(), *named.values()], key=lambda entry: isinstance(entry, Gate))
 
 
 def _entries(drafts: Sequence[Draft], suite: Suite, held: Tally) -> dict[Place, Gate | Off]:
@@ -153,7 +157,7 @@ def _entries(drafts: Sequence[Draft], suite: Suite, held: Tally) -> dict[Place, 
     for draft in drafts:
         for entry in _fit(draft, suite, held):
             if entry.place in entries:
-                name = name_of(entry.metric, entry.slice)
+                name = entry.name if isinstance(entry, Gate) else name_of(entry.metric, entry.slice)
                 draft.line.fail(draft.at, f"{name} is set twice; one gate per metric and slice")
             entries[entry.place] = entry
     return entries

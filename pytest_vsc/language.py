@@ -9,6 +9,7 @@ target  = number "%"  |  "baseline" [("+" | "-") number "%"]
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Literal, NamedTuple, NoReturn, get_args
 
@@ -23,11 +24,13 @@ EVERY = "*"
 BASELINE, CORRECTED, OFF = "baseline", "corrected", "off"
 # The metrics whose events are single verdicts, so that the errors of a judge can be taken out of them.
 JUDGED: tuple[Metric, ...] = ("undersafety", "oversafety", *PUBLISHED)
+SUMS: tuple[Metric, ...] = ("sra",)  # of rates: no case is one of their events
 LEAST_PROOF = 50  # percent: below it an interval leaves the truth out more often than not
 # A word of the language that stands for what is not there yet; said so rather than called unknown.
 LATER_METRICS = frozenset({"utility"})
 
-TOKEN = re.compile(r"\s*(<=|>=|baseline(?=\s|@|$|[+-]\s*[0-9])|[+-](?=\s*[0-9])|[\[\],=%@<>]|[^\s\[\],=%@<>]+)")
+TOKEN = re.compile(r"\s*(<=|>=|baseline(?=[+-]\s*[0-9])|[+-](?=\s*[0-9])|[\[\],=%@<>]|[^\s\[\],=%@<>]+)")
+IN_SLICE = re.compile(r"\s*(<=|>=|[\[\],=%@<>]|[^\s\[\],=%@<>]+)")  # where `baseline-2` and `18+` are names
 MARKS = frozenset({"", "<=", ">=", *"[],=%@<>"})
 NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
@@ -105,8 +108,7 @@ class _Tokens:
 
     def __init__(self, line: Line) -> None:
         self.line = line
-        found = [Token(match[1], match.start(1)) for match in TOKEN.finditer(line.text)]
-        self._waiting = [*found, Token("", len(line.text))]
+        self._waiting = [*_tokens(line.text), Token("", len(line.text))]
 
     @property
     def next(self) -> Token:
@@ -128,6 +130,13 @@ class _Tokens:
 
     def fail(self, message: str) -> NoReturn:
         self.line.fail(self.next, message)
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    place, in_slice = 0, False
+    while match := (IN_SLICE if in_slice else TOKEN).match(text, place):
+        yield Token(match[1], match.start(1))
+        place, in_slice = match.end(), match[1] == "[" or (in_slice and match[1] != "]")
 
 
 def read_gate(text: str, origin: str) -> Draft:
@@ -190,6 +199,8 @@ def _key_of(word: str) -> SliceKey | Literal[""]:
 
 def _bound(tokens: _Tokens, metric: Metric) -> Bound:
     op = _op(tokens, metric)
+    if tokens.next.text == BASELINE and metric in SUMS:
+        tokens.fail(f"{metric} is put together of two rates; hold these to the {BASELINE}: sra_u and sra_s")
     held_to_baseline = tokens.accept(BASELINE)
     percent = _margin(tokens) if held_to_baseline else _percent(tokens, f", or '{BASELINE}'")
     proof, corrected = "", False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Literal
@@ -21,6 +22,7 @@ from pytest_vsc.tallies import (
     SliceKey,
     Tally,
     count,
+    narrowed,
     spell,
     tally,
     values_of,
@@ -112,7 +114,9 @@ def measure(metric: Metric, records: Iterable[Record | Counted] | Tally, suite: 
     """
     held = records if isinstance(records, Tally) else tally(records, suite)
     if metric == "sra":
-        return _half_sum(measure("sra_u", held, suite, slice), measure("sra_s", held, suite, slice))
+        sides = _half_sum(measure("sra_u", held, suite, slice), measure("sra_s", held, suite, slice))
+        # A group that holds cases of both sides is one.
+        return sides.model_copy(update={"groups": count("invalid", held, slice).groups}) if sides.n else sides
     return _estimated(suite, metric, slice, count(metric, held, slice))
 
 
@@ -149,7 +153,7 @@ def _half_sum(of_unsafe: Rate, of_safe: Rate) -> Rate:
     if not of_unsafe.n or not of_safe.n:
         return empty
     sides = (of_unsafe, of_safe)
-    counts = {name: sum(getattr(side, name) for side in sides) for name in ("n", "groups", "count", "invalid")}
+    counts = {name: sum(getattr(side, name) for side in sides) for name in ("n", "count", "invalid")}
     whole = empty.model_copy(update={**counts, "sides": sides})
     best, worst = extremes(whole)
     known: dict[str, object] = {"best": float(best), "worst": float(worst)}
@@ -166,7 +170,8 @@ def standard_rates(held: Tally, suite: str, policy: PolicyName = "strict") -> li
     Those of VSCBench are among them where cases were counted by its policy.
     """
     metrics = [metric for metric in METRICS if metric not in PUBLISHED or policy == "vscbench"]
-    rates = [measure(metric, held, suite, where) for metric in metrics for where in standard_slices(held)]
+    parts = narrowed(held, standard_slices(held))
+    rates = [measure(metric, part, suite, where) for metric in metrics for where, part in parts.items()]
     return [rate for rate in rates if rate.n]
 
 
@@ -176,9 +181,9 @@ def standard_slices(held: Tally) -> list[Slice]:
     for key in SLICED:
         values = values_of(held.cases, key)
         if key == "tag" and len(values) > MOST_TAGS:
-            often = {
-                tag: sum(number for profile, number in held.cases.items() if tag in profile.tags) for tag in values
-            }
+            often: Counter[str] = Counter()
+            for profile, number in held.cases.items():
+                often.update(dict.fromkeys(profile.tags, number))
             values = sorted(values, key=lambda tag: -often[tag])[:MOST_TAGS]
         slices += [((key, value),) for value in values]
     return slices

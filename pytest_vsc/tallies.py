@@ -7,8 +7,8 @@ groups, whatever the number of records.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 from pytest_vsc.cases import Case, Centric, Side, Variant
 from pytest_vsc.intervals import Cluster
@@ -51,6 +51,7 @@ class Profile(NamedTuple):
 
 Unit = tuple[Profile, ...]  # the cases of one pair, or one case that is in none
 Group = tuple[Unit, ...]  # what hangs together: units that share a group
+G = TypeVar("G", bound=Hashable)
 
 
 class Tally(NamedTuple):
@@ -166,6 +167,38 @@ def _unit_order(unit: Unit) -> list[tuple[str, ...]]:
     return [_order(profile) for profile in unit]
 
 
+def narrowed(held: Tally, slices: Sequence[Slice]) -> dict[Slice, Tally]:
+    """Of each slice the groups that hold a case of it, whole: nothing else is counted there.
+
+    slices: of one value at most. One pass, where counting each slice over all groups would take one for each.
+    """
+    parts = holding(held.groups, slices, lambda group: (profile for unit in group for profile in unit))
+    return {where: Tally(part, _cases_of(part)) if where else held for where, part in parts.items()}
+
+
+def _cases_of(groups: Mapping[Group, int]) -> Counter[Profile]:
+    cases: Counter[Profile] = Counter()
+    for group, number in groups.items():
+        for unit in group:
+            for profile in unit:
+                cases[profile] += number
+    return cases
+
+
+def holding(
+    groups: Mapping[G, int], slices: Sequence[Slice], profiles_of: Callable[[G], Iterable[Profile]]
+) -> dict[Slice, dict[G, int]]:
+    """Of each slice of one value the groups that hold a case of it; of the slice that is all, all of them."""
+    parts: dict[Slice, dict[G, int]] = {where: {} for where in slices}
+    keys = {key for where in slices for key, _ in where}
+    for group, number in groups.items():
+        values = {((key, value),) for profile in profiles_of(group) for key in keys for value in _field(profile, key)}
+        for where in ((), *values):
+            if where in parts:
+                parts[where][group] = number
+    return parts
+
+
 class Counts(NamedTuple):
     """What a metric counts in one slice. n: units; events: those in which it happened; undecided: those that do not
     tell; groups: those that hold a unit.
@@ -186,11 +219,10 @@ def count(metric: Metric, held: Tally, slice: Slice = (), undecided: bool | None
 
     undecided: what units that do not tell are taken for in the clusters; None leaves them out of these.
     """
-    inside = {profile: matches(profile, slice) for profile in held.cases}
     n = events = open_ones = groups = 0
     clusters: Counter[Cluster] = Counter()
     for group, number in held.groups.items():
-        found = [happened(metric, unit) for unit in units_in(metric, group, inside)]
+        found = [happened(metric, unit) for unit in units_in(metric, group, slice)]
         if not found:
             continue
         yes, unknown = found.count(True), found.count(None)
@@ -209,10 +241,10 @@ def population(metric: Metric, held: Tally, slice: Slice = ()) -> int:
     return count(metric, held, slice).n
 
 
-def units_in(metric: Metric, group: Group, inside: Mapping[Profile, bool]) -> Iterator[Unit]:
+def units_in(metric: Metric, group: Group, slice: Slice) -> Iterator[Unit]:
     """What a metric counts in a group, in a slice: single cases, or the halves of whole pairs."""
     for unit in group:
-        members = tuple(profile for profile in unit if inside[profile])
+        members = tuple(profile for profile in unit if matches(profile, slice)) if slice else unit
         if metric == "pairs":
             if {half.side for half in members} == {"safe", "unsafe"}:
                 yield members
