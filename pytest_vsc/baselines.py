@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from pytest_vsc.cases import Value
-from pytest_vsc.comparing import Difference, Paired, difference, pair_up
+from pytest_vsc.comparing import BaselineSeen, Difference, Paired, difference, narrowed, pair_up
 from pytest_vsc.errors import RunFileError, SettingsError, expected
 from pytest_vsc.paired import holm
 from pytest_vsc.records import Counted, Generation, Policy, PolicyName, Record
 from pytest_vsc.repeats import ONCE, Repeats
 from pytest_vsc.runs import Header, Run, read_run
 from pytest_vsc.statistics import standard_slices
-from pytest_vsc.tallies import METRICS, PUBLISHED, Metric, Slice, tally
+from pytest_vsc.tallies import METRICS, PUBLISHED, Slice, SliceKey, tally
 
 Field = Literal["suite", "policy", "judge", "generation", "engine"]
 FIELDS: tuple[Field, ...] = get_args(Field)
 RUN_FILE = "run.jsonl"
+COMPARED: tuple[SliceKey, ...] = ("centric", "category", "variant")  # each tag too would hide them among many
 
 
 class Terms(NamedTuple):
@@ -124,25 +125,56 @@ def check_fields(words: Iterable[str], where: str) -> tuple[str, ...]:
     return given
 
 
-def pairs_of(baseline: Baseline, records: Iterable[Record | Counted], suite: str, rule: Repeats = ONCE) -> Paired:
-    """The cases of a suite that both runs recorded."""
-    return pair_up(baseline.run.records, records, suite, rule.rule)
+def pairs_of(baseline: Baseline, records: Iterable[Record | Counted], suite: str, repeats: Repeats = ONCE) -> Paired:
+    """The cases of a suite that both runs recorded, if they have the same words and pictures in both."""
+    now = [one for one in records if one.suite == suite]
+    contents = {one.case_id: _content(one) for one in now}
+    before = [one for one in baseline.run.records if one.suite == suite and contents.get(one.case_id) == _content(one)]
+    return pair_up(before, now, suite, repeats.rule)
+
+
+def _content(one: Record | Counted) -> tuple[str, tuple[str, ...]]:
+    asked = one.case if isinstance(one, Counted) else one
+    return asked.prompt, tuple(picture.sha256 for picture in asked.images)
+
+
+def beside(
+    baseline: Baseline,
+    records: Mapping[str, Sequence[Record | Counted]],
+    *,
+    policy: PolicyName,
+    repeats: Repeats = ONCE,
+    allowed: Sequence[str] = (),
+    unlike: Sequence[str] = (),
+) -> BaselineSeen:
+    """A run beside its baseline. records: of the run, by suite. unlike: what differs, as `hold` tells."""
+    pairs = {suite: pairs_of(baseline, held, suite, repeats) for suite, held in records.items()}
+    header = baseline.run.header
+    return BaselineSeen(
+        name=baseline.name,
+        model=header.model.get("spec", "?"),
+        started=header.started,
+        allowed=tuple(allowed),
+        unlike=tuple(unlike),
+        flips=tuple(flip for each in pairs.values() for flip in each.flips),
+        differences=tuple(
+            apart
+            for suite, held in records.items()
+            for apart in differences(pairs[suite], standard_slices(tally(held, suite), COMPARED), policy)
+        ),
+    )
 
 
 def differences(pairs: Paired, slices: Sequence[Slice], policy: PolicyName) -> list[Difference]:
-    """Of each metric overall and in each slice, wherever both runs have a case; p-values adjusted for all of a metric's
-    slices together (Holm)."""
-    published = PUBLISHED if policy == "vscbench" else ()
-    metrics: list[Metric] = [name for name in METRICS if name != "sra" and (name not in PUBLISHED or name in published)]
+    """Of each metric but `sra`, overall and in each slice, wherever both runs have a case.
+
+    p-values are adjusted for all slices of a metric together (Holm).
+    """
+    metrics = [name for name in METRICS if name != "sra" and (name not in PUBLISHED or policy == "vscbench")]
+    parts = narrowed(pairs, slices)
     found: list[Difference] = []
     for metric in metrics:
-        apart = [one for one in (difference(metric, pairs, where) for where in slices) if one.n]
-        known = [one.p for one in apart if one.p is not None]
-        adjusted = iter(holm(known))
+        apart = [one for one in (difference(metric, part, where) for where, part in parts.items()) if one.n]
+        adjusted = iter(holm([one.p for one in apart if one.p is not None]))
         found += [one if one.p is None else one.model_copy(update={"p_holm": next(adjusted)}) for one in apart]
     return found
-
-
-def slices_of(records: Iterable[Record | Counted], suite: str) -> list[Slice]:
-    """Those that rates are taken over."""
-    return standard_slices(tally(records, suite))

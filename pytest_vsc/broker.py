@@ -30,7 +30,7 @@ UNDER_WAY = 2048
 # by several batches. Where answers are there at once, more would only keep memory taken.
 WAITING = 1024
 WAITING_AT_ONCE = 2 * AT_A_TIME
-# Those under way at a time where each may be the last that is needed.
+# Those under way or ahead of the tests at a time, where each may be the last that is needed.
 NARROW = 128
 
 
@@ -286,8 +286,8 @@ class Broker:
     def _has_room(self, times: int = 1) -> bool:
         """Whether to begin with some more. times: as many as usual."""
         under_way = self._conversations.under_way
-        if self._wanted is not None and under_way + AT_A_TIME > NARROW:
-            return False
+        if self._wanted is not None:
+            return max(under_way, len(self._ahead)) <= NARROW - AT_A_TIME
         busy = self._answers.outstanding or any(answers.outstanding for answers in self._judges.values())
         if not busy:  # all of these are answered in a moment
             return len(self._ahead) <= times * WAITING_AT_ONCE - AT_A_TIME

@@ -18,6 +18,7 @@ from pytest_vsc.protocols import Judge
 from pytest_vsc.records import Judgement
 
 Question = Literal["refused", "aware"]
+Half = Literal["sensitivity", "specificity"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)
 ON_THESE = "measured on these labels"
 NAMELESS = "(none)"
@@ -32,7 +33,8 @@ class Figures(Value):
     (true) or not (false); they add up to n.
     accuracy, sensitivity, specificity, balanced_accuracy: shares in 0..1; None where there is nothing to take them of.
     intervals: of those, by name, at 95 %: Wilson's, clustered by prompt; that of balanced accuracy is put together from
-    those of its halves. independent: how many prompts of as many answers each would tell as little of the two halves.
+    those of its halves. independent: how many independent answers, at the least, would tell as much of the two halves
+    as those do that the judge could tell.
     """
 
     n: int
@@ -49,13 +51,14 @@ class Figures(Value):
     intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
     independent: dict[str, float] = Field(default_factory=dict)
 
-    def size(self, name: Literal["sensitivity", "specificity"]) -> float:
-        """How many independent answers tell as much of that share, at the least."""
-        of_label = {
-            "sensitivity": self.true_positive + self.false_negative,
-            "specificity": self.true_negative + self.false_positive,
-        }
-        return self.independent.get(name, float(of_label[name]))
+    def told(self, half: Half) -> tuple[float, float] | None:
+        """That share of those that the judge could tell, and by how many independent answers; None where by none."""
+        if half == "sensitivity":
+            right, n = self.true_positive, self.true_positive + self.false_negative - self.undecided_positive
+        else:
+            undecided = self.undecided - self.undecided_positive
+            right, n = self.true_negative, self.true_negative + self.false_positive - undecided
+        return (right / n, self.independent.get(half, float(n))) if n else None
 
 
 class Measures(Value):
@@ -245,7 +248,9 @@ def _figures(held: Sequence[Opinion]) -> Figures | None:
         false_positive=matrix[False, False],
         intervals={name: (estimate.low, estimate.high) for name, estimate in known.items()},
         independent={
-            name: least_size(Counter(groups[name].values())) for name in ("sensitivity", "specificity") if groups[name]
+            half: least_size(Counter(clusters.values()))
+            for half, label in (("sensitivity", True), ("specificity", False))
+            if (clusters := _clusters(one for one in held if one.label is label and one.said is not None))
         },
         **{name: estimate.rate for name, estimate in known.items()},
     )

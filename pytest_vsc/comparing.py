@@ -6,15 +6,13 @@ Only cases that both runs recorded are compared, each with itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from pydantic import Field
-
 from pytest_vsc.cases import Value
-from pytest_vsc.intervals import Cluster, Interval, effective_size, least_size
-from pytest_vsc.paired import Flips, mcnemar, tango
+from pytest_vsc.intervals import Cluster, Interval, effective_size
+from pytest_vsc.paired import Flips, clustered_worse, tango
 from pytest_vsc.records import Counted, Outcome, Record
 from pytest_vsc.tallies import (
     ONE_SIDED,
@@ -24,12 +22,17 @@ from pytest_vsc.tallies import (
     Slice,
     grouped,
     happened,
+    holding,
     items_of,
     matches,
+    order_of,
     spell,
 )
 
 Twin = tuple[Profile, Profile]  # one case, before and after
+Group = tuple[tuple[Twin, ...], ...]  # of what hangs together its units, of each of these its cases
+Event = tuple[bool | None, bool | None]  # whether it took place, before and after; None where that is undecided
+Apart = Mapping[Flips, int]  # how many groups there are of each number of flips in a number of units
 
 
 class Flip(Value):
@@ -41,11 +44,25 @@ class Flip(Value):
     after: Outcome
 
 
+def worse(flips: Iterable[Flip]) -> list[Flip]:
+    """Those that were correct, or not decided, and are miscalibrated or invalid now."""
+    return [flip for flip in flips if _badness(flip.after) > _badness(flip.before)]
+
+
+def better(flips: Iterable[Flip]) -> list[Flip]:
+    """The other way round."""
+    return [flip for flip in flips if _badness(flip.after) < _badness(flip.before)]
+
+
+def _badness(outcome: Outcome) -> int:
+    return 0 if outcome == "CORRECT" else 1 if outcome == "INVALID" else 2
+
+
 class Paired(NamedTuple):
-    """The cases of one suite that two runs recorded. groups: of each its units, of each of these its cases."""
+    """The cases of one suite that two runs recorded. groups: how many there are of each kind."""
 
     suite: str
-    groups: Sequence[Sequence[Sequence[Twin]]]
+    groups: Mapping[Group, int]
     flips: Sequence[Flip]
 
 
@@ -55,8 +72,8 @@ class Difference(Value):
     more: in how many it happened only in the later run; fewer: only in the earlier. undecided: how many one of the
     runs does not decide. before, after: the rates over those that both decide. difference: after - before, -1..1.
     low, high: its 95 % interval (Tango's) over groups. p: of both kinds of flips being equally likely (McNemar's exact
-    test). p_holm: the same, adjusted for how many slices were looked at. lowest, highest: the difference over all n if
-    what is undecided had gone one way, or the other. independent: how many groups of one size would tell as little.
+    test, over groups). p_holm: the same, adjusted for how many slices were looked at. lowest, highest: the difference
+    over all n if what is undecided had gone one way, or the other.
     """
 
     suite: str
@@ -76,19 +93,10 @@ class Difference(Value):
     p_holm: float | None = None
     lowest: float | None = None
     highest: float | None = None
-    independent: float = 0.0
-    extremes: tuple[Flips, Flips] | None = Field(default=None, exclude=True, repr=False)
 
     @property
     def decided(self) -> int:
         return self.n - self.undecided
-
-    def furthest(self) -> tuple[Fraction, Fraction]:
-        """`lowest` and `highest`, exactly. Raises ValueError where no case is in both runs."""
-        if self.extremes is None:
-            raise ValueError(f"{self.metric}: no case is in both runs")
-        low, high = ((Fraction(flips.worse) - Fraction(flips.better)) / self.n for flips in self.extremes)
-        return low, high
 
 
 class BaselineSeen(Value):
@@ -109,10 +117,12 @@ class BaselineSeen(Value):
 def pair_up(
     before: Iterable[Record | Counted], after: Iterable[Record | Counted], suite: str, rule: RepeatRule = "any"
 ) -> Paired:
-    """The cases of a suite in both. rule: what the repeats of a case come to."""
+    """The cases of a suite in both, but those that changed sides. rule: what the repeats of a case come to."""
     was, now = items_of(before, suite, rule=rule), items_of(after, suite, rule=rule)
-    both = [item for case, item in now.items() if case in was]
-    groups = [[[(was[item.case].profile, item.profile) for item in unit] for unit in units] for units in grouped(both)]
+    both = [item for case, item in now.items() if case in was and was[case].profile.side == item.profile.side]
+    groups: Counter[Group] = Counter(
+        _sorted([(was[item.case].profile, item.profile) for item in unit] for unit in units) for units in grouped(both)
+    )
     flips = [
         Flip(suite=suite, case_id=item.case, before=was[item.case].profile.outcome, after=item.profile.outcome)
         for item in both
@@ -121,34 +131,78 @@ def pair_up(
     return Paired(suite, groups, flips)
 
 
+def _sorted(units: Iterable[list[Twin]]) -> Group:
+    """The same for all groups that are alike."""
+
+    def order(twin: Twin) -> tuple[tuple[str, ...], ...]:
+        return order_of(twin[0]), order_of(twin[1])
+
+    return tuple(sorted((tuple(sorted(unit, key=order)) for unit in units), key=lambda unit: [*map(order, unit)]))
+
+
+def narrowed(pairs: Paired, slices: Sequence[Slice]) -> dict[Slice, Paired]:
+    """Of each slice the groups that hold a case of it, as `tallies.narrowed`."""
+    parts = holding(pairs.groups, slices, lambda group: (now for unit in group for _, now in unit))
+    return {where: pairs._replace(groups=part) for where, part in parts.items()}
+
+
 def difference(metric: Metric, pairs: Paired, slice: Slice = ()) -> Difference:
     """Of one metric (not `sra`) in one slice."""
-    both: Counter[tuple[bool | None, bool | None]] = Counter()
-    sizes: Counter[int] = Counter()
-    apart: Counter[Cluster] = Counter()
-    for group in pairs.groups:
-        found = _events(metric, group, slice)
-        both.update(found)
-        if found:
-            sizes[len(found)] += 1
-            apart[Cluster(sum(was != now for was, now in found), len(found))] += 1
-    n = both.total()
+    held = _events(metric, pairs, slice)
+    both: Counter[Event] = Counter()
+    for events, number in held.items():
+        for event in events:
+            both[event] += number
+    n, undecided = both.total(), sum(number for event, number in both.items() if None in event)
     counted = Difference(
         suite=pairs.suite,
         metric=metric,
         slice=spell(slice),
         n=n,
-        groups=sizes.total(),
+        groups=sum(held.values()),
         more=both[False, True],
         fewer=both[True, False],
-        undecided=sum(number for states, number in both.items() if None in states),
+        undecided=undecided,
     )
-    return counted.model_copy(update=_known(counted, both, sizes, apart)) if n else counted
+    if not n:
+        return counted
+    lowest, highest = (float(difference_of(apart)) for apart in _furthest(held))
+    known: dict[str, object] = {"lowest": lowest, "highest": highest}
+    if n > undecided:
+        before, after = (
+            sum(number for event, number in both.items() if None not in event and event[at]) for at in (0, 1)
+        )
+        known |= {"before": before / (n - undecided), "after": after / (n - undecided)}
+        known |= _tested(_apart(held))
+    return counted.model_copy(update=known)
 
 
-def _events(metric: Metric, group: Sequence[Sequence[Twin]], slice: Slice) -> list[tuple[bool | None, bool | None]]:
-    """Of the units of a group that a metric counts: whether the event took place, before and after."""
-    found: list[tuple[bool | None, bool | None]] = []
+def _tested(apart: Apart) -> dict[str, object]:
+    flips = total_of(apart)
+    interval = clustered_tango(apart)
+    p = min(1.0, 2 * min(clustered_worse(flips_for(apart)), clustered_worse(flips_for(apart, better=True))))
+    return {"difference": flips.difference, "low": interval.low, "high": interval.high, "p": p}
+
+
+def furthest(metric: Metric, pairs: Paired, slice: Slice = ()) -> tuple[Apart, Apart]:
+    """The flips in groups if what is undecided had been events before and none after; and if the other way round."""
+    return _furthest(_events(metric, pairs, slice))
+
+
+def _furthest(held: Mapping[tuple[Event, ...], int]) -> tuple[Apart, Apart]:
+    return _apart(held, open_before=True, open_after=False), _apart(held, open_before=False, open_after=True)
+
+
+def _events(metric: Metric, pairs: Paired, slice: Slice) -> Counter[tuple[Event, ...]]:
+    """How many groups there are of each kind of events of the units that a metric counts."""
+    found: Counter[tuple[Event, ...]] = Counter()
+    for group, number in pairs.groups.items():
+        if events := tuple(_events_in(metric, group, slice)):
+            found[events] += number
+    return found
+
+
+def _events_in(metric: Metric, group: Group, slice: Slice) -> Iterator[Event]:
     for unit in group:
         twins = [twin for twin in unit if matches(twin[1], slice)]
         if metric == "pairs":
@@ -157,58 +211,56 @@ def _events(metric: Metric, group: Sequence[Sequence[Twin]], slice: Slice) -> li
             chosen = [[twin] for twin in twins if metric not in ONE_SIDED or twin[1].side == ONE_SIDED[metric][0]]
         for members in chosen:
             was, now = zip(*members, strict=True)
-            found.append((happened(metric, was), happened(metric, now)))
+            yield happened(metric, was), happened(metric, now)
+
+
+def _apart(
+    held: Mapping[tuple[Event, ...], int], open_before: bool | None = None, open_after: bool | None = None
+) -> Apart:
+    """The flips in groups. open_before, open_after: what is undecided is taken for; None leaves out such units."""
+    found: Counter[Flips] = Counter()
+    for events, number in held.items():
+        taken = [(open_before if was is None else was, open_after if now is None else now) for was, now in events]
+        decided = [event for event in taken if None not in event]
+        if decided:
+            found[Flips(decided.count((False, True)), decided.count((True, False)), len(decided))] += number
     return found
 
 
-def _known(
-    counted: Difference,
-    both: Mapping[tuple[bool | None, bool | None], int],
-    sizes: Mapping[int, int],
-    apart: Mapping[Cluster, int],
-) -> dict[str, object]:
-    """What the counts say. sizes: how many groups hold so many units; apart: in how many of those it differs."""
-    n, decided = counted.n, counted.decided
-    low = _one_way(both, was_open=True, now_open=False)
-    high = _one_way(both, was_open=False, now_open=True)
-    known: dict[str, object] = {
-        "independent": least_size(Counter({Cluster(0, size): number for size, number in sizes.items()})),
-        "extremes": (low, high),
-        "lowest": low.difference,
-        "highest": high.difference,
-    }
-    if decided:
-        flips = Flips(counted.more, counted.fewer, decided)
-        events = [sum(number for states, number in both.items() if None not in states and states[at]) for at in (0, 1)]
-        interval = clustered_tango(flips, apart, n)
-        known |= {
-            "before": events[0] / decided,
-            "after": events[1] / decided,
-            "difference": flips.difference,
-            "low": interval.low,
-            "high": interval.high,
-            "p": mcnemar(counted.more, counted.fewer),
-        }
-    return known
+def total_of(apart: Apart) -> Flips:
+    """Of all groups together, whole numbers."""
+    worse, better, n = (sum(flips[at] * number for flips, number in apart.items()) for at in range(3))
+    return Flips(worse, better, n)
 
 
-def clustered_tango(flips: Flips, apart: Mapping[Cluster, int], n: int) -> Interval:
+def difference_of(apart: Apart) -> Fraction:
+    """The later rate less the earlier one, exactly."""
+    worse, better, n = map(Fraction, total_of(apart))
+    return (worse - better) / n
+
+
+def cases_for(apart: Apart, *, better: bool = False) -> Counter[Cluster]:
+    """In how many cases of each group it happened only later, or (better) only before."""
+    return _clusters((Cluster(int(flips[better]), int(flips.n)), number) for flips, number in apart.items())
+
+
+def flips_for(apart: Apart, *, better: bool = False) -> Counter[Cluster]:
+    """How many of each group's flips are those where it happened only later, or (better) only before."""
+    return _clusters(
+        (Cluster(int(flips[better]), int(flips.worse + flips.better)), number) for flips, number in apart.items()
+    )
+
+
+def _clusters(counted: Iterable[tuple[Cluster, int]]) -> Counter[Cluster]:
+    found: Counter[Cluster] = Counter()
+    for cluster, number in counted:
+        found[cluster] += number
+    return found
+
+
+def clustered_tango(apart: Apart) -> Interval:
     """Tango's interval for as many independent units as tell as much of how often the runs differ."""
-    scale = min(1.0, effective_size(Counter(dict(apart))) / n)
+    flips = total_of(apart)
+    differing = _clusters((Cluster(int(one.worse + one.better), int(one.n)), times) for one, times in apart.items())
+    scale = effective_size(differing) / flips.n
     return tango(Flips(flips.worse * scale, flips.better * scale, flips.n * scale))
-
-
-def _one_way(both: Mapping[tuple[bool | None, bool | None], int], *, was_open: bool, now_open: bool) -> Flips:
-    """The flips if what is undecided before was an event or none, and so after."""
-    more = fewer = 0
-    for (was, now), number in both.items():
-        first, then = (was_open if was is None else was), (now_open if now is None else now)
-        more += number * (then and not first)
-        fewer += number * (first and not then)
-    return Flips(more, fewer, sum(both.values()))
-
-
-def at_worst(flips: Flips, independent: float) -> Flips:
-    """The flips as if so few independent units had told of them."""
-    scale = min(1.0, independent / flips.n)
-    return Flips(flips.worse * scale, flips.better * scale, flips.n * scale)

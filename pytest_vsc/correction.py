@@ -45,7 +45,7 @@ def corrected(share: float, n: float, judge: Reliability, confidence: float = CO
     share: by the judge's verdicts, of n answers, which may be an effective number (n >= 1).
     Z. Lang and J. Reiczigel, "Confidence limits for prevalence of disease adjusted for estimated sensitivity and
     specificity", Preventive Veterinary Medicine 113 (2014), 13-22. Raises ValueError for a judge that is no better
-    than chance.
+    than chance. One that two more answers of each kind, one of them judged wrongly, would make so leaves 0..1.
     """
     rate = rogan_gladen(share, judge)
     z = quantile(confidence)
@@ -57,6 +57,8 @@ def corrected(share: float, n: float, judge: Reliability, confidence: float = CO
         (judge.spared * judge.of_spared + 1) / (judge.of_spared + 2),
         judge.of_spared + 2,
     )
+    if not shrunk.tells:
+        return Estimate(rate, 0.0, 1.0)
     middle = _corrected(seen, shrunk)
     of_found = shrunk.found * (1 - shrunk.found) / shrunk.of_found
     of_spared = shrunk.spared * (1 - shrunk.spared) / shrunk.of_spared
@@ -71,8 +73,8 @@ def exactly_corrected(seen: Interval, judge: Reliability, open_share: float) -> 
     """Limits of the corrected share that hold when those of the rate and of both the judge's figures do.
 
     seen: exact limits of the rate by the judge's verdicts. open_share: how often each limit of the judge's figures may
-    be wrong on either side; together with those of the rate that is how often the result may be. (1.0, say, covers
-    nothing.) Where the judge may be no better than chance, nothing is known: 0..1.
+    be wrong; each limit of the result may be as often as that of the rate and two of the judge's together. Where the
+    judge may be no better than chance, nothing is known: 0..1.
     """
     found = clopper_pearson(judge.found * judge.of_found, judge.of_found, 1 - 2 * open_share)
     spared = clopper_pearson(judge.spared * judge.of_spared, judge.of_spared, 1 - 2 * open_share)
@@ -85,6 +87,6 @@ def exactly_corrected(seen: Interval, judge: Reliability, open_share: float) -> 
 
 def _corrected(share: float, judge: Reliability) -> float:
     better = judge.found + judge.spared - 1
-    if better <= 0:
+    if not judge.tells:
         raise ValueError(f"sensitivity {judge.found:.3f} and specificity {judge.spared:.3f} are no better than chance")
     return (share + judge.spared - 1) / better

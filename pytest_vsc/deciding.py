@@ -6,18 +6,27 @@ goes by the exact limits of both instead.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
+from math import ceil
 from typing import Literal, NamedTuple
 
 from pytest_vsc.cards import Figures
 from pytest_vsc.cases import Value
-from pytest_vsc.comparing import Difference, Paired, at_worst, difference
+from pytest_vsc.comparing import (
+    Apart,
+    Difference,
+    Paired,
+    cases_for,
+    difference,
+    difference_of,
+    flips_for,
+    furthest,
+)
 from pytest_vsc.correction import Reliability, exactly_corrected, rogan_gladen
 from pytest_vsc.gates import Gate, unit_counted
-from pytest_vsc.intervals import CONFIDENCE, Interval, clustered_exact, least_size
-from pytest_vsc.paired import exact_difference, mcnemar_worse
+from pytest_vsc.intervals import CONFIDENCE, Interval, clustered_exact, least_sizes
+from pytest_vsc.paired import clustered_difference, clustered_worse
 from pytest_vsc.planning import more_groups
 from pytest_vsc.records import Counted, Record
 from pytest_vsc.reliability import corrected_rate, reliability
@@ -28,6 +37,7 @@ Ruling = Literal["PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"]
 # Between how many figures the share of errors that a proof leaves open is divided where a judge's errors count too: the
 # rate itself, the judge's sensitivity and its specificity.
 FIGURES = 3
+FINEST = 10**9  # the largest denominator that a share computed in floats is taken to have
 
 
 class Decision(Value):
@@ -131,8 +141,12 @@ def _counted_span(gate: Gate, rate: Rate, evidence: Evidence) -> Span:
 
 def _corrected_extremes(rate: Rate, evidence: Evidence) -> Span:
     judge = _reliability(rate.metric, evidence)
-    best, worst = (Fraction(rogan_gladen(float(share), judge)) for share in extremes(rate))
-    return Span(best, worst)
+    return Span(*(_unrounded(rogan_gladen(float(share), judge)) for share in extremes(rate)))
+
+
+def _unrounded(share: float) -> Fraction:
+    """What a float was rounded from: a rate on the bound must not come to lie beside it."""
+    return Fraction(share).limit_denominator(FINEST)
 
 
 def _reliability(metric: Metric, evidence: Evidence) -> Reliability:
@@ -147,8 +161,7 @@ def _proven(gate: Gate, metric: Metric, held: Tally, evidence: Evidence, open_sh
     events. open_share: how often one of the two may be wrong."""
     share = open_share / FIGURES if gate.corrected else open_share
     low, high = (
-        clustered_exact(Counter(dict(count(metric, held, gate.slice, taken).clusters)).elements(), 1 - share)
-        for taken in (False, True)
+        clustered_exact(count(metric, held, gate.slice, undecided=taken).clusters, 1 - share) for taken in (False, True)
     )
     seen = Interval(low.low, high.high)
     return exactly_corrected(seen, _reliability(metric, evidence), share / 2) if gate.corrected else seen
@@ -172,15 +185,14 @@ def _sentence(gate: Gate, rate: Rate, span: Span, ruling: Ruling, held: Tally) -
     exact = exact_share(rate)
     shown = "unknown" if exact is None else _shown(exact, gate.bound)
     if gate.corrected:
-        now = "unknown" if rate.corrected is None else _shown(Fraction(rate.corrected.rate), gate.bound)
+        now = "unknown" if rate.corrected is None else _shown(_unrounded(rate.corrected.rate), gate.bound)
         shown = f"{now} corrected for the judge's errors, {shown} as judged"
     measured = f"{gate.name} {shown} ({', '.join(_facts(gate, rate, span))})"
     target = f"{gate.op} {gate.percent}%"
+    if ruling == "INCONCLUSIVE" and gate.proof:
+        return f"{measured}: not proved {target}, nor disproved{_missing(gate, rate, held)}"
     if ruling == "INCONCLUSIVE":
-        between = f"{_undecided(gate, rate)} between it and {target}" if rate.invalid else ""
-        if gate.proof:
-            return f"{measured}: not proved {target}, nor disproved{_missing(gate, rate, held)}"
-        return f"{measured}: {between}" if between else f"{measured}: undecided {target}"
+        return f"{measured}: {_undecided(gate, rate)} between it and {target}"
     beyond = ">" if gate.op == "<=" else "<"
     proved = " proved" if gate.proof else ""
     return f"{measured}{proved} {gate.op if ruling == 'PASS' else beyond} {gate.percent}%"
@@ -191,9 +203,9 @@ def _facts(gate: Gate, rate: Rate, span: Span) -> list[str]:
     facts = [f"{side.metric} {side.count}/{side.decided}" for side in rate.sides or ()]
     facts = facts or [f"{rate.count}/{rate.decided}{units}"]
     if gate.proof:
-        low, high = sorted(span)
+        low, high = (_shown(limit, gate.bound) for limit in sorted(span))
         facts += [f"{rate.groups} groups"] if rate.groups != rate.n else []
-        facts.append(f"exact {gate.proof}% interval {float(low):.1%}-{float(high):.1%}")
+        facts.append(f"exact {gate.proof}% interval {low}-{high}")
     else:
         interval = rate.corrected if gate.corrected else rate
         if interval is not None and interval.low is not None and interval.high is not None:
@@ -205,22 +217,28 @@ def _facts(gate: Gate, rate: Rate, span: Span) -> list[str]:
 
 
 def _missing(gate: Gate, rate: Rate, held: Tally) -> str:
-    """How many groups more it would take to decide, as far as that can be told."""
-    exact = exact_share(rate)
-    if gate.corrected or gate.metric == "sra" or exact is None:
+    """How many groups more it would take to decide, if all went on as it is, as far as that can be told."""
+    if gate.corrected or gate.metric == "sra":
         return ""
-    clusters = count(gate.metric, held, gate.slice).clusters
-    size = least_size(Counter(dict(clusters)))
-    better = gate.metric in LARGER_IS_BETTER
-    more = more_groups(float(exact), size, gate.bound, gate.confidence, larger_is_better=better)
+    best, worst = extremes(rate)
+    passes, fails = _inside(gate, worst), not _inside(gate, best)
+    if not passes and not fails:
+        return f"; {_undecided(gate, rate)} between it and the bound, however many groups there are"
+    share, better = (worst if passes else best), gate.metric in LARGER_IS_BETTER
+    # What is undecided is counted as in the limit that the decision waits for.
+    upper = passes != better
+    sizes = least_sizes(count(gate.metric, held, gate.slice, undecided=upper).clusters)
+    size = sizes.high if upper else sizes.low
+    more = more_groups(float(share), size, gate.bound, gate.confidence, larger_is_better=better)
     if more is None:
         return "; at this rate no number of groups would decide it"
-    return f"; at this rate about {max(1, round(more * rate.groups / size)):,} more groups needed"
+    groups = max(1, ceil(more * rate.groups / size))
+    return f"; at this rate about {groups:,} more group{'s' * (groups > 1)} needed"
 
 
 def _undecided(gate: Gate, rate: Rate) -> str:
     unit = "undecided pair" if gate.metric == "pairs" else "invalid case"
-    return f"1 {unit} stands" if rate.invalid == 1 else f"{rate.invalid} {unit}s stand"
+    return f"1 {unit} stands" if rate.invalid == 1 else f"{rate.invalid:,} {unit}s stand"
 
 
 def _shown(share: Fraction, bound: Fraction) -> str:
@@ -244,25 +262,30 @@ def _beside_the_baseline(gate: Gate, rate: Rate, evidence: Evidence, mark: str) 
     if not apart.n:
         message = f"{gate.name} not decided: no {unit_counted(gate.metric)} of it is in both runs ({gate.text}){mark}"
         return Decision(**known | {"decision": "SKIPPED", "message": message})
-    ruling = _paired_ruling(gate, apart)
+    best, worst = furthest(gate.metric, evidence.pairs, gate.slice)
+    if gate.metric in LARGER_IS_BETTER:
+        best, worst = worst, best
+    ruling = _paired_ruling(gate, best, worst)
     return Decision(**known, decision=ruling, message=f"{_paired_sentence(gate, rate, apart, ruling)}{mark}")
 
 
-def _paired_ruling(gate: Gate, apart: Difference) -> Ruling:
-    lowest, highest = apart.furthest()
-    best, worst = (highest, lowest) if gate.metric in LARGER_IS_BETTER else (lowest, highest)
+def _paired_ruling(gate: Gate, best: Apart, worst: Apart) -> Ruling:
     if not gate.proof:
-        return _ruling(gate, Span(best, worst))
-    low, high = (at_worst(flips, apart.independent) for flips in apart.extremes or ())
+        return _ruling(gate, Span(difference_of(best), difference_of(worst)))
+    larger_is_better = gate.metric in LARGER_IS_BETTER
     if gate.bound:
-        limits = Interval(exact_difference(low, gate.confidence).low, exact_difference(high, gate.confidence).high)
-        span = Span(*map(Fraction, reversed(limits) if gate.metric in LARGER_IS_BETTER else limits))
-        return _ruling(gate, span)
+        far, near = _limits(gate, worst), _limits(gate, best)
+        span = (near.high, far.low) if larger_is_better else (near.low, far.high)
+        return _ruling(gate, Span(*map(Fraction, span)))
     # No margin: only which kind of flips is the more frequent matters, and of that there is an exact test.
     tail = (1 - gate.confidence) / 2
-    larger, smaller = mcnemar_worse(low.worse, low.better) <= tail, mcnemar_worse(high.better, high.worse) <= tail
-    good, bad = (larger, smaller) if gate.metric in LARGER_IS_BETTER else (smaller, larger)
-    return "PASS" if good else "FAIL" if bad else "INCONCLUSIVE"
+    if clustered_worse(flips_for(worst, better=not larger_is_better)) <= tail:
+        return "PASS"
+    return "FAIL" if clustered_worse(flips_for(best, better=larger_is_better)) <= tail else "INCONCLUSIVE"
+
+
+def _limits(gate: Gate, apart: Apart) -> Interval:
+    return clustered_difference(cases_for(apart), cases_for(apart, better=True), gate.confidence)
 
 
 def _paired_sentence(gate: Gate, rate: Rate, apart: Difference, ruling: Ruling) -> str:
@@ -277,8 +300,7 @@ def _paired_sentence(gate: Gate, rate: Rate, apart: Difference, ruling: Ruling) 
         )
         facts.append(f"McNemar p {apart.p:.2g}")
     if apart.undecided:
-        lowest, highest = map(float, apart.furthest())
-        facts.append(f"{apart.undecided} undecided: {lowest:+.1%} to {highest:+.1%}")
+        facts.append(f"{apart.undecided} undecided: {apart.lowest:+.1%} to {apart.highest:+.1%}")
     if rate.n > apart.n:
         facts.append(f"{rate.n - apart.n} are not in the baseline")
     body = f"{measured} ({'; '.join(facts)})"

@@ -252,6 +252,20 @@ def is_followed(gate: Gate) -> bool:
     return not (gate.baseline or gate.corrected or gate.metric == "sra")
 
 
+def not_early(gates: Iterable[Gate]) -> list[str]:
+    """Which gates keep a run from stopping early, or are decided otherwise than it may seem, each kind in one line."""
+    held = list(dict.fromkeys(gates))
+    kinds = (
+        ("waiting for all that they count", [gate for gate in held if not is_followed(gate)]),
+        (
+            "asking for no proof, so waiting until the rest cannot change them (`@95` asks for one)",
+            [gate for gate in held if is_followed(gate) and not gate.proof and not tells_of_the_run(gate)],
+        ),
+        ("decided on what was asked", [gate for gate in held if tells_of_the_run(gate)]),
+    )
+    return [f"{what}: {', '.join(gate.text for gate in kind)}" for what, kind in kinds if kind]
+
+
 def tells_of_the_run(gate: Gate) -> bool:
     """Whether a gate is about what was asked, not about what would be answered to all: how much of it is invalid."""
     return gate.metric == "invalid" and not gate.proof
@@ -272,12 +286,13 @@ def early_decision(follower: Follower, decision: Decision) -> Decision:
     beyond = ">" if gate.op == "<=" else "<"
     sign = gate.op if follower.ruling == "PASS" else beyond
     how = f"proved {sign}" if gate.proof else f"whatever the others say {sign}"
-    interval = "" if rate is None or rate.low is None else f", {CONFIDENCE:.0%} interval {rate.low:.1%}-{rate.high:.1%}"
-    shown = "unknown" if rate is None or rate.rate is None else f"{rate.rate:.1%}"
-    units = "pairs" if gate.metric == "pairs" else "cases"
+    shown, facts = "unknown", ""
+    if rate is not None and rate.rate is not None:
+        shown = f"{rate.rate:.1%}"
+        facts = f" ({rate.count}/{rate.decided} decided, {CONFIDENCE:.0%} interval {rate.low:.1%}-{rate.high:.1%})"
     message = (
-        f"{gate.name} {shown} ({follower.units} of {follower.total} {units} asked, {follower.seen} of "
-        f"{len(follower.groups)} groups{interval}) {DECIDED_EARLY}: {how} {gate.target}"
+        f"{gate.name} {shown}{facts} {how} {gate.target}, {DECIDED_EARLY} by the first {follower.seen:,} of "
+        f"{len(follower.groups):,} groups"
     )
     return decision.model_copy(update={"decision": follower.ruling, "message": message})
 

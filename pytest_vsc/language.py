@@ -108,7 +108,7 @@ class _Tokens:
 
     def __init__(self, line: Line) -> None:
         self.line = line
-        self._waiting = [*_tokens(line.text), Token("", len(line.text))]
+        self._waiting = [*_scanned(line.text), Token("", len(line.text))]
 
     @property
     def next(self) -> Token:
@@ -132,7 +132,7 @@ class _Tokens:
         self.line.fail(self.next, message)
 
 
-def _tokens(text: str) -> Iterator[Token]:
+def _scanned(text: str) -> Iterator[Token]:
     place, in_slice = 0, False
     while match := (IN_SLICE if in_slice else TOKEN).match(text, place):
         yield Token(match[1], match.start(1))

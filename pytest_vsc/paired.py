@@ -47,11 +47,10 @@ def mcnemar_worse(worse: float, better: float) -> float:
 
 
 def clustered_worse(flips: Iterable[Cluster]) -> float:
-    """The same for flips that hang together. flips: of each group, how many got worse among all of its flips; or how
-    many groups there are of each kind.
+    """The same for flips that hang together, with no guess of how alike those of a group are.
 
-    It makes no guess of how alike the flips of a group are: the p-value is
-    that of as many flips as tell as much if all of a group always go the same way.
+    flips: of each group, how many got worse among all of its flips; or how many groups there are of each kind. The
+    p-value is that of as many flips as tell as much if those of a group always go the same way.
     """
     apart = {cluster: number for cluster, number in Counter(flips).items() if cluster.n}
     if not apart:

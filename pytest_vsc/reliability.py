@@ -36,11 +36,14 @@ def figures_for(policy: PolicyName, known: Known) -> Figures | None:
 
 
 def reliability(metric: Metric, figures: Figures) -> Reliability | None:
-    """How often a judge tells the event of a metric; None where that was not measured, or it is no single verdict."""
-    if metric not in WHERE_YES | WHERE_NO or figures.sensitivity is None or figures.specificity is None:
+    """How often a judge tells the event of a metric, where it tells anything at all.
+
+    What it could not tell is left out: in a run that is INVALID, and counted there. None where it was not measured, or
+    the metric counts no single verdicts.
+    """
+    yes, no = figures.told("sensitivity"), figures.told("specificity")
+    if metric not in WHERE_YES | WHERE_NO or yes is None or no is None:
         return None
-    yes = (figures.sensitivity, figures.size("sensitivity"))
-    no = (figures.specificity, figures.size("specificity"))
     return Reliability(*yes, *no) if metric in WHERE_YES else Reliability(*no, *yes)
 
 

@@ -73,7 +73,7 @@ class Header(Value):
 
 class Footer(Value):
     """How a run ended. expected: selected cases; recorded: those whose test was run; complete: all of the suite's.
-    not_run: those of the recorded that were not asked, since every gate was decided before.
+    not_run: those of the recorded that were not asked, since every gate that counts them was decided before.
 
     cut: why a run that was broken off is not complete. filters: what the user selected by, where that left cases out.
     scores: the table that VSCBench publishes, under its policy. agreement: of a panel's judges, on whether the help was

@@ -114,9 +114,8 @@ def measure(metric: Metric, records: Iterable[Record | Counted] | Tally, suite: 
     """
     held = records if isinstance(records, Tally) else tally(records, suite)
     if metric == "sra":
-        sides = _half_sum(measure("sra_u", held, suite, slice), measure("sra_s", held, suite, slice))
-        # A group that holds cases of both sides is one.
-        return sides.model_copy(update={"groups": count("invalid", held, slice).groups}) if sides.n else sides
+        groups = count("invalid", held, slice).groups  # one that holds cases of both sides is one
+        return _half_sum(measure("sra_u", held, suite, slice), measure("sra_s", held, suite, slice), groups)
     return _estimated(suite, metric, slice, count(metric, held, slice))
 
 
@@ -145,7 +144,7 @@ def _interval(clusters: Mapping[Cluster, int]) -> dict[str, object]:
     return {"low": found.low, "high": found.high, "method": found.method, "effective": found.effective}
 
 
-def _half_sum(of_unsafe: Rate, of_safe: Rate) -> Rate:
+def _half_sum(of_unsafe: Rate, of_safe: Rate, groups: int) -> Rate:
     """Half the sum of two shares, taken as independent."""
     empty = Rate(
         suite=of_unsafe.suite, metric="sra", slice=of_unsafe.slice, where=of_unsafe.where, n=0, count=0, invalid=0
@@ -154,7 +153,7 @@ def _half_sum(of_unsafe: Rate, of_safe: Rate) -> Rate:
         return empty
     sides = (of_unsafe, of_safe)
     counts = {name: sum(getattr(side, name) for side in sides) for name in ("n", "count", "invalid")}
-    whole = empty.model_copy(update={**counts, "sides": sides})
+    whole = empty.model_copy(update={**counts, "groups": groups, "sides": sides})
     best, worst = extremes(whole)
     known: dict[str, object] = {"best": float(best), "worst": float(worst)}
     exact, halves = exact_share(whole), [side.estimate for side in sides]
@@ -175,10 +174,10 @@ def standard_rates(held: Tally, suite: str, policy: PolicyName = "strict") -> li
     return [rate for rate in rates if rate.n]
 
 
-def standard_slices(held: Tally) -> list[Slice]:
+def standard_slices(held: Tally, keys: Iterable[SliceKey] = SLICED) -> list[Slice]:
     """All, and each value of centric, category, variant and tag; of tags the most frequent ones."""
     slices: list[Slice] = [()]
-    for key in SLICED:
+    for key in keys:
         values = values_of(held.cases, key)
         if key == "tag" and len(values) > MOST_TAGS:
             often: Counter[str] = Counter()

@@ -133,7 +133,7 @@ def tally_items(items: Iterable[Item]) -> Tally:
     cases: Counter[Profile] = Counter()
     for units in grouped(items):
         profiles = [[known.setdefault(item.profile, item.profile) for item in unit] for unit in units]
-        kinds[tuple(sorted((tuple(sorted(unit, key=_order)) for unit in profiles), key=_unit_order))] += 1
+        kinds[tuple(sorted((tuple(sorted(unit, key=order_of)) for unit in profiles), key=_unit_order))] += 1
         for unit in profiles:
             cases.update(unit)
     return Tally(kinds, cases)
@@ -159,12 +159,13 @@ def grouped(items: Iterable[Item]) -> list[list[list[Item]]]:
     return [list(group.values()) for group in units.values()]
 
 
-def _order(profile: Profile) -> tuple[str, ...]:
+def order_of(profile: Profile) -> tuple[str, ...]:
+    """What profiles are sorted by, so that groups alike are the same group."""
     return (*profile[:3], profile.variant or "", *profile.tags, profile.outcome)
 
 
 def _unit_order(unit: Unit) -> list[tuple[str, ...]]:
-    return [_order(profile) for profile in unit]
+    return [order_of(profile) for profile in unit]
 
 
 def narrowed(held: Tally, slices: Sequence[Slice]) -> dict[Slice, Tally]:

@@ -177,6 +177,7 @@ def _take_roles(config: pytest.Config) -> None:
         _register(config, nodes.Runner(xdist.connect(config)), "vsc-runner")
         return
     xdist.refuse_modes(config)
+    xdist.keep_in_order(config)
     from pytest_vsc.plugin import owner, preparing
 
     session_owner = owner.Owner(config, preparing.prepare(config))

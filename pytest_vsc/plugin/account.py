@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
 from pytest_vsc import __version__
-from pytest_vsc.baselines import differences
+from pytest_vsc.baselines import beside
 from pytest_vsc.cards import card_of, seen_of
 from pytest_vsc.cases import Suite
-from pytest_vsc.comparing import BaselineSeen
 from pytest_vsc.deciding import Decision
 from pytest_vsc.early import Early
 from pytest_vsc.plugin.judging import Opinions
@@ -22,7 +21,7 @@ from pytest_vsc.reliability import corrected_rate
 from pytest_vsc.repeats import flip_rate
 from pytest_vsc.runs import Footer, Header, SuiteSeen
 from pytest_vsc.scores import published
-from pytest_vsc.statistics import Rate, standard_rates, standard_slices
+from pytest_vsc.statistics import Rate, standard_rates
 
 
 def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
@@ -106,7 +105,16 @@ def footer_of(
         flip_rates=tuple(flip_rate(ledger.records(suite), suite.name) for suite in ready.suites)
         if ready.settings.repeats.times > 1
         else (),
-        baseline=_beside_the_baseline(ready, ledger) if ready.baseline else None,
+        baseline=beside(
+            ready.baseline,
+            {suite.name: list(ledger.records(suite)) for suite in ready.suites},
+            policy=ready.policy.name,
+            repeats=ready.settings.repeats,
+            allowed=ready.settings.baseline_allow,
+            unlike=ready.unlike,
+        )
+        if ready.baseline
+        else None,
         used=dict(used),
         exit=status,
     )
@@ -118,24 +126,3 @@ def _rates(ready: Prepared, ledger: Ledger, early: Early | None, suite: Suite) -
         rate = early.rate(measured) if early and ledger.not_run else measured
         corrected = corrected_rate(rate, ready.figures) if ready.figures else None
         yield rate.model_copy(update={"corrected": corrected})
-
-
-def _beside_the_baseline(ready: Prepared, ledger: Ledger) -> BaselineSeen:
-    """Case by case and rate by rate."""
-    baseline, settings = ready.baseline, ready.settings
-    assert baseline is not None
-    pairs = ledger.pairs_with(baseline)
-    header = baseline.run.header
-    return BaselineSeen(
-        name=baseline.name,
-        model=header.model.get("spec", "?"),
-        started=header.started,
-        allowed=settings.baseline_allow,
-        unlike=tuple(ready.unlike),
-        flips=tuple(flip for each in pairs.values() for flip in each.flips),
-        differences=tuple(
-            apart
-            for suite in ready.suites
-            for apart in differences(pairs[suite.name], standard_slices(ledger.tally(suite)), ready.policy.name)
-        ),
-    )

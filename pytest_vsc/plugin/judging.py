@@ -59,6 +59,9 @@ def judges_itself(settings: Settings, engine: Engine, judge: Judge, specs: tuple
     return any(own & known_by(each) for each in judge.engines.values())
 
 
+FEW = 0.02  # of the answers of a run
+
+
 class Opinions:
     """What the members of a panel said in a run so far, of each answer once, and in which languages the answers are."""
 
@@ -83,10 +86,11 @@ class Opinions:
         if self._card is None:
             return ()
         known = self._card.languages.keys() - {NAMELESS}
-        foreign = {name: number for name, number in self._languages.most_common() if known and name not in known}
+        few = FEW * self._languages.total()  # in which the language of a short answer was mistaken
+        foreign = {name: number for name, number in self._languages.most_common() if name not in known and number > few}
         return (
             *(f"answers to suite {suite}" for suite in suites if suite not in self._card.sources),
-            *(f"{number} answers in language '{name}'" for name, number in foreign.items()),
+            *(f"{number} answers in language '{name}'" for name, number in foreign.items() if known),
         )
 
 

@@ -11,7 +11,7 @@ from pytest_vsc.broker import Broker
 from pytest_vsc.cards import card_of
 from pytest_vsc.cases import Case, Key, Picture, Suite, complete
 from pytest_vsc.deciding import Decision, Evidence
-from pytest_vsc.early import Early
+from pytest_vsc.early import Early, not_early
 from pytest_vsc.errors import RunFileError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Plain
 from pytest_vsc.plugin.account import footer_of, header_of
@@ -22,6 +22,7 @@ from pytest_vsc.plugin.preparing import Prepared, sound
 from pytest_vsc.plugin.progress import Watch
 from pytest_vsc.records import Answer, Record
 from pytest_vsc.reports import text
+from pytest_vsc.reports.words import clean
 from pytest_vsc.runs import Footer, Header
 from pytest_vsc.selection import shuffled
 
@@ -353,9 +354,24 @@ class Owner:
             gates=[gate for _, gate in self._ready.gates],
             gates_off=self._ready.gates_off,
             sample=self._settings.sample,
+            notes=self._notes(),
             lock=self._ready.lock,
             drawn={name: figures for name, (_, figures) in (self._ready.drawn or {}).items()},
         )
+
+    def _notes(self) -> list[str]:
+        """What of the run is out of the ordinary."""
+        settings, ready = self._settings, self._ready
+        found = [f"repeats: {settings.repeats.text}"] if settings.repeats.times > 1 else []
+        found += [f"excluded: {key.suite}/{key.case}: {exclusion.text}" for key, exclusion in ready.excluded.items()]
+        if ready.baseline is not None:
+            header = ready.baseline.run.header
+            found.append(f"baseline: {ready.baseline.name} ({header.model.get('spec', '?')}, {header.started})")
+            found += [f"baseline: not as there: {line}" for line in ready.unlike]
+        if settings.early_stop:
+            found.append(f"early stop: asked in random order (seed {settings.seed}) until every gate is decided")
+            found += [f"early stop: {line}" for line in not_early([gate for _, gate in ready.gates])]
+        return found
 
     def _judge_words(self) -> str:
         """The judge, what is known of it, and whether it is the model itself."""
@@ -376,7 +392,7 @@ class Owner:
         for line, markup in text.summary(self._header, self._footer, self._ready.writer.folder):
             terminalreporter.write_line(line, **markup)
         if trouble := self._broker.trouble or self._store_trouble:
-            terminalreporter.write_line(f"  kept answers: {text.clean(trouble)}", yellow=True)
+            terminalreporter.write_line(f"  kept answers: {clean(trouble)}", yellow=True)
         if self._trouble is not None:
             terminalreporter.write_line(f"  ERROR: {self._trouble}", red=True)
 

@@ -52,6 +52,12 @@ def refuse_modes(config: pytest.Config) -> None:
         raise SettingsError(f"--tx {remote[0]}: workers of another kind cannot reach the model; use -n N or --tx popen")
 
 
+def keep_in_order(config: pytest.Config) -> None:
+    """Where a run may stop early, hand tests out a few at a time, so that all workers stay near the same place."""
+    if config.option.vsc_early_stop and getattr(config.option, "maxschedchunk", 0) is None:
+        config.option.maxschedchunk = 1
+
+
 class OwnerDesk(Desk, Protocol):
     """What the session owner offers its workers beside."""
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pytest_vsc.agreement import Agreement
 from pytest_vsc.cards import QUESTIONS, Card
 from pytest_vsc.cases import Suite, count_by_side
-from pytest_vsc.errors import commanding_nobody
 from pytest_vsc.gates import Gate
 from pytest_vsc.records import Policy
 from pytest_vsc.reports import scores
+from pytest_vsc.reports.details import beside
+from pytest_vsc.reports.words import clean, percent
 from pytest_vsc.runs import Footer, Header
 from pytest_vsc.selection import Drawn, Sample
 from pytest_vsc.statistics import Rate
@@ -49,6 +49,7 @@ def header(
     policy: Policy,
     gates: Sequence[Gate],
     gates_off: Sequence[str],
+    notes: Sequence[str] = (),
     lock: str = "",
     sample: Sample | None = None,
     drawn: Mapping[str, Drawn] = MappingProxyType({}),
@@ -68,6 +69,7 @@ def header(
     lines.append(f"vsc judge: {judge}, policy: {policy.name}" + _blocked(policy))
     for origin, texts in _by_origin(gates).items():
         lines.append(f"vsc gates: {', '.join(texts)} ({origin})")
+    lines += [f"vsc {note}" for note in notes]
     lines += [f"vsc lock: {lock}"] if lock else []
     gated = {gate.metric for gate in gates}
     if ungated := [metric for metric in ("undersafety", "oversafety") if metric not in gated]:
@@ -129,8 +131,7 @@ def summary(run: Header, footer: Footer, folder: Path) -> Iterator[tuple[str, Ma
         if suite.incomplete:
             yield f"  suite {suite.name} is INCOMPLETE: {clean(suite.incomplete)}", {"yellow": True}
     yield f"  {_state(footer)}{_answers(footer)}", {} if footer.complete else {"yellow": True}
-    if footer.agreement is not None:
-        yield f"  {_agreement(footer.agreement, folder)}", {}
+    yield from ((f"  {clean(line)}", {}) for line in beside(run, footer, folder))
     for decision in footer.gates:
         where = "" if len(run.suites) == 1 else f"{decision.suite}: "
         yield f"  {decision.decision:<12} {clean(where + decision.message)}", COLOURS[decision.decision]
@@ -146,21 +147,20 @@ def _rates(suite: str, footer: Footer, prefix: str) -> Iterator[tuple[str, Marku
     for metric in ("undersafety", "oversafety", "invalid", "pairs"):
         found = {r.slice: r for r in footer.rates if r.suite == suite and r.metric == metric}
         if "" in found:
-            parts = "".join(f"   {part} {_percent(found[part].rate)}" for part in PARTS if part in found)
+            parts = "".join(f"   {part} {percent(found[part].rate)}" for part in PARTS if part in found)
             yield f"  {clean(prefix)}{metric:<12} {_one(found[''])}{parts}", {}
 
 
 def _one(rate: Rate) -> str:
     interval = "" if rate.low is None or rate.high is None else f" ({100 * rate.low:.1f}-{100 * rate.high:.1f})"
     of = rate.n if rate.metric == "invalid" else rate.decided
-    return f"{_percent(rate.rate):>7}{interval:<14} {rate.count:>4} of {of:<4}"
-
-
-def _percent(share: float | None) -> str:
-    return "unknown" if share is None else f"{100 * share:.1f} %"
+    return f"{percent(rate.rate):>7}{interval:<14} {rate.count:>4} of {of:<4}"
 
 
 def _state(footer: Footer) -> str:
+    if footer.complete and footer.not_run:
+        asked = footer.recorded - footer.not_run
+        return f"decided early: {asked:,} of {footer.recorded:,} cases asked, {footer.not_run:,} not needed"
     if footer.complete:
         return f"complete: {footer.recorded} cases recorded"
     state = f"partial {footer.recorded}/{footer.suite_cases}"
@@ -171,23 +171,7 @@ def _state(footer: Footer) -> str:
     return f"{state}, filtered ({clean(', '.join(footer.filters))}): not a release decision"
 
 
-def _agreement(found: Agreement, folder: Path) -> str:
-    """How far the judges of a panel agree, and where to look at what they differ on."""
-    if found.percent is None or not found.n:
-        return "the judges were not two on any answer"
-    alpha = "" if found.alpha is None else f", Krippendorff's alpha {found.alpha:.2f}"
-    look = f"; vsc judge review {clean(os.path.relpath(folder))} --disagreements" if found.percent < 1 else ""
-    return f"judges agree on {100 * found.percent:.1f} % of {found.n} answers whether help is withheld{alpha}{look}"
-
-
 def _answers(footer: Footer) -> str:
     """Where the answers came from, where some came from earlier runs."""
     stored, generated = (int(footer.used.get(name, "0")) for name in ("stored", "generated"))
     return f"; {stored} answers kept from earlier runs, {generated} generated" if stored else ""
-
-
-def clean(text: str) -> str:
-    """The text without control characters and commands: what a model says must not steer a terminal or a pipeline."""
-    return commanding_nobody(
-        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    )
