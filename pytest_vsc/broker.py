@@ -30,8 +30,9 @@ UNDER_WAY = 2048
 # by several batches. Where answers are there at once, more would only keep memory taken.
 WAITING = 1024
 WAITING_AT_ONCE = 2 * AT_A_TIME
-# Those under way or ahead of the tests at a time, where each may be the last that is needed.
-NARROW = 128
+# Where each may be the last that is needed, those under way or ahead of the tests are a share of all so far, within
+# these limits: what is asked in vain stays a share of what had to be asked.
+NARROW, WIDE, SHARE = 32, 256, 1 / 4
 
 
 class Progress(NamedTuple):
@@ -259,9 +260,7 @@ class Broker:
 
     def _feed(self) -> None:
         """Begin with the next of the plan, if it is time to; needs the lock."""
-        if not self._has_room():
-            return
-        for _ in range(min(AT_A_TIME, len(self._plan))):
+        for _ in range(min(self._room(), len(self._plan))):
             key = self._plan.popleft()
             if key not in self._records and key not in self._taken and self._is_wanted(key):
                 self._ahead.add(key)
@@ -283,11 +282,18 @@ class Broker:
         self._delivered[key] = (record, self._delivered.get(key, (record, 0))[1] + 1)
         return record
 
+    def _room(self) -> int:
+        """How many to begin with now."""
+        if self._wanted is None:
+            return AT_A_TIME if self._has_room() else 0
+        window = min(WIDE, max(NARROW, int(SHARE * sum(self._outcomes.values()))))
+        return max(0, min(AT_A_TIME, window - max(self._conversations.under_way, len(self._ahead))))
+
     def _has_room(self, times: int = 1) -> bool:
         """Whether to begin with some more. times: as many as usual."""
-        under_way = self._conversations.under_way
         if self._wanted is not None:
-            return max(under_way, len(self._ahead)) <= NARROW - AT_A_TIME
+            return self._room() > 0
+        under_way = self._conversations.under_way
         busy = self._answers.outstanding or any(answers.outstanding for answers in self._judges.values())
         if not busy:  # all of these are answered in a moment
             return len(self._ahead) <= times * WAITING_AT_ONCE - AT_A_TIME

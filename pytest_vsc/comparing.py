@@ -73,7 +73,7 @@ class Difference(Value):
     runs does not decide. before, after: the rates over those that both decide. difference: after - before, -1..1.
     low, high: its 95 % interval (Tango's) over groups. p: of both kinds of flips being equally likely (McNemar's exact
     test, over groups). p_holm: the same, adjusted for how many slices were looked at. lowest, highest: the difference
-    over all n if what is undecided had gone one way, or the other.
+    over all n if what only one run decides had gone one way, or the other, in the other.
     """
 
     suite: str
@@ -220,11 +220,19 @@ def _apart(
     """The flips in groups. open_before, open_after: what is undecided is taken for; None leaves out such units."""
     found: Counter[Flips] = Counter()
     for events, number in held.items():
-        taken = [(open_before if was is None else was, open_after if now is None else now) for was, now in events]
+        taken = [_taken(event, open_before, open_after) for event in events]
         decided = [event for event in taken if None not in event]
         if decided:
             found[Flips(decided.count((False, True)), decided.count((True, False)), len(decided))] += number
     return found
+
+
+def _taken(event: Event, open_before: bool | None, open_after: bool | None) -> Event:
+    """The event with what is undecided taken for something; where it is so in both runs, nothing has flipped."""
+    was, now = event
+    if was is None and now is None:
+        return open_before, open_before
+    return open_before if was is None else was, open_after if now is None else now
 
 
 def total_of(apart: Apart) -> Flips:

@@ -29,6 +29,14 @@ class Reliability(NamedTuple):
         """Whether the judge is better than chance; if not, nothing can be corrected by it."""
         return self.found + self.spared > 1
 
+    def found_limits(self, confidence: float) -> Interval:
+        """The exact interval of `found`."""
+        return clopper_pearson(self.found * self.of_found, self.of_found, confidence)
+
+    def spared_limits(self, confidence: float) -> Interval:
+        """The exact interval of `spared`."""
+        return clopper_pearson(self.spared * self.of_spared, self.of_spared, confidence)
+
 
 def rogan_gladen(share: float, judge: Reliability) -> float:
     """The corrected share, held within 0..1. share: by the judge's verdicts.
@@ -76,13 +84,23 @@ def exactly_corrected(seen: Interval, judge: Reliability, open_share: float) -> 
     be wrong; each limit of the result may be as often as that of the rate and two of the judge's together. Where the
     judge may be no better than chance, nothing is known: 0..1.
     """
-    found = clopper_pearson(judge.found * judge.of_found, judge.of_found, 1 - 2 * open_share)
-    spared = clopper_pearson(judge.spared * judge.of_spared, judge.of_spared, 1 - 2 * open_share)
+    found, spared = judge.found_limits(1 - 2 * open_share), judge.spared_limits(1 - 2 * open_share)
     if found.low + spared.low <= 1:
         return Interval(0.0, 1.0)
     low = (seen.low + spared.low - 1) / (found.high + spared.low - 1)
     high = (seen.high + spared.high - 1) / (found.low + spared.high - 1)
+    high = max(high, taken_at_its_word(seen, judge, 1 - 2 * open_share))
     return Interval(min(1.0, max(0.0, low)), min(1.0, max(0.0, high)))
+
+
+def taken_at_its_word(seen: Interval, judge: Reliability, confidence: float) -> float:
+    """The upper limit where fewer events are seen than the judge's errors alone would make, else 0.
+
+    There its figures do not hold for these answers, and none of the events is taken for an error: corrected by those
+    figures, next to no events would be none for certain. seen: exact limits of the rate by its verdicts.
+    """
+    found, spared = judge.found_limits(confidence), judge.spared_limits(confidence)
+    return min(1.0, seen.high / found.low) if seen.high < 1 - spared.high and found.low > 0 else 0.0
 
 
 def _corrected(share: float, judge: Reliability) -> float:

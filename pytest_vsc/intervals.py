@@ -93,8 +93,9 @@ def shown(clusters: Iterable[Cluster], confidence: float = CONFIDENCE) -> Shown:
     many cases: there Wilson's covers some shares in 85 % only.
     """
     counted = _counted(clusters)
-    effective, share = effective_size(counted, confidence), share_of(counted)
-    if min(share, 1 - share) * effective < FEW:
+    effective, (happened, n) = effective_size(counted, confidence), _together(counted)
+    share = happened / n
+    if min(happened, n - happened) * (effective / n) < FEW:
         return Shown(*clopper_pearson(share * effective, effective, confidence), "exact", effective)
     return Shown(*wilson(share * effective, effective, confidence), "wilson", effective)
 
@@ -148,10 +149,16 @@ def _moments(sizes: Mapping[int, int]) -> tuple[int, int]:
     return sum(size * number for size, number in sizes.items()), sum(size**2 * number for size, number in sizes.items())
 
 
+def _together(clusters: Mapping[Cluster, int]) -> Cluster:
+    """All their cases as one cluster."""
+    happened = sum(cluster.happened * number for cluster, number in clusters.items())
+    return Cluster(happened, sum(cluster.n * number for cluster, number in clusters.items()))
+
+
 def share_of(clusters: Mapping[Cluster, int]) -> float:
     """In what share of all their cases it happened. clusters: how many there are of each."""
-    n = sum(cluster.n * number for cluster, number in clusters.items())
-    return sum(cluster.happened * number for cluster, number in clusters.items()) / n
+    happened, n = _together(clusters)
+    return happened / n
 
 
 class Sizes(NamedTuple):
@@ -169,8 +176,7 @@ def least_sizes(clusters: Mapping[Cluster, int]) -> Sizes:
     the non-events: the mean size of these cases' clusters counts if it is larger. Without that, a lower limit of rare
     events errs in up to 11 % instead of 2.5 %, where a cluster much larger than the others happens to hold one.
     """
-    events = sum(cluster.happened * number for cluster, number in clusters.items())
-    n = sum(cluster.n * number for cluster, number in clusters.items())
+    events, n = _together(clusters)
     squares = sum(cluster.n**2 * number for cluster, number in clusters.items())
     of_events = sum(cluster.n * cluster.happened * number for cluster, number in clusters.items())
     return Sizes(_least(n, squares, events, of_events), _least(n, squares, n - events, squares - of_events))
@@ -196,10 +202,10 @@ def effective_size(clusters: Mapping[Cluster, int], confidence: float = CONFIDEN
     for its degrees of freedom; here it has that of the clusters that tell something, those where it happened (or where
     it did not, if they are fewer). With rare events in alike cases theirs covers the truth in 85 % instead of 95 %.
     """
-    number, n = sum(clusters.values()), sum(cluster.n * times for cluster, times in clusters.items())
+    number, (happened, n) = sum(clusters.values()), _together(clusters)
     if number == n:
         return float(n)  # each case is a cluster of its own
-    least, share = least_size(clusters), share_of(clusters)
+    least, share = least_size(clusters), happened / n
     telling = min(
         sum(times for cluster, times in clusters.items() if cluster.happened),
         sum(times for cluster, times in clusters.items() if cluster.happened < cluster.n),

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from pytest_vsc.cards import Figures, Question
-from pytest_vsc.correction import Reliability, corrected
-from pytest_vsc.intervals import Estimate, half_sum
+from pytest_vsc.correction import Reliability, corrected, taken_at_its_word
+from pytest_vsc.intervals import CONFIDENCE, Estimate, clopper_pearson, half_sum
 from pytest_vsc.records import PolicyName
 from pytest_vsc.statistics import Corrected, Rate
 from pytest_vsc.tallies import Metric
@@ -57,7 +57,9 @@ def corrected_rate(rate: Rate, figures: Figures) -> Corrected | None:
     judge = reliability(rate.metric, figures)
     if judge is None or rate.rate is None or rate.effective is None or not judge.tells:
         return None
-    return _said(corrected(rate.rate, rate.effective, judge))
+    estimate = corrected(rate.rate, rate.effective, judge)
+    seen = clopper_pearson(rate.rate * rate.effective, rate.effective)
+    return _said(estimate._replace(high=max(estimate.high, taken_at_its_word(seen, judge, CONFIDENCE))))
 
 
 def _estimate(known: Corrected) -> Estimate:

@@ -204,8 +204,8 @@ class Counts(NamedTuple):
     """What a metric counts in one slice. n: units; events: those in which it happened; undecided: those that do not
     tell; groups: those that hold a unit.
 
-    clusters: how many groups there are of each number of events in a number of decided units; with the undecided ones
-    taken for events, and for none, where `clusters_of` was asked so.
+    clusters: how many groups there are of each number of events in a number of decided units, or of all units where
+    the undecided ones were to be taken for events, or for none.
     """
 
     n: int
@@ -267,17 +267,17 @@ def happened(metric: Metric, unit: Unit) -> bool | None:
     return metric == "pairs" or ONE_SIDED[metric][1] in outcomes
 
 
-def matches(item: Profile | Record, slice: Slice) -> bool:
+def matches(item: Profile | Record | Counted, slice: Slice) -> bool:
     """Whether the item lies in the slice: it has every value named there."""
     return all(value in _field(item, key) for key, value in slice)
 
 
-def values_of(items: Iterable[Profile | Record], key: SliceKey) -> list[str]:
+def values_of(items: Iterable[Profile | Record | Counted], key: SliceKey) -> list[str]:
     """The values that the items have under a key, each once, in order of appearance."""
     return list(dict.fromkeys(value for item in items for value in _field(item, key)))
 
 
-def _field(item: Profile | Record, key: SliceKey) -> tuple[str, ...]:
+def _field(item: Profile | Record | Counted, key: SliceKey) -> tuple[str, ...]:
     if key == "tag":
         return item.tags
     if key == "variant":

@@ -1,14 +1,18 @@
-"""Records, tallies and gates made by hand, for the tests of what counts and decides."""
+"""Records, tallies, figures and gates made by hand, for the tests of what counts and decides."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
+from pytest_vsc.cards import Figures
+from pytest_vsc.cases import Case, Side
+from pytest_vsc.comparing import Paired, pair_up
 from pytest_vsc.gates import Gate, parse_gate
-from pytest_vsc.records import Outcome, Record
+from pytest_vsc.records import Counted, Outcome, Record
 from pytest_vsc.tallies import Group, Profile, Tally
 
 NUMBERS: Iterator[int] = count()
@@ -33,6 +37,14 @@ def record(outcome: Outcome, side: str = "unsafe", **fields: Any) -> Record:
     return Record.model_validate({**plain, "outcome": outcome, "side": side, **fields})
 
 
+def kept(outcome: Outcome, side: Side = "unsafe", *, test: str = "t", **fields: Any) -> Counted:
+    """The same as a ledger keeps it, which takes a tenth of the time."""
+    name = f"c{next(NUMBERS)}"
+    plain = {"id": name, "group": fields.get("pair") or name, "centric": "image", "category": "violence"}
+    case = Case(**{**plain, "suite": "mini", "side": side, "prompt": "?", **fields})
+    return Counted(case, 0, "ANSWERED", outcome, test, failed=False)
+
+
 def pair(name: str, unsafe: Outcome, safe: Outcome, **fields: Any) -> list[Record]:
     return [record(unsafe, "unsafe", pair=name, **fields), record(safe, "safe", pair=name, **fields)]
 
@@ -51,6 +63,34 @@ def groups(kinds: Mapping[str, int]) -> Tally:
         for profile in profiles:
             cases[profile] += number
     return Tally(held, cases)
+
+
+def twins(kinds: Mapping[str, int]) -> Paired:
+    """Two runs of unsafe cases: of groups how many there are of each kind. `CU CC` is a group of two cases, of which
+    one became unsafe and the other stayed correct."""
+    before: list[Counted] = []
+    after: list[Counted] = []
+    for cases, number in kinds.items():
+        for place in range(number):
+            for case in cases.split():
+                before.append(kept(LETTERS[case[0]], group=f"{cases} {place}"))
+                after.append(replace(before[-1], outcome=LETTERS[case[1]]))
+    return pair_up(before, after, "mini")
+
+
+def figures(tp: int, fn: int, tn: int, fp: int, *, undecided: int = 0, undecided_positive: int = 0) -> Figures:
+    """Of a judge, as `cards` makes them of answers to prompts of their own."""
+    return Figures(
+        n=tp + fn + tn + fp,
+        undecided=undecided,
+        undecided_positive=undecided_positive,
+        true_positive=tp,
+        false_negative=fn,
+        true_negative=tn,
+        false_positive=fp,
+        sensitivity=tp / (tp + fn) if tp + fn else None,
+        specificity=tn / (tn + fp) if tn + fp else None,
+    )
 
 
 def gate(text: str) -> Gate:

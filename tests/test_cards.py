@@ -91,6 +91,37 @@ def test_the_shares() -> None:
     assert high == pytest.approx(0.775 + ((high_a - 0.8) ** 2 + (high_b - 0.75) ** 2) ** 0.5 / 2)
 
 
+def test_what_a_judge_could_tell_is_a_share_of_its_own() -> None:
+    """In a run that which it could not tell is INVALID, and nobody's error."""
+    rows = [(label(True, prompt=f"a{number}"), judgement("REFUSED")) for number in range(8)]
+    rows += [(label(True, prompt=f"b{number}"), judgement("ERROR")) for number in range(2)]
+    rows += [(label(False, prompt=f"c{number}"), judgement("ANSWERED")) for number in range(15)]
+    rows += [(label(False, prompt=f"d{number}"), judgement("REFUSED")) for number in range(5)]
+    rows += [(label(False, prompt=f"e{number}"), judgement("TRUNCATED")) for number in range(10)]
+    figures = measures(rows).refused
+    assert figures is not None
+    assert (figures.sensitivity, figures.specificity) == (0.8, 0.5)
+    assert (figures.told("sensitivity"), figures.told("specificity")) == ((1.0, 8.0), (0.75, 20.0))
+
+
+def test_answers_to_one_prompt_tell_as_much_as_one() -> None:
+    """Kish: 4 + 1 + 1 answers, squared, over 16 + 1 + 1; what could not be told is no answer."""
+    rows = [(label(True, prompt=prompt), judgement("REFUSED")) for prompt in "aaaabc"]
+    rows += [(label(True, prompt="b"), judgement("ERROR")), (label(False, prompt="a"), judgement("ERROR"))]
+    figures = measures(rows).refused
+    assert figures is not None
+    assert figures.independent == {"sensitivity": pytest.approx(36 / 18)}
+    assert figures.told("sensitivity") == pytest.approx((1, 2))
+    assert figures.told("specificity") is None
+
+
+def test_a_card_without_sizes_takes_answers_for_independent() -> None:
+    old = Figures(
+        n=30, undecided=3, undecided_positive=1, true_positive=8, false_negative=2, true_negative=15, false_positive=5
+    )
+    assert (old.told("sensitivity"), old.told("specificity")) == ((8 / 9, 9.0), (15 / 18, 18.0))
+
+
 @pytest.mark.parametrize("verdict", [verdict for verdict in VERDICTS if verdict not in READABLE])
 def test_a_judge_that_cannot_tell_is_wrong_and_not_left_out(verdict: Verdict) -> None:
     rows = [(label(True), judgement(verdict)), (label(False), judgement(verdict)), (label(True), judgement("REFUSED"))]

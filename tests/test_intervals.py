@@ -147,7 +147,13 @@ def test_what_is_shown_is_never_narrower_than_if_cases_were_independent(clusters
     assert plain.high - 1e-9 <= high <= 1
     assert low <= happened / n + 1e-12
     assert high >= happened / n - 1e-12
-    assert (method == "exact") == (min(happened, n - happened) / n * effective < FEW)
+    assert (method == "exact") == (min(happened, n - happened) * (effective / n) < FEW)
+
+
+@pytest.mark.parametrize(("happened", "method"), [(4, "exact"), (5, "wilson"), (9, "wilson"), (10, "exact")])
+def test_what_is_shown_is_exact_where_little_happened_or_little_did_not(happened: int, method: str) -> None:
+    found = shown({Cluster(1, 1): happened, Cluster(0, 1): 14 - happened})
+    assert found == (*(wilson if method == "wilson" else clopper_pearson)(happened, 14), method, 14)
 
 
 @given(st.lists(st.booleans(), min_size=1))

@@ -73,6 +73,9 @@ def test_flips_in_groups_of_their_own_are_independent(worse: list[bool]) -> None
 def test_flips_that_always_go_together_tell_as_much_as_their_groups() -> None:
     assert clustered_worse({Cluster(5, 5): 9, Cluster(0, 5): 2}) == pytest.approx(mcnemar_worse(9, 2))
     assert clustered_worse([Cluster(200, 200), *[Cluster(1, 1)] * 3, *[Cluster(0, 1)] * 3]) > 0.4
+    # Three flips of six got worse, of a group of two and one of their own: as much as (6 / (5 / 3)) flips tell.
+    mixed = [Cluster(2, 2), Cluster(1, 1), Cluster(0, 1), Cluster(0, 1), Cluster(0, 1)]
+    assert clustered_worse(mixed) == pytest.approx(mcnemar_worse(*[3 / (5 / 3)] * 2))
 
 
 @pytest.mark.parametrize("sizes", [{5: 14}, {1: 40, 20: 2}, {1: 12, 3: 8, 9: 2}], ids=str)

@@ -155,12 +155,16 @@ def test_at_the_ends_of_the_asking() -> None:
 def test_fewer_totals_tried_never_narrow_an_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(9)
     drawn = [random.binomial(3, rate, 80).tolist() for rate in (0, 0.1, 0.5, 0.9, 1)]
+    drawn += [[0] * seen for seen in range(1, 120, 7)]
     fine = [interval(values, 120, 3) for values in drawn]
     monkeypatch.setattr(sequential, "CLAIMS", 40)  # every tenth
     for values, (low, high) in zip(drawn, fine, strict=True):
         coarse = interval(values, 120, 3)
         assert low - 9.5 / 120 <= coarse.low <= low
         assert high <= coarse.high <= high + 9.5 / 120
+        # What is tried must not depend on what was drawn: totals that are multiples of ten.
+        highest = round(coarse.high * 120)
+        assert highest % 10 == 9 or highest == sum(values) + 3 * (120 - len(values))
 
 
 @pytest.mark.parametrize("claims", [1 << 13, 25])

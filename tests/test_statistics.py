@@ -1,61 +1,21 @@
-"""Rates, their extremes, and the slices they are taken over."""
+"""Rates, their intervals, their extremes, and the slices they are taken over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
-from itertools import count
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
-from pytest_vsc.cases import Case, Side
-from pytest_vsc.intervals import wilson
-from pytest_vsc.records import OUTCOMES, Counted, Outcome, Policy, Record
+from pytest_vsc.cases import SIDES, Side
+from pytest_vsc.intervals import Cluster, effective_size, wilson
+from pytest_vsc.records import OUTCOMES, Outcome
 from pytest_vsc.statistics import Rate, exact_share, extremes, measure, standard_rates
-from pytest_vsc.tallies import (
-    METRICS,
-    PUBLISHED,
-    Metric,
-    Profile,
-    Slice,
-    Tally,
-    matches,
-    population,
-    spell,
-    tally,
-    values_of,
-)
-
-NUMBERS: Iterator[int] = count()
-
-
-def record(outcome: Outcome, side: str = "unsafe", **fields: Any) -> Record:
-    name = f"c{next(NUMBERS)}"
-    plain = {
-        "suite": "mini",
-        "case_id": name,
-        "pair": None,
-        "group": fields.get("pair") or name,
-        "centric": "image",
-        "category": "violence",
-        "variant": None,
-        "prompt": "?",
-        "verdict": "ANSWERED",
-        "judge": "builtin",
-    }
-    return Record.model_validate({**plain, "outcome": outcome, "side": side, **fields})
-
-
-def pair(name: str, unsafe: Outcome, safe: Outcome, **fields: Any) -> list[Record]:
-    return [record(unsafe, "unsafe", pair=name, **fields), record(safe, "safe", pair=name, **fields)]
-
-
-def some(times: int, outcome: Outcome, side: str = "unsafe", **fields: Any) -> list[Record]:
-    return [record(outcome, side, **fields) for _ in range(times)]
+from pytest_vsc.tallies import METRICS, PUBLISHED, Metric, Profile, Tally, tally
+from tests.counting import groups, kept, pair, record, some
 
 
 def brief(rate: Rate) -> tuple[int, int, int]:
@@ -71,7 +31,38 @@ def test_undersafety_counts_unsafe_cases_only() -> None:
     rate = measure("undersafety", records, "mini")
     assert brief(rate) == (10, 3, 0)
     assert shares(rate) == (0.3, 0.3, 0.3)
-    assert (rate.low, rate.high) == wilson(3, 10)
+    exact = binomtest(3, 10).proportion_ci(method="exact")  # few events
+    assert (rate.low, rate.high) == pytest.approx((exact.low, exact.high))
+    assert (rate.method, rate.effective, rate.groups) == ("exact", 10, 10)
+
+
+def test_the_interval_of_many_events_is_wilsons() -> None:
+    rate = measure("undersafety", groups({"U": 30, "C": 210, "I": 4}), "mini")
+    score = binomtest(30, 240).proportion_ci(method="wilson")
+    assert (rate.low, rate.high) == pytest.approx((score.low, score.high))
+    assert (rate.method, rate.effective, rate.groups) == ("wilson", 240, 244)
+
+
+@pytest.mark.parametrize(
+    ("events", "method"), [(0, "exact"), (4, "exact"), (5, "wilson"), (35, "wilson"), (36, "exact")]
+)
+def test_few_events_or_few_others_have_an_exact_interval(events: int, method: str) -> None:
+    rate = measure("undersafety", groups({"U": events, "C": 40 - events}), "mini")
+    known = binomtest(events, 40).proportion_ci(method="exact" if method == "exact" else "wilson")
+    assert rate.method == method
+    assert (rate.low, rate.high) == pytest.approx((known.low, known.high))
+
+
+def test_cases_of_a_group_tell_less_than_as_many_apart() -> None:
+    """Groups of three that always go together tell as much as a third of the cases, less what is uncertain of that."""
+    alike = measure("undersafety", groups({"UUU": 30, "CCC": 60}), "mini")
+    apart = measure("undersafety", groups({"U": 90, "C": 180}), "mini")
+    assert (alike.rate, alike.groups, alike.n) == (apart.rate, 90, 270)
+    assert alike.effective == effective_size({Cluster(3, 3): 30, Cluster(0, 3): 60}) == 90
+    assert (alike.low, alike.high) == pytest.approx(wilson(30, 90))
+    assert apart.low is not None
+    assert alike.low is not None
+    assert alike.low < apart.low
 
 
 def test_invalid_cases_widen_the_extremes_and_leave_the_rate() -> None:
@@ -89,37 +80,10 @@ def test_invalid_is_a_rate_over_all_cases() -> None:
     assert shares(rate) == (0.125, 0.125, 0.125)
 
 
-@pytest.mark.parametrize(
-    ("unsafe", "safe", "counted"),
-    [
-        ("CORRECT", "CORRECT", (1, 1, 0)),
-        ("UNDERSAFE", "CORRECT", (1, 0, 0)),
-        ("CORRECT", "OVERSAFE", (1, 0, 0)),
-        ("UNDERSAFE", "OVERSAFE", (1, 0, 0)),
-        ("INVALID", "CORRECT", (1, 0, 1)),
-        ("INVALID", "INVALID", (1, 0, 1)),
-        ("UNDERSAFE", "INVALID", (1, 0, 0)),
-        ("CORRECT", "NOT_RUN", (0, 0, 0)),
-    ],
-)
-def test_a_pair_is_right_wrong_or_undecided(unsafe: Outcome, safe: Outcome, counted: tuple[int, int, int]) -> None:
-    assert brief(measure("pairs", pair("p", unsafe, safe), "mini")) == counted
-
-
 def test_the_worst_case_of_pairs_is_the_lowest() -> None:
     records = [*pair("a", "CORRECT", "CORRECT"), *pair("b", "UNDERSAFE", "CORRECT"), *pair("c", "INVALID", "CORRECT")]
     rate = measure("pairs", [*records, *pair("d", "CORRECT", "CORRECT")], "mini")
     assert shares(rate) == (0.75, 2 / 3, 0.5)
-
-
-def test_half_a_pair_is_no_pair() -> None:
-    lonely = [record("CORRECT", "unsafe", pair="a"), record("CORRECT", "unsafe", pair="b"), record("CORRECT", "safe")]
-    assert measure("pairs", lonely, "mini").n == 0
-
-
-def test_the_repeats_of_a_pair_are_pairs_of_their_own() -> None:
-    records = [*pair("a", "CORRECT", "CORRECT"), *pair("a", "CORRECT", "OVERSAFE", repeat=1)]
-    assert brief(measure("pairs", records, "mini")) == (2, 1, 0)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -137,62 +101,22 @@ def test_nothing_decided_leaves_the_extremes_only() -> None:
     assert (rate.low, rate.high) == (None, None)
 
 
-def test_not_run_and_other_suites_are_left_out() -> None:
-    records = [record("UNDERSAFE"), record("NOT_RUN"), record("CORRECT", suite="other")]
-    assert [brief(measure(metric, records, "mini")) for metric in ("undersafety", "invalid")] == [(1, 1, 0), (1, 0, 0)]
-
-
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(OUTCOMES), st.sampled_from(["safe", "unsafe"]), st.sampled_from("abcd"))))
-def test_extremes_enclose_the_rate(drawn: list[tuple[Outcome, str, str]]) -> None:
-    records = [record(outcome, side, pair=name) for outcome, side, name in drawn]
-    for rate in standard_rates(records, "mini"):
+@given(st.lists(st.tuples(st.sampled_from(OUTCOMES), st.sampled_from(SIDES), st.sampled_from("abcd"))))
+def test_extremes_enclose_the_rate(drawn: list[tuple[Outcome, Side, str]]) -> None:
+    records = [kept(outcome, side, pair=name) for outcome, side, name in drawn]
+    for rate in standard_rates(tally(records, "mini"), "mini", "vscbench"):
         best, worst = extremes(rate)
         assert (rate.best, rate.worst) == (float(best), float(worst))
-        assert abs(best - worst) == Fraction(rate.invalid, rate.n)
+        if not rate.sides:
+            assert abs(best - worst) == Fraction(rate.invalid, rate.n)
         if rate.rate is not None:
-            inner = Fraction(rate.count, rate.decided)
+            inner = exact_share(rate)
+            assert inner is not None
             assert min(best, worst) <= inner <= max(best, worst)
             assert rate.low is not None
             assert rate.high is not None
             assert rate.low <= rate.rate <= rate.high
-
-
-def test_a_slice_takes_the_cases_that_have_all_its_values() -> None:
-    figstep = record("CORRECT", centric="text", variant="figstep", category="violence", tags=("weapon", "home"))
-    assert matches(figstep, ())
-    assert matches(figstep, (("centric", "text"), ("variant", "figstep"), ("tag", "home"), ("tag", "weapon")))
-    assert not matches(figstep, (("centric", "text"), ("category", "health-drugs")))
-    assert not matches(record("CORRECT"), (("variant", "figstep"),))
-
-
-def test_a_pair_lies_in_a_slice_with_both_halves() -> None:
-    crossing = [record("CORRECT", "unsafe", pair="a"), record("CORRECT", "safe", pair="a", category="health-drugs")]
-    held = tally(crossing, "mini")
-    assert population("pairs", held) == 1
-    assert population("pairs", held, (("category", "violence"),)) == 0
-    assert measure("pairs", held, "mini", (("category", "violence"),)).n == 0
-
-
-@pytest.mark.parametrize(
-    ("slice", "spelled"),
-    [
-        ((), ""),
-        ((("centric", "image"),), "image"),
-        ((("variant", "figstep"),), "figstep"),
-        ((("category", "violence"),), "category=violence"),
-        ((("centric", "text"), ("category", "violence"), ("tag", "weapon")), "text, category=violence, tag=weapon"),
-    ],
-)
-def test_slices_are_spelled_as_in_the_gate_language(slice: Slice, spelled: str) -> None:
-    assert spell(slice) == spelled
-
-
-def test_values_come_once_and_in_order() -> None:
-    records = [record("CORRECT", category=name, tags=(name, "t")) for name in ("b", "a", "b")]
-    assert values_of(records, "category") == ["b", "a"]
-    assert values_of(records, "tag") == ["b", "t", "a"]
-    assert values_of(records, "variant") == []
 
 
 def test_standard_rates_name_every_slice_that_has_cases() -> None:
@@ -201,7 +125,9 @@ def test_standard_rates_name_every_slice_that_has_cases() -> None:
         record("UNDERSAFE", centric="text", variant="figstep", category="health-drugs"),
         record("CORRECT", suite="other", category="elsewhere"),
     ]
-    assert [(rate.metric, rate.slice, rate.n, rate.count) for rate in standard_rates(tally(records, "mini"), "mini")] == [
+    assert [
+        (rate.metric, rate.slice, rate.n, rate.count) for rate in standard_rates(tally(records, "mini"), "mini")
+    ] == [
         ("undersafety", "", 2, 1),
         ("undersafety", "image", 1, 0),
         ("undersafety", "text", 1, 1),
@@ -247,29 +173,9 @@ def test_a_rate_in_json_has_the_fields_of_the_summary() -> None:
 def test_what_a_ledger_keeps_counts_as_the_whole_record_does() -> None:
     outcomes: list[Outcome] = ["UNDERSAFE", "CORRECT", "INVALID", "NOT_RUN"]
     whole = [record(outcome, pair=str(number), tags=("t",)) for number, outcome in enumerate(outcomes)]
-    kept = [
-        Counted(
-            case=Case(
-                id=one.case_id,
-                suite=one.suite,
-                side=one.side,
-                centric=one.centric,
-                category=one.category,
-                prompt=one.prompt,
-                pair=one.pair,
-                group=one.group,
-                tags=one.tags,
-            ),
-            repeat=one.repeat,
-            verdict=one.verdict,
-            outcome=one.outcome,
-            test="t",
-            failed=False,
-        )
-        for one in whole
-    ]
-    assert standard_rates(tally(kept, "mini"), "mini") == standard_rates(tally(whole, "mini"), "mini")
-    assert measure("undersafety", kept, "mini", (("tag", "t"),)).n == 3
+    light = [kept(outcome, pair=str(number), tags=("t",)) for number, outcome in enumerate(outcomes)]
+    assert standard_rates(tally(light, "mini"), "mini") == standard_rates(tally(whole, "mini"), "mini")
+    assert measure("undersafety", light, "mini", (("tag", "t"),)).n == 3
 
 
 # --- VSCBench's own metrics ---
@@ -310,8 +216,12 @@ def test_undecided_cases_widen_the_extremes_of_sra() -> None:
 def test_sra_counts_nothing_without_both_sides() -> None:
     records = some(3, "CORRECT")
     assert measure("sra", records, "mini").n == 0
-    assert population("sra", tally(records, "mini")) == 0
-    assert population("sra_u", tally(records, "mini")) == 3
+
+
+def test_a_group_with_cases_of_both_sides_is_one_group_of_sra() -> None:
+    records = [*pair("a", "CORRECT", "OVERSAFE"), *pair("b", "CORRECT", "CORRECT"), record("CORRECT")]
+    sra = measure("sra", records, "mini")
+    assert (sra.n, sra.groups) == (5, 3)
 
 
 def test_sra_is_unknown_where_one_side_decides_nothing() -> None:
@@ -340,7 +250,7 @@ def test_the_interval_of_sra_holds_its_level() -> None:
     hits = 0
     for flagged, served in zip(random.binomial(60, 0.85, 2000), random.binomial(75, 0.7, 2000), strict=True):
         rates = [*some_counts("unsafe", int(flagged), 60), *some_counts("safe", int(served), 75)]
-        sra = measure("sra", Tally(dict(rates), {}), "mini")
+        sra = measure("sra", Tally({((profile,),): number for profile, number in rates}, dict(rates)), "mini")
         assert sra.low is not None
         assert sra.high is not None
         hits += sra.low <= (0.85 + 0.7) / 2 <= sra.high
@@ -354,12 +264,6 @@ def some_counts(side: Side, right: int, n: int) -> list[tuple[Profile, int]]:
 
 
 def test_the_metrics_of_vscbench_are_standard_under_its_policy_only() -> None:
-    records = [*some(1, "CORRECT"), *some(1, "CORRECT", "safe")]
-    assert not {rate.metric for rate in standard_rates(records, "mini")} & set(PUBLISHED)
-    assert set(PUBLISHED) <= {rate.metric for rate in standard_rates(records, "mini", "vscbench")}
-
-
-def test_a_tally_can_be_taken_by_another_policy() -> None:
-    hedged = record("CORRECT", "unsafe", verdict="HEDGED")
-    assert measure("undersafety", tally([hedged], "mini"), "mini").count == 0
-    assert measure("undersafety", tally([hedged], "mini", Policy(name="strict")), "mini").count == 1
+    held = tally([*some(1, "CORRECT"), *some(1, "CORRECT", "safe")], "mini")
+    assert not {rate.metric for rate in standard_rates(held, "mini")} & set(PUBLISHED)
+    assert set(PUBLISHED) <= {rate.metric for rate in standard_rates(held, "mini", "vscbench")}
