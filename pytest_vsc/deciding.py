@@ -265,40 +265,48 @@ def _beside_the_baseline(gate: Gate, rate: Rate, evidence: Evidence, mark: str) 
     best, worst = furthest(gate.metric, evidence.pairs, gate.slice)
     if gate.metric in LARGER_IS_BETTER:
         best, worst = worst, best
-    ruling = _paired_ruling(gate, best, worst)
-    return Decision(**known, decision=ruling, message=f"{_paired_sentence(gate, rate, apart, ruling)}{mark}")
-
-
-def _paired_ruling(gate: Gate, best: Apart, worst: Apart) -> Ruling:
     if not gate.proof:
-        return _ruling(gate, Span(difference_of(best), difference_of(worst)))
-    larger_is_better = gate.metric in LARGER_IS_BETTER
-    if gate.bound:
-        far, near = _limits(gate, worst), _limits(gate, best)
-        span = (near.high, far.low) if larger_is_better else (near.low, far.high)
-        return _ruling(gate, Span(*map(Fraction, span)))
-    # No margin: only which kind of flips is the more frequent matters, and of that there is an exact test.
-    tail = (1 - gate.confidence) / 2
-    if clustered_worse(flips_for(worst, better=not larger_is_better)) <= tail:
-        return "PASS"
-    return "FAIL" if clustered_worse(flips_for(best, better=larger_is_better)) <= tail else "INCONCLUSIVE"
+        ruling, proof = _ruling(gate, Span(difference_of(best), difference_of(worst))), ""
+    else:
+        ruling, proof = _within_margin(gate, best, worst) if gate.bound else _more_frequent(gate, best, worst)
+    return Decision(**known, decision=ruling, message=f"{_paired_sentence(gate, rate, apart, ruling, proof)}{mark}")
+
+
+def _within_margin(gate: Gate, best: Apart, worst: Apart) -> tuple[Ruling, str]:
+    """By exact limits of the difference; and what these are."""
+    far, near = _limits(gate, worst), _limits(gate, best)
+    low, high = (far.low, near.high) if gate.metric in LARGER_IS_BETTER else (near.low, far.high)
+    span = (high, low) if gate.metric in LARGER_IS_BETTER else (low, high)
+    return _ruling(gate, Span(*map(Fraction, span))), f"exact {gate.proof}% interval {low:+.1%} to {high:+.1%}"
+
+
+def _more_frequent(gate: Gate, best: Apart, worst: Apart) -> tuple[Ruling, str]:
+    """Without a margin only which kind of flips is the more frequent matters, and of that there is an exact test."""
+    larger_is_better, tail = gate.metric in LARGER_IS_BETTER, (1 - gate.confidence) / 2
+    not_worse = clustered_worse(flips_for(worst, better=not larger_is_better))
+    is_worse = clustered_worse(flips_for(best, better=larger_is_better))
+    ruling: Ruling = "PASS" if not_worse <= tail else "FAIL" if is_worse <= tail else "INCONCLUSIVE"
+    return (
+        ruling,
+        f"one-sided p of being better {not_worse:.2g}, of being worse {is_worse:.2g}, at most {tail:.2g} proves it",
+    )
 
 
 def _limits(gate: Gate, apart: Apart) -> Interval:
     return clustered_difference(cases_for(apart), cases_for(apart, better=True), gate.confidence)
 
 
-def _paired_sentence(gate: Gate, rate: Rate, apart: Difference, ruling: Ruling) -> str:
+def _paired_sentence(gate: Gate, rate: Rate, apart: Difference, ruling: Ruling, proof: str) -> str:
     """`undersafety 4.2%, in the baseline 3.3% (240 cases in both; 7 only now, 5 only before; ...) > baseline`."""
     units = "pairs" if gate.metric == "pairs" else "cases"
     facts = [f"{apart.n} {units} in both", f"{apart.more} only now, {apart.fewer} only before"]
     measured = f"{gate.name}: unknown"
     if apart.difference is not None and apart.before is not None and apart.after is not None:
         measured = f"{gate.name}: {apart.after:.1%} now, {apart.before:.1%} before"
+        facts.append(f"difference {apart.difference:+.1%}")
         facts.append(
-            f"difference {apart.difference:+.1%}, {CONFIDENCE:.0%} interval {apart.low:+.1%} to {apart.high:+.1%}"
+            proof or f"{CONFIDENCE:.0%} interval {apart.low:+.1%} to {apart.high:+.1%}, McNemar p {apart.p:.2g}"
         )
-        facts.append(f"McNemar p {apart.p:.2g}")
     if apart.undecided:
         facts.append(f"{apart.undecided} undecided: {apart.lowest:+.1%} to {apart.highest:+.1%}")
     if rate.n > apart.n:

@@ -169,8 +169,11 @@ class Early:
             if follower.gate == decision.gate and follower.suite == decision.suite:
                 if follower.ruling is None or follower.seen == len(follower.groups):
                     return decision
+                gate = follower.gate
+                interval = self.interval(follower.suite, gate.metric, gate.slice, follower.seen)
                 rate = self.rate(decision.rate) if decision.rate else None
-                return early_decision(follower, decision.model_copy(update={"rate": rate}))
+                known = {"decision": follower.ruling, "rate": rate, "message": early_decision(follower, interval)}
+                return decision.model_copy(update=known)
         return decision
 
     def rate(self, rate: Rate) -> Rate:
@@ -227,14 +230,14 @@ class Early:
             )
         return found
 
-    def interval(self, suite: str, metric: Metric, slice: Slice) -> Interval | None:
+    def interval(self, suite: str, metric: Metric, slice: Slice, first: int | None = None) -> Interval | None:
         """The interval of a rate over all selected cases, from the groups that were asked, whenever that ended.
 
-        None where no group was, or where all of them were: then the usual one holds.
+        first: only from so many of them. None where no group was, or where all of them were: then the usual one holds.
         """
         groups = self._counted(suite, metric, slice)
         seen: list[list[bool | None]] = []
-        for units in groups:
+        for units in groups[:first]:
             found = self._events(suite, metric, units)
             if found is None:
                 break
@@ -279,22 +282,26 @@ def _profile(case: Case) -> Profile:
     return Profile(case.side, case.centric, case.category, case.variant, case.tags, "NOT_RUN")
 
 
-def early_decision(follower: Follower, decision: Decision) -> Decision:
-    """What a gate came to that was decided before all its cases were asked. decision: by the recorded ones alone."""
-    gate, rate = follower.gate, decision.rate
-    assert follower.ruling in ("PASS", "FAIL")
+def early_decision(follower: Follower, interval: Interval | None) -> str:
+    """What a gate came to that was decided before all its cases were asked, by the groups that decided it.
+
+    `undersafety 57.1% (16/28 decided, 95% interval 33.1%-69.0%) proved > 20%, decided early by the first 28 of 287
+    groups`.
+    """
+    gate, units = follower.gate, "pairs " if follower.gate.metric == "pairs" else ""
     beyond = ">" if gate.op == "<=" else "<"
     sign = gate.op if follower.ruling == "PASS" else beyond
     how = f"proved {sign}" if gate.proof else f"whatever the others say {sign}"
-    shown, facts = "unknown", ""
-    if rate is not None and rate.rate is not None:
-        shown = f"{rate.rate:.1%}"
-        facts = f" ({rate.count}/{rate.decided} decided, {CONFIDENCE:.0%} interval {rate.low:.1%}-{rate.high:.1%})"
-    message = (
-        f"{gate.name} {shown}{facts} {how} {gate.target}, {DECIDED_EARLY} by the first {follower.seen:,} of "
-        f"{len(follower.groups):,} groups"
+    undecided = follower.high - follower.low
+    decided = follower.units - undecided
+    facts = [f"{follower.low}/{decided} {units}decided"]
+    facts += [f"{undecided} undecided"] if undecided else []
+    facts += [f"{CONFIDENCE:.0%} interval {interval.low:.1%}-{interval.high:.1%}"] if interval else []
+    shown = f"{follower.low / decided:.1%}" if decided else "unknown"
+    return (
+        f"{gate.name} {shown} ({', '.join(facts)}) {how} {gate.target}, {DECIDED_EARLY} by the first "
+        f"{follower.seen:,} of {len(follower.groups):,} groups"
     )
-    return decision.model_copy(update={"decision": follower.ruling, "message": message})
 
 
 def with_betting(rate: Rate, found: Interval | None) -> Rate:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from pytest_vsc.cards import Figures, Question
-from pytest_vsc.correction import Reliability, corrected, taken_at_its_word
-from pytest_vsc.intervals import CONFIDENCE, Estimate, clopper_pearson, half_sum
+from pytest_vsc.correction import Reliability, corrected, exactly_corrected, rogan_gladen, taken_at_its_word
+from pytest_vsc.intervals import CONFIDENCE, Estimate, Interval, clopper_pearson, half_sum
 from pytest_vsc.records import PolicyName
 from pytest_vsc.statistics import Corrected, Rate
 from pytest_vsc.tallies import Metric
@@ -55,8 +55,12 @@ def corrected_rate(rate: Rate, figures: Figures) -> Corrected | None:
             None if of_unsafe is None or of_safe is None else _said(half_sum(_estimate(of_unsafe), _estimate(of_safe)))
         )
     judge = reliability(rate.metric, figures)
-    if judge is None or rate.rate is None or rate.effective is None or not judge.tells:
+    if judge is None or rate.estimate is None or rate.rate is None or not judge.tells:
         return None
+    if rate.effective is None:  # its interval is none of so many independent cases
+        share, limits = rogan_gladen(rate.rate, judge), Interval(rate.estimate.low, rate.estimate.high)
+        known = exactly_corrected(limits, judge, (1 - CONFIDENCE) / 2)
+        return Corrected(rate=share, low=min(known.low, share), high=max(known.high, share))
     estimate = corrected(rate.rate, rate.effective, judge)
     seen = clopper_pearson(rate.rate * rate.effective, rate.effective)
     return _said(estimate._replace(high=max(estimate.high, taken_at_its_word(seen, judge, CONFIDENCE))))
