@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
@@ -25,6 +29,9 @@ from pytest_vsc.selection import Drawn, Sample
 from pytest_vsc.statistics import Rate
 
 V = TypeVar("V", bound=Value)
+
+# Each write goes to the end, so that the size of a file which somebody cut meanwhile tells of it.
+AT_ITS_END = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class SuiteSeen(Value):
@@ -101,11 +108,15 @@ class Footer(Value):
 
 
 class RunWriter:
-    """Writes `run.jsonl` as the records come, flushed line by line, so that an interrupted run is readable."""
+    """Writes `run.jsonl` as the records come, flushed line by line, so that an interrupted run is readable.
+
+    At the end both files are on the disk, and are looked at once more: they are whole and the ones that were written.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file: IO[bytes] | None = None
+        self._written = 0
 
     def check(self) -> None:
         """See that the folder can be written, without touching an older run in it. Raises RunFileError."""
@@ -130,7 +141,7 @@ class RunWriter:
         try:
             if path.is_file() and not path.is_symlink():
                 path.unlink()
-            self._file = path.open("wb")
+            self._file = os.fdopen(os.open(path, AT_ITS_END, 0o666), "wb")
         except OSError as error:
             raise self._failed("run.jsonl", error) from error
         self._line("header", header)
@@ -139,35 +150,87 @@ class RunWriter:
         self._line("record", record)
 
     def end(self, header: Header, footer: Footer) -> None:
-        """Write the footer and `summary.json`."""
-        self._line("footer", footer)
-        self.close()
+        """Write the footer and `summary.json`, which comes to its name only when all else is on the disk."""
+        if self._file is None:
+            raise RunFileError("run.jsonl: the run was not begun")
         whole = {"header": header.model_dump(mode="json"), **footer.model_dump(mode="json")}
+        text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+        summary, scratch = self.folder / "summary.json", self.folder / f".summary-{secrets.token_hex(4)}"
         try:
-            text = json.dumps(whole, indent=2, ensure_ascii=False)
-            (self.folder / "summary.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            raise self._failed("summary.json", error) from error
+            with self._named("summary.json"), scratch.open("wb") as file:
+                size = file.write(text.encode("utf-8", "backslashreplace"))
+                _onto_disk(file)
+                told = os.fstat(file.fileno())
+            self._line("footer", footer)
+            with self._named("run.jsonl"), self._file as file:
+                _onto_disk(file)
+                run = os.fstat(file.fileno())
+            self._see("run.jsonl", run, self._written)
+            with self._named("summary.json"):
+                scratch.replace(summary)
+                _folder_onto_disk(self.folder)
+        finally:
+            with contextlib.suppress(OSError):  # what went wrong before is the one to tell of
+                scratch.unlink(missing_ok=True)
+            with contextlib.suppress(RunFileError):
+                self.close()
+        self._see("run.jsonl", run, self._written)
+        self._see("summary.json", told, size)
 
     def close(self) -> None:
         if self._file is not None:
             file, self._file = self._file, None
-            try:
+            with self._named("run.jsonl"):
                 file.close()
-            except OSError as error:
-                raise self._failed("run.jsonl", error) from error
 
     def _line(self, kind: str, value: Value) -> None:
         if self._file is None:
             raise RunFileError("run.jsonl: the run was not begun")
-        try:
-            self._file.write(b'{"kind":"%s",%s\n' % (kind.encode(), _json(value)[1:]))
+        with self._named("run.jsonl"):
+            self._written += self._file.write(b'{"kind":"%s",%s\n' % (kind.encode(), _json(value)[1:]))
             self._file.flush()
+
+    def _see(self, name: str, written: os.stat_result, size: int) -> None:
+        """See that a file is still the one that was written, and whole. Raises RunFileError."""
+        path = self.folder / name
+        again = "Run everything again, into a folder that nothing else writes into (--vsc-output)"
+        try:
+            found = path.stat()
         except OSError as error:
-            raise self._failed("run.jsonl", error) from error
+            what = error.strerror or error
+            raise RunFileError(f"{path}: is gone after it was written ({what}). {again}") from error
+        if not os.path.samestat(found, written):
+            raise RunFileError(f"{path}: was replaced by another file while this run was written. {again}")
+        if found.st_size != size:
+            raise RunFileError(f"{path}: holds {found.st_size:,} bytes where {size:,} were written. {again}")
+
+    @contextlib.contextmanager
+    def _named(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._failed(name, error) from error
 
     def _failed(self, name: str, error: OSError) -> RunFileError:
-        return RunFileError(f"{self.folder / name}: cannot be written: {error.strerror or error}")
+        what = f"cannot be written: {error.strerror or error}"
+        return RunFileError(f"{self.folder / name}: {what}. Mend that, or choose another folder (--vsc-output)")
+
+
+def _onto_disk(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _folder_onto_disk(folder: Path) -> None:
+    """Have a new name in a folder outlive a power cut, where the file system can."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems know no such thing
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _json(value: Value) -> bytes:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -107,3 +112,133 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFileError, match="--vsc-output: cannot write into"):
         RunWriter(tmp_path / "file/out").check()
+
+
+# -- the end of a run
+
+
+def under_way(folder: Path) -> RunWriter:
+    """A writer with one record written, and no end yet."""
+    writer = RunWriter(folder)
+    writer.check()
+    writer.begin(HEADER)
+    writer.record(record("hello"))
+    return writer
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert names(tmp_path) == {"run.jsonl", "summary.json"}
+
+
+def test_what_is_written_has_the_mode_of_any_file(tmp_path: Path) -> None:
+    written(tmp_path)
+    (tmp_path / "other").write_text("")
+    assert len({(tmp_path / name).stat().st_mode for name in ("run.jsonl", "summary.json", "other")}) == 1
+
+
+def test_both_are_on_the_disk_before_the_summary_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted_fsync(descriptor: int) -> None:
+        steps.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def noted_replace(path: Path, target: Path) -> Path:
+        steps.append(target.name)
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    written(tmp_path)
+    assert steps == ["file", "file", "summary.json", "folder"]
+
+
+def test_a_folder_that_knows_no_fsync_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync = os.fsync
+
+    def picky(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", picky)
+    assert read_run(written(tmp_path)).footer == FOOTER
+
+
+def replaced(folder: Path) -> None:
+    other = folder / "other"
+    other.write_bytes((folder / "run.jsonl").read_bytes())
+    other.replace(folder / "run.jsonl")
+
+
+def added(folder: Path) -> None:
+    with (folder / "run.jsonl").open("ab") as file:
+        file.write(b"\n")
+
+
+MEDDLING: dict[str, tuple[Callable[[Path], object], str]] = {
+    "deleted": (lambda folder: (folder / "run.jsonl").unlink(), "run.jsonl: is gone after it was written (No such"),
+    "replaced": (replaced, "run.jsonl: was replaced by another file while this run was written."),
+    "cut": (lambda folder: os.truncate(folder / "run.jsonl", 10), "where"),
+    "added to": (added, "run.jsonl: holds"),
+}
+
+
+@pytest.mark.parametrize("name", list(MEDDLING))
+def test_a_run_file_that_is_not_what_was_written(tmp_path: Path, name: str) -> None:
+    meddle, said = MEDDLING[name]
+    writer = under_way(tmp_path)
+    meddle(tmp_path)
+    with pytest.raises(RunFileError, match=r"run\.jsonl") as caught:
+        writer.end(HEADER, FOOTER)
+    assert said in str(caught.value)
+    assert "Run everything again, into a folder that nothing else writes into (--vsc-output)" in str(caught.value)
+    assert names(tmp_path) <= {"run.jsonl"}
+
+
+def test_two_runs_in_one_folder(tmp_path: Path) -> None:
+    """The later one takes the name; the earlier one, whose records nobody will find, says so."""
+    earlier = under_way(tmp_path)
+    written(tmp_path)
+    with pytest.raises(RunFileError, match=r"run\.jsonl: was replaced by another file"):
+        earlier.end(HEADER, FOOTER)
+    assert read_run(tmp_path / "run.jsonl").footer == FOOTER
+
+
+def test_a_folder_that_was_deleted(tmp_path: Path) -> None:
+    writer = under_way(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(RunFileError, match=r"summary\.json: cannot be written: No such file or directory"):
+        writer.end(HEADER, FOOTER)
+
+
+def test_a_run_whose_summary_cannot_be_written_has_no_footer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = under_way(tmp_path)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunFileError, match=r"summary\.json: cannot be written: No space left on device"):
+        writer.end(HEADER, FOOTER)
+    assert names(tmp_path) == {"run.jsonl"}
+    assert read_run(tmp_path / "run.jsonl").footer is None
+
+
+def test_a_summary_that_was_changed_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = Path.replace
+
+    def meddled(path: Path, target: Path) -> Path:
+        done = replace(path, target)
+        target.write_text("{}")
+        return done
+
+    monkeypatch.setattr(Path, "replace", meddled)
+    with pytest.raises(RunFileError, match=r"summary\.json: holds 2 bytes where"):
+        written(tmp_path)
