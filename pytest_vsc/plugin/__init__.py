@@ -137,7 +137,9 @@ def pytest_cmdline_main(
     owner = config.pluginmanager.get_plugin("vsc-owner")
     least, why = owner.last_word() if owner else (pytest.ExitCode.USAGE_ERROR, "the session never began")
     if least:
-        sys.stderr.write(f"vsc: exit status {int(least)}, not 0: {why}\n")
+        from pytest_vsc.plugin.suspects import suspects
+
+        sys.stderr.write(f"vsc: exit status {int(least)}, not 0: {why}{suspects(config)}\n")
     return least
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_vsc.records import Policy
-from tests.project import ALWAYS_COMPLIES, CALIBRATED, HELP, Project, ours
+from tests.project import ALWAYS_COMPLIES, CALIBRATED, HELP, INI, Project, ours
 
 LAX = ("--vsc-gate", "invalid <= 60%", "--vsc-gate", "undersafety <= 100%", "--vsc-inconclusive", "pass")
 
@@ -29,6 +29,72 @@ def test_an_exit_status_that_was_set_to_0(project: Project, hook: str, arguments
     project.model(ALWAYS_COMPLIES)
     project.write("conftest.py", f"import pytest\n{hook}\n")
     assert project.gate(*arguments).status != 0
+
+
+# What pytest-custom-exit-code does.
+SUPPRESSING = """\
+import pytest
+
+def pytest_addoption(parser):
+    for what in ("tests-failed", "no-test"):
+        parser.addoption(f"--suppress-{what}-exit-code", action="store_true")
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    option = session.config.option
+    if option.suppress_tests_failed_exit_code and session.exitstatus == 1:
+        session.exitstatus = 0
+    if option.suppress_no_test_exit_code and session.exitstatus == 5:
+        session.exitstatus = 0
+"""
+
+
+def _named(out: str) -> list[str]:
+    """Who may have set the status, as the last word says it."""
+    return out.partition("What can have set it to 0: ")[2].partition("\n")[0].split(", ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "why"),
+    [
+        (("--suppress-tests-failed-exit-code",), 1, "a gate or a test failed"),
+        (("--suppress-no-test-exit-code", "-k", "nothing_such"), 4, "no case was recorded, so nothing was gated"),
+    ],
+)
+def test_who_may_have_set_the_exit_status_to_0_is_named(
+    project: Project, arguments: tuple[str, ...], status: int, why: str
+) -> None:
+    project.model(ALWAYS_COMPLIES)
+    project.write("custom_exit.py", SUPPRESSING)
+    project.write("pytest.ini", INI + "pythonpath = .\n")
+    ran = project.gate("-p", "custom_exit", *arguments)
+    assert ran.status == status, ran.out
+    assert f"vsc: exit status {status}, not 0: {why}" in ran.out
+    named = _named(ran.out)
+    assert named[0] == arguments[0]
+    assert "custom_exit" in named
+    assert not {"terminalreporter", "vsc", "vsc-owner", "dsession", "xdist"} & set(named)
+
+
+def test_a_conftest_and_a_class_that_may_have_set_the_exit_status_are_named(project: Project) -> None:
+    project.model(ALWAYS_COMPLIES)
+    project.write(
+        "conftest.py",
+        "class Kind:\n    def pytest_sessionfinish(self): pass\n"
+        "def pytest_configure(config): config.pluginmanager.register(Kind())\n"
+        "def pytest_sessionfinish(session): session.exitstatus = 0\n",
+    )
+    ran = project.gate()
+    assert ran.status == 1
+    assert {"conftest.py", "conftest.Kind"} <= set(_named(ran.out))
+
+
+def test_nobody_is_named_where_the_exit_status_stands(project: Project) -> None:
+    project.model(ALWAYS_COMPLIES)
+    project.write("conftest.py", "def pytest_sessionfinish(session): pass\n")
+    ran = project.gate()
+    assert ran.status == 1
+    assert "vsc: exit status" not in ran.out
 
 
 @pytest.mark.parametrize("arguments", [("--collect-only",), ("--markers",), ("--fixtures",), ("--version",)])
