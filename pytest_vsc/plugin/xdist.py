@@ -27,6 +27,8 @@ from pytest_vsc.records import Answer, Excerpt, Judgement, Policy, Response
 
 WORKER_KEY = "vsc"
 FARTHEST = 32  # records in one message: the one that is asked for, and what the worker is likely to ask for next
+# Ways of distributing in which pytest-xdist 3.8 hands a dead worker's finished tests out again, and waits for them.
+BY_SCOPE = ("loadscope", "loadfile", "loadgroup")
 CHUNK = 1000  # cases or tests in one message: a whole large suite in one would weigh more than all that is kept of it
 _CASE_FIELDS = tuple(field.name for field in fields(Case) if field.init)
 
@@ -71,6 +73,7 @@ class Host:
     def __init__(self, owner: Any) -> None:
         self._owner = owner
         self._server: Server | None = None
+        self._dead_under = ""  # the way of distributing in which a worker died
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -82,6 +85,22 @@ class Host:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self) -> None:
         self._owner.begin()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        option = node.config.option
+        if error is not None and str(option.maxworkerrestart) != "0" and option.dist in BY_SCOPE:
+            self._dead_under = option.dist
+
+    @pytest.hookimpl(trylast=True)  # when everybody else has heard of what the worker died in
+    def pytest_runtest_logreport(self) -> None:
+        dist, self._dead_under = self._dead_under, ""  # once: the gates are reported yet
+        if dist:
+            pytest.exit(
+                f"a worker has died, and --dist {dist} may hang once it is replaced; find out why it died, or use "
+                "--dist load",
+                pytest.ExitCode.TESTS_FAILED,
+            )
 
 
 class Server:
