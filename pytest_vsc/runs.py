@@ -177,6 +177,12 @@ class RunWriter:
         self._see("run.jsonl", run, self._written)
         self._see("summary.json", told, size)
 
+    def amend(self, header: Header, footer: Footer) -> None:
+        """Write another footer, which counts from then on, and the summary anew. Raises RunFileError."""
+        with self._named("run.jsonl"):
+            self._file = os.fdopen(os.open(self.folder / "run.jsonl", os.O_WRONLY | os.O_APPEND), "wb")
+        self.end(header, footer)
+
     def close(self) -> None:
         if self._file is not None:
             file, self._file = self._file, None

@@ -7,7 +7,6 @@ different processes and `xdist.py` joins them.
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -128,19 +127,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_cmdline_main(
     config: pytest.Config,
 ) -> Generator[None, int | pytest.ExitCode | None, int | pytest.ExitCode | None]:
-    """Have the last word: whatever another plugin made of the exit status, one that gated nothing is not 0."""
-    status = yield
-    if status != 0 or config.option.vlm is None or hasattr(config, "workerinput"):
-        return status
-    if any(getattr(config.option, name, None) for name in RUNS_NOTHING):
-        return status
-    owner = config.pluginmanager.get_plugin("vsc-owner")
-    least, why = owner.last_word() if owner else (pytest.ExitCode.USAGE_ERROR, "the session never began")
-    if least:
-        from pytest_vsc.plugin.suspects import suspects
+    """Mind how a session ends, and have the last word on its exit status."""
+    runs_nothing = any(getattr(config.option, name, None) for name in RUNS_NOTHING)
+    if runs_nothing or config.option.vlm is None or hasattr(config, "workerinput"):
+        return (yield)
+    from pytest_vsc.plugin import ending
 
-        sys.stderr.write(f"vsc: exit status {int(least)}, not 0: {why}{suspects(config)}\n")
-    return least
+    with ending.minded(config):
+        status = yield
+    return ending.last_word(config, status)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

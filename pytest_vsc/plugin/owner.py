@@ -187,6 +187,26 @@ class Owner:
 
     def pytest_enter_pdb(self) -> None:
         self._watch.stop()
+    @property
+    def ended(self) -> bool:
+        """Whether the run has come to its end, and its gates are decided."""
+        return self._footer is not None
+
+    @property
+    def trouble(self) -> str:
+        """Why the files of the run could not be written, "" if they could."""
+        return self._trouble or ""
+
+    def settle_exit(self, status: int) -> None:
+        """Have the files say how the process ends, where somebody had a later say."""
+        if self._header is None or self._footer is None or self._trouble is not None or status == self._footer.exit:
+            return
+        self._footer = self._footer.model_copy(update={"exit": status})
+        try:
+            self._ready.writer.amend(self._header, self._footer)
+        except RunFileError as error:
+            self._trouble = printable(error)
+
 
     def _stop(self) -> None:
         self._watch.stop()
