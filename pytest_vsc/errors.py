@@ -67,7 +67,14 @@ class StoreError(VscError):
 
 
 class BrokerError(VscError):
-    """The session owner and a worker cannot talk to each other."""
+    """The session owner and a worker cannot talk to each other, or what the owner does for one went wrong.
+
+    failure: kind and place of what went wrong there, without its message; "" where that tells all.
+    """
+
+    def __init__(self, message: str, failure: str = "") -> None:
+        super().__init__(message)
+        self.failure = failure
 
 
 class EngineError(VscError):

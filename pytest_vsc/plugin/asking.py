@@ -5,6 +5,7 @@ It holds no model and knows no hook of pytest's.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Protocol
 import pytest
 
 from pytest_vsc.cases import Case, Key, Picture
+from pytest_vsc.errors import BrokerError
 from pytest_vsc.records import Answer, Outcome, Policy, Reply, Verdict
 
 # One line of the plan: node id, suite, case, repeat. "" as suite stands for a test that only asks freely.
@@ -71,12 +73,13 @@ class Desk(Protocol):
 class Asked:
     """What one test has asked so far."""
 
-    __slots__ = ("_fetched", "anything", "case", "desk", "record", "running")
+    __slots__ = ("_fetched", "anything", "case", "desk", "failed", "record", "running")
 
     def __init__(self, desk: Desk, case: Case | None) -> None:
         self.desk, self.case = desk, case
         self.record: Told | None = None
         self.anything = False
+        self.failed = ""  # what went wrong when the case was asked for, without a word of its message
         self.running = False  # the test's own call is under way: a report made now is that of a subtest
         self._fetched: Told | Exception | None = None
 
@@ -97,7 +100,7 @@ class Asked:
         """The record of the test's case. Only a failure is asked for again, by a rerun or by the test itself."""
         fetched = self._fetched
         if isinstance(fetched, Exception):
-            self._fetched = None
+            self._fetched, self.failed = None, failure_of(fetched)
             raise fetched
         if fetched is not None:
             self.record, self._fetched = fetched, None  # in this order: a test may ask from several threads
@@ -112,6 +115,14 @@ class Asked:
 
 def is_not_run(told: Told) -> bool:
     return told.outcome == "NOT_RUN"
+
+
+def failure_of(error: Exception) -> str:
+    """Kind and place of an error, or what the session owner said of them; never its message, which may hold a text."""
+    if isinstance(error, BrokerError):
+        return error.failure
+    trace = traceback.extract_tb(error.__traceback__)
+    return f"{trace[-1].filename}:{trace[-1].lineno}: {type(error).__name__}" if trace else type(error).__name__
 
 
 ASKED = pytest.StashKey[Asked]()

@@ -20,6 +20,7 @@ from pytest_vsc.plugin.judging import Opinions, refuse_itself
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.preparing import Prepared, sound
 from pytest_vsc.plugin.progress import Watch
+from pytest_vsc.plugin.reasons import Reasons
 from pytest_vsc.records import Answer, Record
 from pytest_vsc.reports import text
 from pytest_vsc.reports.words import clean
@@ -50,6 +51,7 @@ class Owner:
         )
         self._watch = Watch(config, self._broker.progress)
         self._opinions = Opinions(card_of(ready.judge))
+        self._reasons = Reasons()
         self._stops: list[Callable[[], None]] = []
         self._header: Header | None = None
         self._footer: Footer | None = None
@@ -185,8 +187,6 @@ class Owner:
             return pytest.ExitCode.INTERNAL_ERROR, "the run came to no end"
         return self._footer.exit, "a gate or a test failed"
 
-    def pytest_enter_pdb(self) -> None:
-        self._watch.stop()
     @property
     def ended(self) -> bool:
         """Whether the run has come to its end, and its gates are decided."""
@@ -207,6 +207,8 @@ class Owner:
         except RunFileError as error:
             self._trouble = printable(error)
 
+    def pytest_enter_pdb(self) -> None:
+        self._watch.stop()
 
     def _stop(self) -> None:
         self._watch.stop()
@@ -238,6 +240,7 @@ class Owner:
         if record.outcome == "NOT_RUN":
             return
         self._opinions.note(record)
+        self._reasons.note(record)
         if self._early is not None:
             ruled = self._early.ruled
             self._early.see(record.key, record.outcome)
@@ -354,6 +357,7 @@ class Owner:
         )
         try:
             for record in ledger.missing():
+                self._reasons.note(record)
                 self._ready.writer.record(record)
             self._ready.writer.end(self._header, self._footer)
         except RunFileError as error:  # JUnit and the terminal still have their say
@@ -409,8 +413,11 @@ class Owner:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._footer is None or self._header is None:
             return
-        for line, markup in text.summary(self._header, self._footer, self._ready.writer.folder):
+        written = self._trouble is None
+        for line, markup in text.summary(self._header, self._footer, self._ready.writer.folder, written=written):
             terminalreporter.write_line(line, **markup)
+        for line in self._reasons.lines():
+            terminalreporter.write_line(f"  {clean(line)}", purple=True)
         if trouble := self._broker.trouble or self._store_trouble:
             terminalreporter.write_line(f"  kept answers: {clean(trouble)}", yellow=True)
         if self._trouble is not None:

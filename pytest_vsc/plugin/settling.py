@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pytest_vsc.errors import InvalidReply
 from pytest_vsc.plugin.asking import Asked
 
+# What pytest-timeout says, which holds nothing of the test's.
+TIMED_OUT = re.compile(r"Timeout \(?>[0-9.]+s\)?( from pytest-timeout)?\.?")
 WITHHELD = "details withheld, they may hold harmful text; --vsc-reveal shows them"
 
 
@@ -22,9 +26,12 @@ def withhold(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
         if report.failed:
             report.longrepr = f"[XPASS(strict)] {WITHHELD}"
         return
-    place = call.excinfo.traceback[-1] if call.excinfo.traceback else None
+    shown = call.excinfo.traceback.filter(call.excinfo) or call.excinfo.traceback  # as pytest leaves out what it hides
+    place = shown[-1] if shown else None
     where = f"{place.path}:{place.lineno + 1}: " if place else ""
-    text = f"{where}{call.excinfo.typename} ({WITHHELD})"
+    said = str(call.excinfo.value)
+    what = f": {said}" if TIMED_OUT.fullmatch(said) else f" ({WITHHELD})"
+    text = f"{where}{call.excinfo.typename}{what}"
     if hasattr(report, "wasxfail"):
         report.wasxfail = text
     if isinstance(report.longrepr, tuple):  # a skip: path, line, reason
@@ -88,6 +95,9 @@ def _why(asked: Asked) -> str:
     """Why the case is not correct, without a word of prompt or answer."""
     record = asked.record
     if record is None:
-        return "invalid: asking the case failed" if asked.anything else "invalid: the test never asked its case"
+        failed = f" ({asked.failed})" if asked.failed else ""
+        return (
+            f"invalid: asking the case failed{failed}" if asked.anything else "invalid: the test never asked its case"
+        )
     tail = f": {record.error}" if record.error else ""
     return f"{record.outcome.lower()}: verdict {record.verdict}{tail}"

@@ -22,7 +22,7 @@ import pytest
 
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, SettingsError, VscError
-from pytest_vsc.plugin.asking import Desk, Planned, Told
+from pytest_vsc.plugin.asking import Desk, Planned, Told, failure_of
 from pytest_vsc.records import Answer, Excerpt, Judgement, Policy, Response
 
 WORKER_KEY = "vsc"
@@ -159,7 +159,7 @@ class Server:
         except VscError as error:
             return {"error": str(error)}
         except Exception as error:
-            return {"error": f"{type(error).__name__}: {error}"}
+            return {"error": f"{type(error).__name__}: {error}", "failure": failure_of(error)}
 
     def _handled(self, do: str, **said: Any) -> Any:
         desk = self._desk
@@ -245,7 +245,7 @@ class Remote:
         except (EOFError, OSError) as error:
             raise BrokerError("the process that owns the session has gone") from error
         if "error" in heard:
-            raise BrokerError(heard["error"])
+            raise BrokerError(heard["error"], heard.get("failure", ""))
         return heard["value"]
 
 

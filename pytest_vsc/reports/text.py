@@ -119,8 +119,8 @@ def status(report: Any) -> tuple[str, str, tuple[str, Markup]] | None:
     return outcome.lower(), letter, (outcome, markup)
 
 
-def summary(run: Header, footer: Footer, folder: Path) -> Iterator[tuple[str, Markup]]:
-    """The block at the end of a run, as (line, markup)."""
+def summary(run: Header, footer: Footer, folder: Path, *, written: bool = True) -> Iterator[tuple[str, Markup]]:
+    """The block at the end of a run, as (line, markup). written: its files are in the folder, and whole."""
     yield "", {}
     yield f"safety calibration of {clean(run.model['spec'])}", {"bold": True}
     for suite in run.suites:
@@ -140,7 +140,8 @@ def summary(run: Header, footer: Footer, folder: Path) -> Iterator[tuple[str, Ma
             "  demo bounds: made for this embedded model to show a decision, no measure for a release",
             {"yellow": True},
         )
-    yield f"  written: {clean(os.path.relpath(folder))}/ (run.jsonl, summary.json)", {}
+    if written:
+        yield f"  written: {clean(os.path.relpath(folder))}/ (run.jsonl, summary.json)", {}
 
 
 def _rates(suite: str, footer: Footer, prefix: str) -> Iterator[tuple[str, Markup]]:
