@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
+import struct
 import sys
 import threading
 import time
@@ -30,7 +32,7 @@ MODEL = "model"
 class Reply:
     """What a request gets. body: sent as JSON unless it is text. delay: seconds before it.
 
-    drop: close the connection instead. drip: send the body a letter at a time, over so many seconds.
+    drop: close the connection instead. reset: have the other end told that it was reset. drip: send the body a letter at a time, over so many seconds.
     """
 
     body: Any = ""
@@ -38,6 +40,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
     drop: bool = False
+    reset: bool = False
     drip: float = 0.0
 
     def encoded(self) -> tuple[bytes, str]:
@@ -202,6 +205,11 @@ class Handler(BaseHTTPRequestHandler):
         return {name.lower(): value for name, value in self.headers.items()}
 
     def _send(self, reply: Reply) -> None:
+        if reply.reset:
+            self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            os.close(self.connection.detach())  # at once: whatever else would close it says goodbye first
+            return
         if reply.drop:
             self.close_connection = True
             return
