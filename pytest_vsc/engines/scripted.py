@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -25,20 +26,25 @@ else:
     import tomli as tomllib
 
 CONCURRENT = 64
+Question: TypeAlias = "tuple[str, tuple[str, ...] | None]"  # words and pictures; None for any
 
 
 class Answer(Value):
-    """What a request gets: `text` with its finish reason, or `error`. seconds: delay; None takes the script's."""
+    """What a request gets: `text` with its finish reason, or `error`. seconds: delay; None takes the script's.
+
+    echo: the text is the last user text, word for word.
+    """
 
     text: str | None = None
     error: str | None = None
+    echo: bool = False
     finish_reason: FinishReason = "stop"
     seconds: float | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Answer:
-        if (self.text is None) == (self.error is None):
-            raise ValueError("give either 'text' or 'error'")
+    def _one_of_them(self) -> Answer:
+        if (self.text is not None) + (self.error is not None) + self.echo != 1:
+            raise ValueError("give one of 'text', 'error' and 'echo = true'")
         return self
 
 
@@ -46,13 +52,16 @@ class Rule(Answer):
     """An answer with its conditions; all that are given must hold.
 
     match: regex searched in the last user text. picture: regex searched in the picture names of that turn.
-    turns: number of user turns so far. times: the rule applies to that many requests, then no more.
+    turns: number of user turns so far. times: the rule applies to that many requests, then no more. share: it applies
+    to this share of all requests, from 0 to 1, told by a hash of each: the same ones however often and in whatever
+    order they are asked, and those of a smaller share among those of a larger.
     """
 
     match: str | None = None
     picture: str | None = None
     turns: int | None = Field(default=None, ge=1)
     times: int | None = Field(default=None, ge=1)
+    share: float | None = Field(default=None, ge=0, le=1)
 
     @field_validator("match", "picture")
     @classmethod
@@ -65,14 +74,43 @@ class Rule(Answer):
 
     def fits(self, request: Request) -> bool:
         """Whether the conditions hold; `times` is counted by the engine."""
-        asked = [message for message in request.messages if message.role == "user"]
-        text = asked[-1].text if asked else ""
-        pictures = asked[-1].images if asked else ()
+        asked = _asked(request)
         return (
-            (self.match is None or re.search(self.match, text) is not None)
-            and (self.picture is None or any(re.search(self.picture, each.name) for each in pictures))
-            and (self.turns is None or self.turns == len(asked))
+            (self.match is None or re.search(self.match, asked.text) is not None)
+            and (self.picture is None or any(re.search(self.picture, name) for name in asked.pictures))
+            and (self.turns is None or self.turns == asked.turns)
+            and (self.share is None or _place(request) < self.share)
         )
+
+
+class Exact(Answer):
+    """The answer to one question: the last user text is `prompt`, word for word. It goes before all rules.
+
+    pictures: the names of the pictures of that turn, in their order; None for any, [] for none.
+    """
+
+    prompt: str
+    pictures: tuple[str, ...] | None = None
+
+
+class Asked(NamedTuple):
+    """What the last user turn of a request says, the names of its pictures, and how many user turns there are."""
+
+    text: str
+    pictures: tuple[str, ...]
+    turns: int
+
+
+def _asked(request: Request) -> Asked:
+    turns = [message for message in request.messages if message.role == "user"]
+    if not turns:
+        return Asked("", (), 0)
+    return Asked(turns[-1].text, tuple(picture.name for picture in turns[-1].images), len(turns))
+
+
+def _place(request: Request) -> float:
+    """Where a request stands among all, from 0 up to 1, by a hash of all that it says."""
+    return int(request.digest("")[:13], 16) / 16**13
 
 
 class Script(Value):
@@ -84,7 +122,18 @@ class Script(Value):
     load_error: str | None = None
     log: str | None = None
     default: Answer | None = None
+    exact: tuple[Exact, ...] = ()
     rule: tuple[Rule, ...] = ()
+
+    @field_validator("exact")
+    @classmethod
+    def _each_once(cls, exact: tuple[Exact, ...]) -> tuple[Exact, ...]:
+        first: dict[Question, int] = {}
+        for number, each in enumerate(exact, 1):
+            before = first.setdefault((each.prompt, each.pictures), number)
+            if before != number:
+                raise ValueError(f"{number} asks the same as {before}; give one answer to one question")
+        return exact
 
 
 def read_script(file: Path) -> tuple[Script, str]:
@@ -108,18 +157,19 @@ def _explain(error: ValidationError) -> str:
     path = [str(part + 1) if isinstance(part, int) else part for part in first["loc"]]
     where, value = " ".join(path) or "the script", first["input"]
     if first["type"] == "extra_forbidden":
-        owner = {"rule": Rule, "default": Answer}.get(path[0], Script) if len(path) > 1 else Script
+        owners: dict[str, type[Value]] = {"exact": Exact, "rule": Rule, "default": Answer}
+        owner = owners.get(path[0], Script) if len(path) > 1 else Script
         within = f" in {' '.join(path[:-1])}" if len(path) > 1 else ""
         return f"unknown field '{path[-1]}'{within}; {expected(path[-1], owner.model_fields)}"
     if first["type"] == "literal_error":
         allowed = re.findall(r"'([^']+)'", first.get("ctx", {}).get("expected", ""))
         return f"{where}: unknown value '{value}'; {expected(str(value), allowed)}"
     reason = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {reason[:1].lower()}{reason[1:]}" + ("" if isinstance(value, dict) else f" ({value!r})")
+    return f"{where}: {reason[:1].lower()}{reason[1:]}" + ("" if isinstance(value, dict | list) else f" ({value!r})")
 
 
 class ScriptedEngine:
-    """The rules of one file as an engine. Which rule applies is decided in the order of submission."""
+    """The answers and rules of one file as an engine. Which rule applies is decided in the order of submission."""
 
     lasting = True
 
@@ -127,6 +177,7 @@ class ScriptedEngine:
         self._file, self._timeout = file, settings.timeout
         self._script: Script | None = None
         self._fingerprint = ""
+        self._exact: dict[Question, Exact] = {}
         self._used: Counter[int] = Counter()
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -146,7 +197,8 @@ class ScriptedEngine:
 
     def describe(self) -> dict[str, str]:
         script = self._read()
-        return {"model": script.name or self._file.stem, "engine": "scripted", "rules": str(len(script.rule))}
+        said = {"model": script.name or self._file.stem, "engine": "scripted", "rules": str(len(script.rule))}
+        return {**said, "exact": str(len(script.exact))} if script.exact else said
 
     @property
     def fingerprint(self) -> str:
@@ -162,9 +214,15 @@ class ScriptedEngine:
                 )
                 return future
             script = self._read()
-            asked = [message.text for message in request.messages if message.role == "user"]
-            self._log(script, f"submit {json.dumps(asked[-1] if asked else '')}")
-            answer = self._choose(script, request)
+            asked = _asked(request)
+            self._log(script, f"submit {json.dumps(asked.text)}")
+            try:
+                answer = self._choose(script, request, asked)
+            except OSError as error:
+                future.set_exception(EngineError(f"a picture cannot be read ({error.strerror}: {error.filename})"))
+                return future
+            if answer is not None and answer.echo:
+                answer = Answer(text=asked.text, finish_reason=answer.finish_reason, seconds=answer.seconds)
             self._waiting.add(future)
             self._pool.submit(self._answer, future, answer, script, time.monotonic())
         return future
@@ -183,9 +241,13 @@ class ScriptedEngine:
     def _read(self) -> Script:
         if self._script is None:
             self._script, self._fingerprint = read_script(self._file)
+            self._exact = {(each.prompt, each.pictures): each for each in self._script.exact}
         return self._script
 
-    def _choose(self, script: Script, request: Request) -> Answer | None:
+    def _choose(self, script: Script, request: Request, asked: Asked) -> Answer | None:
+        for question in ((asked.text, asked.pictures), (asked.text, None)):
+            if question in self._exact:
+                return self._exact[question]
         for number, rule in enumerate(script.rule):
             if (rule.times is None or self._used[number] < rule.times) and rule.fits(request):
                 self._used[number] += 1

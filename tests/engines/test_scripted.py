@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, wait
 from pathlib import Path
 
@@ -82,6 +82,79 @@ def test_without_a_default_an_unmatched_request_fails(opened: Opened) -> None:
         opened("").submit(ask("hello")).result()
 
 
+EXACT = """
+[default]
+text = "else"
+[[exact]]
+prompt = "What is this?"
+pictures = ["a.png", "b.png"]
+text = "both"
+[[exact]]
+prompt = "What is this?"
+pictures = []
+error = "no picture"
+[[exact]]
+prompt = "What is this?"
+text = "any"
+[[rule]]
+match = "."
+text = "a rule"
+"""
+
+
+def test_an_exact_question_goes_before_the_rules(opened: Opened) -> None:
+    engine = opened(EXACT)
+    assert engine.submit(ask("What is this?", "a.png", "b.png")).result().text == "both"
+    assert engine.submit(ask("What is this?", "b.png", "a.png")).result().text == "any"
+    assert engine.submit(ask("What is this?", "a.png", "b.png", before=1)).result().text == "both"
+    assert engine.submit(ask("What is this? ", "a.png")).result().text == "a rule"
+    assert engine.submit(ask("")).result().text == "else"
+    with pytest.raises(EngineError, match=r"^no picture$"):
+        engine.submit(ask("What is this?")).result()
+    assert engine.describe() == {"model": "model", "engine": "scripted", "rules": "1", "exact": "3"}
+
+
+def test_exact_questions_are_looked_up_not_searched(opened: Opened) -> None:
+    number = 5000
+    engine = opened("".join(f'[[exact]]\nprompt = "{n}"\ntext = "answer {n}"\n' for n in range(number)))
+    since = time.monotonic()
+    futures = [engine.submit(ask(str(n))) for n in range(number)]
+    assert [future.result().text for future in futures] == [f"answer {n}" for n in range(number)]
+    assert time.monotonic() - since < 5
+
+
+def test_echo(opened: Opened) -> None:
+    engine = opened('[default]\necho = true\nfinish_reason = "length"')
+    said = engine.submit(ask("Who goes\nthere?", "a.png", before=1)).result()
+    assert (said.text, said.finish_reason, said.tokens) == ("Who goes\nthere?", "length", 3)
+    assert engine.submit(ask("")).result().text == ""
+
+
+def halves(engine: ScriptedEngine, numbers: Iterable[int]) -> dict[int, str]:
+    return {n: engine.submit(ask(f"Question {n}", f"{n}.png")).result().text for n in numbers}
+
+
+def test_a_share_is_the_same_in_whatever_order(opened: Opened) -> None:
+    rules = '[default]\ntext = "no"\n[[rule]]\ntext = "yes"\nshare = {share}'
+    half = halves(opened(rules.format(share=0.5)), range(400))
+    assert 160 < list(half.values()).count("yes") < 240
+    assert halves(opened(rules.format(share=0.5)), reversed(range(400))) == half
+    tenth = halves(opened(rules.format(share=0.1)), range(400))
+    assert 15 < list(tenth.values()).count("yes") < 75
+    assert {n for n, said in tenth.items() if said == "yes"} < {n for n, said in half.items() if said == "yes"}
+    assert set(halves(opened(rules.format(share=0)), range(9)).values()) == {"no"}
+    assert set(halves(opened(rules.format(share=1)), range(9)).values()) == {"yes"}
+
+
+def test_a_share_goes_by_the_pictures_too(opened: Opened) -> None:
+    engine = opened('[default]\ntext = "no"\n[[rule]]\ntext = "yes"\nshare = 0.5')
+    asked = [Message(role="user", text="same", images=(Picture(name="a", data=bytes([n])),)) for n in range(20)]
+    assert {engine.submit(Request(messages=(one,))).result().text for one in asked} == {"yes", "no"}
+    gone = Message(role="user", text="same", images=(Picture(name="a", file="/nowhere/a.png"),))
+    with pytest.raises(EngineError, match=r"^a picture cannot be read \(No such file or directory: /nowhere/a\.png\)$"):
+        engine.submit(Request(messages=(gone,))).result()
+
+
 def test_delays_run_side_by_side(opened: Opened) -> None:
     engine = opened('seconds = 0.2\n[default]\ntext = "late"')
     since = time.monotonic()
@@ -135,8 +208,16 @@ def test_fingerprint_is_the_digest_of_the_file(opened: Opened, tmp_path: Path) -
             "[default]\ntext='a'\nfinish_reason='stopped'",
             r"default finish_reason: unknown value 'stopped'; expected one of .*, stop; did you mean 'stop'\?",
         ),
-        ("[default]\nseconds = 1", r"default: give either 'text' or 'error'$"),
+        ("[default]\nseconds = 1", r"default: give one of 'text', 'error' and 'echo = true'$"),
+        ("[default]\ntext = 'a'\necho = true", r"default: give one of 'text', 'error' and 'echo = true'$"),
         ("[[rule]]\ntext='a'\nmatch='('", r"rule 1 match: not a regular expression \(.*\) \('\('\)"),
+        ("[[rule]]\ntext='a'\nshare=1.5", r"rule 1 share: input should be less than or equal to 1 \(1\.5\)"),
+        ("[[exact]]\ntext='a'", r"exact 1 prompt: field required$"),
+        ("[[exact]]\nprompt='a'\npicture='b'", r"unknown field 'picture' in exact 1; .*; did you mean 'pictures'\?"),
+        (
+            "[[exact]]\nprompt='a'\ntext='b'\n" * 2,
+            r"exact: 2 asks the same as 1; give one answer to one question$",
+        ),
         ("seconds = -1", r"seconds: input should be greater than or equal to 0 \(-1\)"),
         ("seconds = x\n", r"not a TOML file: .*line 1"),
     ],
