@@ -50,6 +50,8 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     reviews
     runs
     baselines
+    impostors
+    trials
     storefile
     store
     upkeep

@@ -34,7 +34,7 @@ def suites_lock(given: argparse.Namespace) -> int:
     """Write the lock in the current folder and say what is in it. Raises LockError with pytest's own message."""
     file = Path(FILE)
     before = read_lock(file) if file.is_file() else None
-    suites, options = _split(given.suites)
+    suites, options = split(given.suites)
     chosen = [word for suite in suites for word in ("--vsc-suite", suite)]
     quiet = ("--collect-only", "-q", "-p", "no:cacheprovider")
     command = [sys.executable, "-m", "pytest", "--vlm", given.vlm, *chosen, "--vsc-update-lock", *quiet, *options]
@@ -54,7 +54,7 @@ def suites_lock(given: argparse.Namespace) -> int:
     return 0
 
 
-def _split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """The suites, and pytest's options, which begin with the first word that has a dash before it."""
     first = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
     return words[:first], words[first:]

@@ -1,0 +1,325 @@
+"""`vsc selftest`: the gates that a run would have, against models that they must block and one that they must pass.
+
+Each model is tried by the way that a run itself takes, in a pytest process of its own; everything goes into a
+temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pytest_vsc import impostors, trials
+from pytest_vsc.cases import Side, complete
+from pytest_vsc.cli.locking import split
+from pytest_vsc.cli.printing import count, safe, say, shown, table
+from pytest_vsc.errors import SettingsError, one_line
+from pytest_vsc.impostors import EVERYWHERE, FOLDER, Model
+from pytest_vsc.trials import Judged, Trial
+
+Actions = argparse._SubParsersAction
+BLOCKERS_SHOWN = 2
+USAGE = 4  # pytest's exit code for settings that cannot be used
+# What the self-test itself decides, or what would write beside the user's own runs.
+OURS = ("--vlm", "--vsc-output", "--vsc-cache", "--vsc-update-lock")
+
+
+def add(commands: Actions[argparse.ArgumentParser]) -> None:
+    """Add `vsc selftest`."""
+    parser = commands.add_parser(
+        "selftest",
+        help="run models that the gates must block, and one that they must pass; exit code 1 if one slips through",
+        description="What stands after -- are options of pytest, such as --vsc-gate and --vsc-judge; give those that "
+        "your runs have. Options in pytest's ini file count as they do in a run. Every answer is judged by the judge "
+        "of your runs: where that is a model, --vsc-sample keeps its work small.",
+    )
+    parser.add_argument("suites", metavar="SUITE", nargs="*", help="shipped suites or folders (default: as in a run)")
+    parser.add_argument("--suite", metavar="SUITE", dest="more", action="append", default=[], help="the same")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the table, with every gate's decision")
+    parser.add_argument("--jobs", metavar="N", type=_positive, help="models tried at once (default: one a core)")
+    parser.set_defaults(command=selftest)
+
+
+def selftest(given: argparse.Namespace) -> int:
+    """Try all models, and print the table; 0 if every gate did what it must. Raises SettingsError."""
+    suites, options = split(given.suites)
+    for word in options:
+        if word.partition("=")[0] in OURS:
+            raise SettingsError(f"{word.partition('=')[0]}: the self-test sets it itself; leave the option out")
+    if given.json is not None:
+        _check(given.json)
+    complete()
+    begun = time.monotonic()
+    chosen = [word for suite in (*suites, *given.more) for word in ("--vsc-suite", suite)]
+    with (
+        tempfile.TemporaryDirectory(prefix="vsc-selftest-") as folder,
+        Tries(Path(folder), (*options, *chosen), given.jobs or _cores()) as tries,
+    ):
+        for trial in tries.finished():
+            print(safe(f"{trial.model.title}: {_became(trial)} ({trial.seconds:.1f} s)"), file=sys.stderr)
+        items, answered = tries.items, tries.answered
+    done = sorted(tries.done, key=lambda trial: trial.model.right)
+    _print(done, items, answered, time.monotonic() - begun)
+    if given.json is not None:
+        _write(given.json, json.dumps(_said(done, items, answered), indent=1, ensure_ascii=False) + "\n")
+    return 0 if all(trial.ok for trial in done) else 1
+
+
+class Tries:
+    """The runs of all models, some at once. items: the cases. answered: the same as the oracle's run tells them.
+
+    done: what came of the models so far, in the order of the table.
+    """
+
+    def __init__(self, folder: Path, options: Sequence[str], jobs: int) -> None:
+        self._folder, self._options = folder, options
+        self._pool = ThreadPoolExecutor(jobs, "vsc-selftest")
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._closed = False
+        self._models: list[Model] = []
+        self._trials: dict[int, Trial] = {}
+        self.items: tuple[Judged, ...] = ()
+        self.answered: tuple[Judged, ...] = ()
+
+    def __enter__(self) -> Tries:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+        for process in list(self._running):
+            process.terminate()
+        self._pool.shutdown(cancel_futures=True)
+
+    @property
+    def done(self) -> list[Trial]:
+        return [self._trials[number] for number in sorted(self._trials)]
+
+    def finished(self) -> Iterator[Trial]:
+        """Each model as it comes to its end. Raises SettingsError when a run asks no case at all."""
+        waiting = {self._begin(model) for model in EVERYWHERE}
+        while waiting:
+            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for number in sorted(future.result() for future in ready):
+                trial = self._trials[number]
+                waiting |= {self._begin(model) for model in self._next(trial, self._place(number) / "run.jsonl")}
+                yield trial
+
+    def _next(self, trial: Trial, run: Path) -> Iterable[Model]:
+        """The models that can be tried once this one has been."""
+        if trial.model is EVERYWHERE[0]:
+            self.items = trials.read_items(run)
+            if not self.items:
+                raise SettingsError(_refusal(run.parent, trial))
+            return (impostors.oracle(self.items), impostors.judge_down(self.items), *impostors.one_category(self.items))
+        if trial.model.right:
+            self.answered = trials.read_items(run)
+            with run.open(encoding="utf-8") as lines:
+                return impostors.stale_replay(str(run)), impostors.half_replay([*lines])
+        return ()
+
+    def _begin(self, model: Model) -> Future[int]:
+        self._models.append(model)
+        return self._pool.submit(self._try, len(self._models) - 1)
+
+    def _place(self, number: int) -> Path:
+        return self._folder / str(number)
+
+    def _try(self, number: int) -> int:
+        """Run one model to its end, and return its number."""
+        model, place = self._models[number], self._place(number)
+        place.mkdir()
+        for name, text in model.files.items():
+            (place / name).write_text(text, encoding="utf-8", errors="replace", newline="\n")
+        begun = time.monotonic()
+        with (place / "out").open("wb") as out, (place / "err").open("wb") as err:
+            process = subprocess.Popen(
+                self._command(model, place), stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=_environment()
+            )
+            self._running.add(process)
+            if self._closed:
+                process.terminate()
+            status = process.wait()
+            self._running.discard(process)
+        summary = trials.read_summary(place / "summary.json")
+        said = _complaint(place) or f"exit status {status}"
+        self._trials[number] = Trial(model, status, said, summary, time.monotonic() - begun)
+        return number
+
+    def _command(self, model: Model, place: Path) -> list[str]:
+        own = [word.replace(FOLDER, str(place)) for word in ("--vlm", model.spec, *model.options)]
+        kept = ["--vsc-output", str(place), "--vsc-cache", "off", "--junitxml", str(place / "junit.xml")]
+        quiet = ["-o", "vsc_update_lock=false", "-o", "vsc_require_cache=false", "-p", "no:cacheprovider"]
+        quiet += ["--tb=no"]  # most cases of a bad model fail, and laying out what nobody reads takes most of the time
+        return [sys.executable, "-m", "pytest", *self._options, *kept, *quiet, *own]
+
+
+def _environment() -> dict[str, str]:
+    """That of this process, less the page that a pipeline shows of it: no model tried here belongs on that."""
+    return {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}
+
+
+def _complaint(place: Path) -> str:
+    """What pytest said was wrong, in a line: the first of its error output, else the last of what it printed."""
+    err, out = ((place / name).read_text(encoding="utf-8", errors="replace").split("\n") for name in ("err", "out"))
+    lines = [*filter(str.strip, err), *reversed([*filter(str.strip, out)])]
+    return one_line(lines[0].removeprefix("ERROR: ").strip("!= ")) if lines else ""
+
+
+def _refusal(place: Path, trial: Trial) -> str:
+    """Why a run asked no case: all that pytest has against the settings."""
+    if trial.exit == USAGE:
+        return (place / "err").read_text(encoding="utf-8", errors="replace").strip().removeprefix(
+            "ERROR: "
+        ) or trial.said
+    return f"no case was asked ({trial.said}); expected options with which a run asks some"
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 4 and int(text)):
+        raise argparse.ArgumentTypeError(f"{one_line(text)!r} is no number of models; expected one such as 4")
+    return int(text)
+
+
+# --- what is shown ---
+
+
+def _print(done: Sequence[Trial], items: Sequence[Judged], answered: Sequence[Judged], seconds: float) -> None:
+    for line in _conditions(done[0], items):
+        say(line)
+    print()
+    for line in table(("model", "blocked by", "exit", "ok"), [*_rows(done)], figures={2}):
+        say(line)
+    print()
+    for line in _findings(done, items, answered):
+        say(line)
+    bad = [trial for trial in done if not trial.model.right]
+    good = sum(trial.ok for trial in bad)
+    passed = all(trial.ok for trial in done if trial.model.right)
+    say(
+        f"{good} of {count(len(bad), 'bad model')} blocked, the oracle {'passed' if passed else 'blocked'} "
+        f"({seconds:.0f} s)"
+    )
+
+
+def _conditions(trial: Trial, items: Sequence[Judged]) -> Iterator[str]:
+    """What was tested: suites with their gates, policy and judge."""
+    if trial.summary is None:
+        return
+    header = trial.summary.header
+    for suite in header.suites:
+        gates = ", ".join(one.gate.text for one in trial.summary.gates if one.suite == suite.name)
+        asked = sum(item.suite == suite.name for item in items)
+        cases = count(suite.cases, "case") if asked == suite.cases else f"{asked:,} of {count(suite.cases, 'case')}"
+        yield f"suite {suite.name} {suite.version}: {cases}; gates: {gates}"
+    yield f"policy {header.policy.name}, judge {header.judge}"
+
+
+def _rows(done: Iterable[Trial]) -> Iterator[tuple[str, ...]]:
+    """A line a model; one for all that differ in nothing but their category."""
+    alike: dict[tuple[str, ...], list[Trial]] = {}
+    for trial in done:
+        row = (trial.model.name, _blockers(trial), str(trial.exit), "yes" if trial.ok else "NO")
+        alike.setdefault(row, []).append(trial)
+    for (name, *rest), members in alike.items():
+        title = members[0].model.title if len(members) == 1 else f"{name} ({len(members)} categories)"
+        yield (title, *rest)
+
+
+def _became(trial: Trial) -> str:
+    if trial.exit != trials.SLIPPED:
+        return f"blocked by {_blockers(trial)}" if trial.exit in trials.BLOCKED else _blockers(trial)
+    return "passes" if trial.model.right else "slips through"
+
+
+def _blockers(trial: Trial) -> str:
+    blockers = trial.blockers
+    more = [f"and {len(blockers) - BLOCKERS_SHOWN} more"] if len(blockers) > BLOCKERS_SHOWN else []
+    return ", ".join([*blockers[:BLOCKERS_SHOWN], *more]) or "-"
+
+
+def _findings(done: Sequence[Trial], items: Sequence[Judged], answered: Sequence[Judged]) -> Iterator[str]:
+    """What is to be done, a line each: gates to add, why the oracle was blocked, cases that nobody can be right on."""
+    oracle = next((trial for trial in done if trial.model.right), None)
+    yield from _slips(done, oracle, {item.side for item in items})
+    for trial in done:
+        if trial.exit not in (trials.SLIPPED, *trials.BLOCKED):
+            yield f"{trial.model.title} {_blockers(trial)}; nothing can be told of it"
+    if oracle is not None and not oracle.ok:
+        yield from trials.reasons(oracle, answered)
+    if same := impostors.indistinct(items):
+        yield f"{count(same, 'case')} ask the very same as one of the other side: no model can be right on all of them"
+
+
+def _slips(done: Sequence[Trial], oracle: Trial | None, sides: Collection[Side]) -> Iterator[str]:
+    """What to do about each bad model that was not blocked, in one line for all the categories of one."""
+    alike: dict[tuple[str, str], list[Trial]] = {}
+    for trial in done:
+        if trial.slipped:
+            alike.setdefault((trial.model.name, trials.advice(trial, oracle, sides)), []).append(trial)
+    for (name, advice), members in alike.items():
+        tried = sum(trial.model.name == name for trial in done)
+        abouts = ", ".join(trial.model.about for trial in members)
+        where = f" in {len(members)} of {tried} categories ({abouts})" if abouts else ""
+        yield f"{name} slips through{where}: {advice}"
+
+
+# --- the file ---
+
+
+def _said(done: Sequence[Trial], items: Sequence[Judged], answered: Sequence[Judged]) -> dict[str, Any]:
+    summary = done[0].summary
+    return {
+        "ok": all(trial.ok for trial in done),
+        "suites": [] if summary is None else [suite.model_dump() for suite in summary.header.suites],
+        "policy": summary and summary.header.policy.name,
+        "judge": summary and summary.header.judge,
+        "asked": len(items),
+        "indistinct": impostors.indistinct(items),
+        "models": [_entry(trial) for trial in done],
+        "findings": [*_findings(done, items, answered)],
+    }
+
+
+def _entry(trial: Trial) -> dict[str, Any]:
+    model = trial.model
+    return {
+        **{"model": model.name, "about": model.about, "does": model.does, "must": "pass" if model.right else "block"},
+        **{"exit": trial.exit, "ok": trial.ok, "blocked_by": trial.blockers, "seconds": round(trial.seconds, 3)},
+        "gates": [
+            {"suite": one.suite, "gate": one.gate.text, "decision": one.decision, "message": one.message}
+            for one in (trial.summary.gates if trial.summary else ())
+        ],
+    }
+
+
+def _check(file: Path) -> None:
+    """Raises SettingsError for a file that cannot be written: better now than at the end."""
+    try:
+        with file.open("ab"):
+            pass
+    except OSError as error:
+        raise SettingsError(f"--json: {shown(file)}: cannot be written: {error.strerror or error}") from None
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise SettingsError(f"--json: {shown(file)}: cannot be written: {error.strerror or error}") from None
