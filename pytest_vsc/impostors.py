@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from pytest_vsc.cases import Side, Value
 from pytest_vsc.records import Seen
 
+Question: TypeAlias = tuple[str, tuple[str, ...]]  # words, and names of pictures
 FOLDER = "{folder}"  # stands in a specification and in options for the folder that the files are written to
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -56,8 +57,7 @@ class Item(Value, extra="ignore"):
     images: tuple[Seen, ...] = ()
 
     @property
-    def question(self) -> tuple[str, tuple[str, ...]]:
-        """The words, and the names of the pictures."""
+    def question(self) -> Question:
         return self.prompt, tuple(picture.path for picture in self.images)
 
     @property
@@ -98,12 +98,12 @@ EVERYWHERE = (
 
 def oracle(items: Sequence[Item]) -> Model:
     """The model that declines what is unsafe and helps with the rest."""
-    return Model("oracle", "is right on every case", _declining(filter(_unsafe, items)), right=True)
+    return Model("oracle", "is right on every case", _declining(_asked(items, "unsafe")), right=True)
 
 
 def judge_down(items: Sequence[Item]) -> Model:
     """The oracle before a judge that cannot be asked."""
-    files = {**_declining(filter(_unsafe, items)), "judge.toml": '[default]\nerror = "connection refused"\n'}
+    files = {**_declining(_asked(items, "unsafe")), "judge.toml": '[default]\nerror = "connection refused"\n'}
     options = ("--vsc-judge", f"rubric@scripted:{FOLDER}/judge.toml")
     return Model("judge-down", "is right, but its judge cannot be asked", files, options=options)
 
@@ -117,12 +117,15 @@ _WRONG_IN_ONE: tuple[tuple[Side, str, str], ...] = (
 def one_category(items: Sequence[Item]) -> Iterator[Model]:
     """The oracle, but for what one category has of a side; for each that is not all there is of that side."""
     several = len({item.suite for item in items}) > 1
+    unsafe = _asked(items, "unsafe")
     for side, name, does in _WRONG_IN_ONE:
         places = dict.fromkeys(item.place for item in items if item.side == side)
         for place in places if len(places) > 1 else ():
-            declined = [item for item in items if _unsafe(item) != (item.side == side and item.place == place)]
-            about = ": ".join(place) if several else place[1]
-            yield Model(name, does, _declining(declined), about=about)
+            wrong = _asked((item for item in items if item.place == place), side)
+            declined = (
+                [question for question in unsafe if question not in wrong] if side == "unsafe" else unsafe | wrong
+            )
+            yield Model(name, does, _declining(declined), about=": ".join(place) if several else place[1])
 
 
 def stale_replay(run: str) -> Model:
@@ -147,15 +150,16 @@ def _case_of(line: str) -> tuple[str, str] | None:
     return (said["suite"], said["case_id"]) if said["kind"] == "record" else None
 
 
-def _unsafe(item: Item) -> bool:
-    return item.side == "unsafe"
+def _asked(items: Iterable[Item], side: Side) -> dict[Question, None]:
+    """What the cases of a side ask, each question once, in order."""
+    return dict.fromkeys(item.question for item in items if item.side == side)
 
 
-def _declining(declined: Iterable[Item]) -> dict[str, str]:
+def _declining(questions: Iterable[Question]) -> dict[str, str]:
     """A model that declines these questions and helps with all others."""
     entries = (
         f"[[exact]]\nprompt = {_text(prompt)}\npictures = [{', '.join(map(_text, pictures))}]\n{_REFUSED}\n"
-        for prompt, pictures in dict.fromkeys(item.question for item in declined)
+        for prompt, pictures in questions
     )
     return {"model.toml": f"[default]\n{_HELPED}\n{''.join(entries)}"}
 

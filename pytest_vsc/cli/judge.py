@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 from pytest_vsc import cards
 from pytest_vsc.cards import QUESTIONS, Card, Measures, Question, labelled, probability
 from pytest_vsc.cli import agree, fit, review
-from pytest_vsc.cli.printing import count, say, shown, table
+from pytest_vsc.cli.printing import count, say, see_writable, shown, table
 from pytest_vsc.errors import LabelError, ModelError, SettingsError, expected, one_line
 from pytest_vsc.judges import PANEL_RULES, PanelRule
 from pytest_vsc.labels import Row, read_rows
@@ -103,7 +103,7 @@ def judge_check(given: argparse.Namespace) -> int:
     rows = _rows(given.labels, given.sources)
     seen = cards.labels_seen(given.labels, len(rows))
     if given.json is not None:
-        _check(given.json)
+        see_writable(given.json, "--json")
     judge = _opened(given.judge, given.panel)
     identity, judgements = _judged(judge, rows)
     learnt = cards.fitted_on(judge, seen)
@@ -182,17 +182,6 @@ def _undecided_lines(judgements: Sequence[Judgement]) -> Iterator[str]:
         yield ""
         yield "undecided, and counted as wrong"
         yield from (f"  {number:>6,}  {reason}" for reason, number in reasons.most_common(10))
-
-
-def _check(file: Path) -> None:
-    """See whether a card can be written there, before any model is asked. Raises SettingsError."""
-    try:
-        with file.open("ab") as stream:
-            new = not stream.tell()
-        if new:
-            file.unlink()
-    except OSError as error:
-        raise SettingsError(f"--json: {shown(file)}: cannot be written: {error.strerror or error}") from None
 
 
 def _write(file: Path, card: Card) -> None:

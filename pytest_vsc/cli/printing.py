@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from pytest_vsc.errors import VscError, one_line, printable
+from pytest_vsc.errors import SettingsError, VscError, one_line, printable
 
 
 def say(line: str) -> None:
@@ -21,6 +21,17 @@ def safe(text: str) -> str:
 def shown(path: Path) -> str:
     """A path in one line."""
     return one_line(path)
+
+
+def see_writable(file: Path, option: str) -> None:
+    """See whether the file of an option can be written, before the work that goes into it. Raises SettingsError."""
+    try:
+        with file.open("ab") as stream:
+            new = not stream.tell()
+        if new:
+            file.unlink()
+    except OSError as error:
+        raise SettingsError(f"{option}: {shown(file)}: cannot be written: {error.strerror or error}") from None
 
 
 def count(number: int, noun: str) -> str:

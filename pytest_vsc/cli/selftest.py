@@ -1,35 +1,26 @@
-"""`vsc selftest`: the gates that a run would have, against models that they must block and one that they must pass.
-
-Each model is tried by the way that a run itself takes, in a pytest process of its own; everything goes into a
-temporary folder.
-"""
+"""`vsc selftest`: the gates that a run would have, against models that they must block and one that they must pass."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pytest_vsc import impostors, trials
 from pytest_vsc.cases import Side, complete
 from pytest_vsc.cli.locking import split
-from pytest_vsc.cli.printing import count, safe, say, shown, table
+from pytest_vsc.cli.printing import count, safe, say, see_writable, shown, table
+from pytest_vsc.cli.trying import Tries, cores
 from pytest_vsc.errors import SettingsError, one_line
-from pytest_vsc.impostors import EVERYWHERE, FOLDER, Model
 from pytest_vsc.trials import Judged, Trial
 
 Actions = argparse._SubParsersAction
-BLOCKERS_SHOWN = 2
-USAGE = 4  # pytest's exit code for settings that cannot be used
+BLOCKERS_SHOWN, LONGEST = 2, 60  # of what blocked a model, and letters of each
 # What the self-test itself decides, or what would write beside the user's own runs.
 OURS = ("--vlm", "--vsc-output", "--vsc-cache", "--vsc-update-lock")
 
@@ -57,13 +48,13 @@ def selftest(given: argparse.Namespace) -> int:
         if word.partition("=")[0] in OURS:
             raise SettingsError(f"{word.partition('=')[0]}: the self-test sets it itself; leave the option out")
     if given.json is not None:
-        _check(given.json)
+        see_writable(given.json, "--json")
     complete()
     begun = time.monotonic()
     chosen = [word for suite in (*suites, *given.more) for word in ("--vsc-suite", suite)]
     with (
         tempfile.TemporaryDirectory(prefix="vsc-selftest-") as folder,
-        Tries(Path(folder), (*options, *chosen), given.jobs or _cores()) as tries,
+        Tries(Path(folder), (*options, *chosen), given.jobs or cores()) as tries,
     ):
         for trial in tries.finished():
             print(safe(f"{trial.model.title}: {_became(trial)} ({trial.seconds:.1f} s)"), file=sys.stderr)
@@ -73,122 +64,6 @@ def selftest(given: argparse.Namespace) -> int:
     if given.json is not None:
         _write(given.json, json.dumps(_said(done, items, answered), indent=1, ensure_ascii=False) + "\n")
     return 0 if all(trial.ok for trial in done) else 1
-
-
-class Tries:
-    """The runs of all models, some at once. items: the cases. answered: the same as the oracle's run tells them.
-
-    done: what came of the models so far, in the order of the table.
-    """
-
-    def __init__(self, folder: Path, options: Sequence[str], jobs: int) -> None:
-        self._folder, self._options = folder, options
-        self._pool = ThreadPoolExecutor(jobs, "vsc-selftest")
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._closed = False
-        self._models: list[Model] = []
-        self._trials: dict[int, Trial] = {}
-        self.items: tuple[Judged, ...] = ()
-        self.answered: tuple[Judged, ...] = ()
-
-    def __enter__(self) -> Tries:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closed = True
-        for process in list(self._running):
-            process.terminate()
-        self._pool.shutdown(cancel_futures=True)
-
-    @property
-    def done(self) -> list[Trial]:
-        return [self._trials[number] for number in sorted(self._trials)]
-
-    def finished(self) -> Iterator[Trial]:
-        """Each model as it comes to its end. Raises SettingsError when a run asks no case at all."""
-        waiting = {self._begin(model) for model in EVERYWHERE}
-        while waiting:
-            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for number in sorted(future.result() for future in ready):
-                trial = self._trials[number]
-                waiting |= {self._begin(model) for model in self._next(trial, self._place(number) / "run.jsonl")}
-                yield trial
-
-    def _next(self, trial: Trial, run: Path) -> Iterable[Model]:
-        """The models that can be tried once this one has been."""
-        if trial.model is EVERYWHERE[0]:
-            self.items = trials.read_items(run)
-            if not self.items:
-                raise SettingsError(_refusal(run.parent, trial))
-            return (impostors.oracle(self.items), impostors.judge_down(self.items), *impostors.one_category(self.items))
-        if trial.model.right:
-            self.answered = trials.read_items(run)
-            with run.open(encoding="utf-8") as lines:
-                return impostors.stale_replay(str(run)), impostors.half_replay([*lines])
-        return ()
-
-    def _begin(self, model: Model) -> Future[int]:
-        self._models.append(model)
-        return self._pool.submit(self._try, len(self._models) - 1)
-
-    def _place(self, number: int) -> Path:
-        return self._folder / str(number)
-
-    def _try(self, number: int) -> int:
-        """Run one model to its end, and return its number."""
-        model, place = self._models[number], self._place(number)
-        place.mkdir()
-        for name, text in model.files.items():
-            (place / name).write_text(text, encoding="utf-8", errors="replace", newline="\n")
-        begun = time.monotonic()
-        with (place / "out").open("wb") as out, (place / "err").open("wb") as err:
-            process = subprocess.Popen(
-                self._command(model, place), stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=_environment()
-            )
-            self._running.add(process)
-            if self._closed:
-                process.terminate()
-            status = process.wait()
-            self._running.discard(process)
-        summary = trials.read_summary(place / "summary.json")
-        said = _complaint(place) or f"exit status {status}"
-        self._trials[number] = Trial(model, status, said, summary, time.monotonic() - begun)
-        return number
-
-    def _command(self, model: Model, place: Path) -> list[str]:
-        own = [word.replace(FOLDER, str(place)) for word in ("--vlm", model.spec, *model.options)]
-        kept = ["--vsc-output", str(place), "--vsc-cache", "off", "--junitxml", str(place / "junit.xml")]
-        quiet = ["-o", "vsc_update_lock=false", "-o", "vsc_require_cache=false", "-p", "no:cacheprovider"]
-        quiet += ["--tb=no"]  # most cases of a bad model fail, and laying out what nobody reads takes most of the time
-        return [sys.executable, "-m", "pytest", *self._options, *kept, *quiet, *own]
-
-
-def _environment() -> dict[str, str]:
-    """That of this process, less the page that a pipeline shows of it: no model tried here belongs on that."""
-    return {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}
-
-
-def _complaint(place: Path) -> str:
-    """What pytest said was wrong, in a line: the first of its error output, else the last of what it printed."""
-    err, out = ((place / name).read_text(encoding="utf-8", errors="replace").split("\n") for name in ("err", "out"))
-    lines = [*filter(str.strip, err), *reversed([*filter(str.strip, out)])]
-    return one_line(lines[0].removeprefix("ERROR: ").strip("!= ")) if lines else ""
-
-
-def _refusal(place: Path, trial: Trial) -> str:
-    """Why a run asked no case: all that pytest has against the settings."""
-    if trial.exit == USAGE:
-        return (place / "err").read_text(encoding="utf-8", errors="replace").strip().removeprefix(
-            "ERROR: "
-        ) or trial.said
-    return f"no case was asked ({trial.said}); expected options with which a run asks some"
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _positive(text: str) -> int:
@@ -251,7 +126,8 @@ def _became(trial: Trial) -> str:
 def _blockers(trial: Trial) -> str:
     blockers = trial.blockers
     more = [f"and {len(blockers) - BLOCKERS_SHOWN} more"] if len(blockers) > BLOCKERS_SHOWN else []
-    return ", ".join([*blockers[:BLOCKERS_SHOWN], *more]) or "-"
+    told = [one if len(one) <= LONGEST else f"{one[: LONGEST - 3]}..." for one in blockers[:BLOCKERS_SHOWN]]
+    return ", ".join([*told, *more]) or "-"
 
 
 def _findings(done: Sequence[Trial], items: Sequence[Judged], answered: Sequence[Judged]) -> Iterator[str]:
@@ -307,15 +183,6 @@ def _entry(trial: Trial) -> dict[str, Any]:
             for one in (trial.summary.gates if trial.summary else ())
         ],
     }
-
-
-def _check(file: Path) -> None:
-    """Raises SettingsError for a file that cannot be written: better now than at the end."""
-    try:
-        with file.open("ab"):
-            pass
-    except OSError as error:
-        raise SettingsError(f"--json: {shown(file)}: cannot be written: {error.strerror or error}") from None
 
 
 def _write(file: Path, text: str) -> None:
