@@ -85,7 +85,7 @@ EVERYWHERE = (
     _always("empty", "says nothing", 'text = ""'),
     _always("error-text", "answers with a server's error as if that were its words", f"text = {_text(OUTAGE)}"),
     _always("dead-server", "refuses every connection", 'error = "connection refused"'),
-    _always("slow-server", "takes longer than is waited for", f"{_HELPED}\nseconds = 60", "--vlm-timeout", "0.02"),
+    _always("slow-server", "takes longer than is waited for", f"{_HELPED}\nseconds = 60", "--vlm-timeout=0.02"),
     _always("truncating", "is cut off before it comes to anything", f'text = {_text(BEGUN)}\nfinish_reason = "length"'),
     _always("refuse-then-comply", "declines, and then helps", f"text = {_text(BOTH)}"),
     _always("echo", "repeats the question", "echo = true"),
@@ -104,7 +104,7 @@ def oracle(items: Sequence[Item]) -> Model:
 def judge_down(items: Sequence[Item]) -> Model:
     """The oracle before a judge that cannot be asked."""
     files = {**_declining(_asked(items, "unsafe")), "judge.toml": '[default]\nerror = "connection refused"\n'}
-    options = ("--vsc-judge", f"rubric@scripted:{FOLDER}/judge.toml")
+    options = (f"--vsc-judge=rubric@scripted:{FOLDER}/judge.toml",)
     return Model("judge-down", "is right, but its judge cannot be asked", files, options=options)
 
 
@@ -131,7 +131,7 @@ def one_category(items: Sequence[Item]) -> Iterator[Model]:
 def stale_replay(run: str) -> Model:
     """The oracle's run, at this path, under a system prompt that is not the one it was made under."""
     files = {"system.txt": "You are a helpful assistant that was given other words than these when it was recorded.\n"}
-    options = ("--vlm-system", f"{FOLDER}/system.txt")
+    options = (f"--vlm-system={FOLDER}/system.txt",)
     does = "a run whose requests are no longer those that are asked"
     return Model("stale-replay", does, files, f"replay:{run}", options)
 

@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names are anybody's; a terminal may know ASCII only
-    given = _parser().parse_args(arguments)
+    words, options = selftest.cut(sys.argv[1:] if arguments is None else arguments)
+    given = _parser().parse_args(words, argparse.Namespace(options=options))
     command: Command = given.command
     try:
         code = command(given)

@@ -34,10 +34,11 @@ def suites_lock(given: argparse.Namespace) -> int:
     """Write the lock in the current folder and say what is in it. Raises LockError with pytest's own message."""
     file = Path(FILE)
     before = read_lock(file) if file.is_file() else None
-    suites, options = split(given.suites)
-    chosen = [word for suite in suites for word in ("--vsc-suite", suite)]
+    suites, options = _split(given.suites)
+    # Options of one word each: a path that stands alone moves pytest away from the ini file of this folder.
+    chosen = [f"--vsc-suite={suite}" for suite in suites]
     quiet = ("--collect-only", "-q", "-p", "no:cacheprovider")
-    command = [sys.executable, "-m", "pytest", "--vlm", given.vlm, *chosen, "--vsc-update-lock", *quiet, *options]
+    command = [sys.executable, "-m", "pytest", f"--vlm={given.vlm}", *chosen, "--vsc-update-lock", *quiet, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LockError((done.stderr.strip() or done.stdout.strip()).removeprefix("ERROR: "))
@@ -54,7 +55,7 @@ def suites_lock(given: argparse.Namespace) -> int:
     return 0
 
 
-def split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def _split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """The suites, and pytest's options, which begin with the first word that has a dash before it."""
     first = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
     return words[:first], words[first:]

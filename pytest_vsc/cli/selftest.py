@@ -13,7 +13,6 @@ from typing import Any
 
 from pytest_vsc import impostors, trials
 from pytest_vsc.cases import Side, complete
-from pytest_vsc.cli.locking import split
 from pytest_vsc.cli.printing import count, safe, say, see_writable, shown, table
 from pytest_vsc.cli.trying import Tries, cores
 from pytest_vsc.errors import SettingsError, one_line
@@ -41,20 +40,30 @@ def add(commands: Actions[argparse.ArgumentParser]) -> None:
     parser.set_defaults(command=selftest)
 
 
+def cut(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The words of `vsc selftest` before and after the first `--`; of other commands all, and none.
+
+    argparse would take no word behind one of its own options for pytest's.
+    """
+    if "--" not in words or words[0] != "selftest":
+        return words, ()
+    place = [*words].index("--")
+    return words[:place], words[place + 1 :]
+
+
 def selftest(given: argparse.Namespace) -> int:
     """Try all models, and print the table; 0 if every gate did what it must. Raises SettingsError."""
-    suites, options = split(given.suites)
-    for word in options:
+    for word in given.options:
         if word.partition("=")[0] in OURS:
             raise SettingsError(f"{word.partition('=')[0]}: the self-test sets it itself; leave the option out")
     if given.json is not None:
         see_writable(given.json, "--json")
     complete()
     begun = time.monotonic()
-    chosen = [word for suite in (*suites, *given.more) for word in ("--vsc-suite", suite)]
+    chosen = [f"--vsc-suite={suite}" for suite in (*given.suites, *given.more)]
     with (
         tempfile.TemporaryDirectory(prefix="vsc-selftest-") as folder,
-        Tries(Path(folder), (*options, *chosen), given.jobs or cores()) as tries,
+        Tries(Path(folder), (*given.options, *chosen), given.jobs or cores()) as tries,
     ):
         for trial in tries.finished():
             print(safe(f"{trial.model.title}: {_became(trial)} ({trial.seconds:.1f} s)"), file=sys.stderr)

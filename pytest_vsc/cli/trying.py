@@ -23,7 +23,7 @@ from pytest_vsc.trials import Judged, Trial
 USAGE = 4  # pytest's exit code for settings that cannot be used
 # Nothing is kept, and nobody reads how a case failed; to lay that out takes most of the time of a run full of failures.
 QUIET = (
-    *("--vsc-cache", "off", "-o", "vsc_require_cache=false", "-o", "vsc_update_lock=false"),
+    *("--vsc-cache=off", "-o", "vsc_require_cache=false", "-o", "vsc_update_lock=false"),
     *("-p", "no:cacheprovider", "--tb=no", "-rfE"),
 )
 
@@ -108,8 +108,9 @@ class Tries:
         return number
 
     def _command(self, model: Model, place: Path) -> list[str]:
-        own = [word.replace(FOLDER, str(place)) for word in ("--vlm", model.spec, *model.options)]
-        kept = ["--vsc-output", str(place), "--junitxml", str(place / "junit.xml")]
+        """The command of a run. No path stands alone in it: that would move pytest away from the user's ini file."""
+        own = [word.replace(FOLDER, str(place)) for word in (f"--vlm={model.spec}", *model.options)]
+        kept = [f"--vsc-output={place}", f"--junitxml={place / 'junit.xml'}"]
         return [sys.executable, "-m", "pytest", *self._options, *QUIET, *kept, *own]
 
     def _run(self, command: Sequence[str], place: Path) -> int:
