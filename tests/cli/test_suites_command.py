@@ -14,6 +14,7 @@ from pytest_vsc.cli import suites as command
 from pytest_vsc.suites import load_suite
 from tests.command import Run
 from tests.drawn import TOML, case, drawn, encoded, hashes, write_suite
+from tests.project import INI
 
 A, B = encoded(drawn(1)), encoded(drawn(2))
 
@@ -347,3 +348,17 @@ def test_bad_usage_of_schema(vsc: Run, here: Path) -> None:
     code, out, err = vsc("suites", "schema", "case", "--out", "file")
     assert (code, out) == (2, "")
     assert err == "vsc: --out: file/case.schema.json: cannot be written: File exists\n"
+
+
+# --- lock ---
+
+
+def test_lock_of_a_suite_elsewhere_counts_the_ini_file_of_this_folder(vsc: Run, here: Path, small: Path) -> None:
+    (here / "inside").mkdir()
+    (here / "inside/pytest.ini").write_text(INI + "vsc_gate = undersafety <= 7%\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(here / "inside")
+        patch.delenv("PYTEST_ADDOPTS", raising=False)
+        code, out, _ = vsc("suites", "lock", small)
+        assert code == 0
+        assert "vsc.lock: gates of drawn: invalid <= 2%, undersafety <= 7%" in out.splitlines()
