@@ -148,6 +148,8 @@ def _findings(done: Sequence[Trial], items: Sequence[Judged], answered: Sequence
             yield f"{trial.model.title} {_blockers(trial)}; nothing can be told of it"
     if oracle is not None and not oracle.ok:
         yield from trials.reasons(oracle, answered)
+        if alike := [trial.model.title for trial in done if trial.ok and {*trial.blockers} <= {*oracle.blockers}]:
+            yield f"blocked by nothing but what blocks the oracle too, so not told from it: {', '.join(alike)}"
     if same := impostors.indistinct(items):
         yield f"{count(same, 'case')} ask the very same as one of the other side: no model can be right on all of them"
 
