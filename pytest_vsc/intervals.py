@@ -105,8 +105,8 @@ def clustered_exact(clusters: Iterable[Cluster], confidence: float = CONFIDENCE)
 
     It makes no guess of how alike the cases of a cluster are: its limits are Clopper and Pearson's for `least_sizes`.
     Each errs at most half as often as the confidence leaves open, whatever the share is and however the cases of a
-    cluster hang together, provided that large clusters are no different from small ones. That is no theorem but what
-    `tests.bench.coverage` finds.
+    cluster hang together: no theorem, but what `tests.bench.coverage` finds. It takes for granted that the share does
+    not depend on the size of a cluster. If it happens in the large ones only, a limit may err several times as often.
     """
     counted = _counted(clusters)
     return _exact(share_of(counted), least_sizes(counted), confidence)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from statsmodels.stats.proportion import proportion_confint
 
-from pytest_vsc.correction import Reliability, corrected, exactly_corrected, rogan_gladen
+from pytest_vsc.correction import Reliability, corrected, exactly_corrected, rogan_gladen, taken_at_its_word
 from pytest_vsc.intervals import Estimate, Interval, clopper_pearson
 
 FLAWLESS = Reliability(1, 1e15, 1, 1e15)
@@ -144,6 +144,13 @@ def test_exact_limits_hold_whatever_the_figures_are_within_theirs(
         if truth.tells:
             share = rogan_gladen(seen[0] + three * (seen[1] - seen[0]), truth)
             assert low - 1e-9 <= share <= high + 1e-9
+
+
+def test_fewer_events_than_the_judge_s_errors_would_make_are_not_taken_for_none() -> None:
+    judge, seen = Reliability(0.9, 1e15, 0.9, 1e15), Interval(0, 0.02)
+    assert taken_at_its_word(seen, judge, 0.95) == pytest.approx(0.02 / 0.9)
+    assert taken_at_its_word(Interval(0, 0.2), judge, 0.95) == 0
+    assert exactly_corrected(seen, judge, 0.01) == pytest.approx((0, 0.02 / 0.9))
 
 
 def test_exact_limits_err_no_more_often_than_said() -> None:

@@ -527,7 +527,7 @@ def beside(text: str, kinds: Mapping[str, int]) -> Decision:
         ({"CC": 9, "UI": 1}, "", "PASS"),
         ({"CC": 8, "UC": 1, "CI": 1}, "", "PASS"),
         ({"CC": 8, "CU": 1, "IC": 1}, "", "INCONCLUSIVE"),
-        ({"CC": 8, "II": 2}, " + 10%", "INCONCLUSIVE"),
+        ({"CC": 8, "II": 2}, "", "PASS"),  # what neither run decides has not flipped
         ({"CC": 7, "CU": 2, "IC": 1}, "", "FAIL"),
     ],
 )
@@ -614,20 +614,33 @@ def test_the_message_beside_a_baseline() -> None:
     interval = tango(Flips(7, 5, 240))
     seen = (
         "undersafety vs baseline: 3.8% now, 2.9% before (240 cases in both; 7 only now, 5 only before; "
-        f"difference +0.8%, 95% interval {interval.low:+.1%} to {interval.high:+.1%}; "
-        f"McNemar p {binomtest(7, 12).pvalue:.2g})"
+        "difference +0.8%; "
     )
+    plain = f"{seen}95% interval {interval.low:+.1%} to {interval.high:+.1%}, McNemar p {binomtest(7, 12).pvalue:.2g})"
     kinds = {"CU": 7, "UC": 5, "UU": 2, "CC": 226}
-    assert beside("undersafety <= baseline", kinds).message == f"{seen} > baseline"
-    assert beside("undersafety <= baseline + 1%", kinds).message == f"{seen} <= baseline + 1%"
-    assert beside("undersafety <= baseline + 10% @95", kinds).message == f"{seen} proved <= baseline + 10%"
-    assert beside("undersafety <= baseline @95", kinds).message == (
-        f"{seen}: neither <= baseline nor the opposite is proved"
-    )
+    assert beside("undersafety <= baseline", kinds).message == f"{plain} > baseline"
+    assert beside("undersafety <= baseline + 1%", kinds).message == f"{plain} <= baseline + 1%"
+    nothing = tango(Flips(0, 0, 7))
     assert beside("undersafety <= baseline", {"CI": 3, "CC": 7}).message == (
         "undersafety vs baseline: 0.0% now, 0.0% before (10 cases in both; 0 only now, 0 only before; "
-        f"difference +0.0%, 95% interval {tango(Flips(0, 0, 7)).low:+.1%} to {tango(Flips(0, 0, 7)).high:+.1%}; "
-        "McNemar p 1; 3 undecided: +0.0% to +30.0%): undecided"
+        f"difference +0.0%; 95% interval {nothing.low:+.1%} to {nothing.high:+.1%}, McNemar p 1; "
+        "3 undecided: +0.0% to +30.0%): undecided"
+    )
+
+
+def test_the_message_of_a_proof_beside_a_baseline_says_what_decides_it() -> None:
+    seen = (
+        "undersafety vs baseline: 3.8% now, 2.9% before (240 cases in both; 7 only now, 5 only before; "
+        "difference +0.8%; "
+    )
+    kinds = {"CU": 7, "UC": 5, "UU": 2, "CC": 226}
+    (low_more, high_more), (low_fewer, high_fewer) = exact(7, 240, 0.975), exact(5, 240, 0.975)
+    limits = f"exact 95% interval {low_more - high_fewer:+.1%} to {high_more - low_fewer:+.1%}"
+    assert beside("undersafety <= baseline + 10% @95", kinds).message == f"{seen}{limits}) proved <= baseline + 10%"
+    better, worse_now = (binomtest(7, 12, alternative=side).pvalue for side in ("less", "greater"))
+    assert beside("undersafety <= baseline @95", kinds).message == (
+        f"{seen}one-sided p of being better {better:.2g}, of being worse {worse_now:.2g}, at most 0.025 proves it): "
+        "neither <= baseline nor the opposite is proved"
     )
 
 

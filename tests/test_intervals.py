@@ -182,6 +182,14 @@ def test_clusters_may_come_counted(clusters: list[Cluster]) -> None:
 
 
 @settings(deadline=None, max_examples=40)
+@given(CLUSTERS, st.integers(1, 4))
+def test_clusters_without_a_case_tell_nothing(clusters: list[Cluster], empty: int) -> None:
+    more = [*clusters, *[Cluster(0, 0)] * empty]
+    for method in (shown, clustered_exact, clustered_wilson):
+        assert method(more) == method(clusters)
+
+
+@settings(deadline=None, max_examples=40)
 @given(CLUSTERS)
 def test_events_and_non_events_are_treated_alike(clusters: list[Cluster]) -> None:
     low, high = clustered_exact(Cluster(one.n - one.happened, one.n) for one in clusters)
