@@ -70,10 +70,10 @@ class Difference(Value):
     """How far a rate is from what it was, over the same cases (for `pairs`: pairs), n of them in so many groups.
 
     more: in how many it happened only in the later run; fewer: only in the earlier. undecided: how many one of the
-    runs does not decide. before, after: the rates over those that both decide. difference: after - before, -1..1.
-    low, high: its 95 % interval (Tango's) over groups. p: of both kinds of flips being equally likely (McNemar's exact
-    test, over groups). p_holm: the same, adjusted for how many slices were looked at. lowest, highest: the difference
-    over all n if what only one run decides had gone one way, or the other, in the other.
+    runs does not decide, or the earlier has not. before, after: the rates over those that both decide. difference:
+    after - before, -1..1. low, high: its 95 % interval (Tango's) over groups. p: of both kinds of flips being equally
+    likely (McNemar's exact test, over groups). p_holm: the same, adjusted for how many slices were looked at. lowest,
+    highest: the difference over all n if what only one run decides had gone one way, or the other, in the other.
     """
 
     suite: str
@@ -117,16 +117,24 @@ class BaselineSeen(Value):
 def pair_up(
     before: Iterable[Record | Counted], after: Iterable[Record | Counted], suite: str, rule: RepeatRule = "any"
 ) -> Paired:
-    """The cases of a suite in both, but those that changed sides. rule: what the repeats of a case come to."""
-    was, now = items_of(before, suite, rule=rule), items_of(after, suite, rule=rule)
-    both = [item for case, item in now.items() if case in was and was[case].profile.side == item.profile.side]
+    """The cases of the later run, each with what it was. rule: what the repeats of a case come to.
+
+    A case that the earlier run has not, or on the other side, was NOT_RUN there: it could have been anything.
+    """
+    found, now = items_of(before, suite, rule=rule), items_of(after, suite, rule=rule)
+    was = {
+        case: found[case].profile
+        if case in found and found[case].profile.side == item.profile.side
+        else item.profile._replace(outcome="NOT_RUN")
+        for case, item in now.items()
+    }
     groups: Counter[Group] = Counter(
-        _sorted([(was[item.case].profile, item.profile) for item in unit] for unit in units) for units in grouped(both)
+        _sorted([(was[item.case], item.profile) for item in unit] for unit in units) for units in grouped(now.values())
     )
     flips = [
-        Flip(suite=suite, case_id=item.case, before=was[item.case].profile.outcome, after=item.profile.outcome)
-        for item in both
-        if was[item.case].profile.outcome != item.profile.outcome
+        Flip(suite=suite, case_id=case, before=was[case].outcome, after=item.profile.outcome)
+        for case, item in now.items()
+        if was[case].outcome not in (item.profile.outcome, "NOT_RUN")
     ]
     return Paired(suite, groups, flips)
 
@@ -211,7 +219,8 @@ def _events_in(metric: Metric, group: Group, slice: Slice) -> Iterator[Event]:
             chosen = [[twin] for twin in twins if metric not in ONE_SIDED or twin[1].side == ONE_SIDED[metric][0]]
         for members in chosen:
             was, now = zip(*members, strict=True)
-            yield happened(metric, was), happened(metric, now)
+            absent = any(profile.outcome == "NOT_RUN" for profile in was)
+            yield None if absent else happened(metric, was), happened(metric, now)
 
 
 def _apart(

@@ -259,9 +259,11 @@ def _beside_the_baseline(gate: Gate, rate: Rate, evidence: Evidence, mark: str) 
         raise ValueError(f"{gate.text}: there is no baseline")
     apart = difference(gate.metric, evidence.pairs, gate.slice)
     known = {"gate": gate, "suite": evidence.pairs.suite, "rate": rate, "difference": apart}
-    if not apart.n:
-        message = f"{gate.name} not decided: no {unit_counted(gate.metric)} of it is in both runs ({gate.text}){mark}"
-        return Decision(**known | {"decision": "SKIPPED", "message": message})
+    if not apart.decided:
+        message = (
+            f"{gate.name} undecided: no {unit_counted(gate.metric)} of it is decided in both runs ({gate.text}){mark}"
+        )
+        return Decision(**known | {"decision": "INCONCLUSIVE", "message": message})
     best, worst = furthest(gate.metric, evidence.pairs, gate.slice)
     if gate.metric in LARGER_IS_BETTER:
         best, worst = worst, best
@@ -269,7 +271,7 @@ def _beside_the_baseline(gate: Gate, rate: Rate, evidence: Evidence, mark: str) 
         ruling, proof = _ruling(gate, Span(difference_of(best), difference_of(worst))), ""
     else:
         ruling, proof = _within_margin(gate, best, worst) if gate.bound else _more_frequent(gate, best, worst)
-    return Decision(**known, decision=ruling, message=f"{_paired_sentence(gate, rate, apart, ruling, proof)}{mark}")
+    return Decision(**known, decision=ruling, message=f"{_paired_sentence(gate, apart, ruling, proof)}{mark}")
 
 
 def _within_margin(gate: Gate, best: Apart, worst: Apart) -> tuple[Ruling, str]:
@@ -296,10 +298,13 @@ def _limits(gate: Gate, apart: Apart) -> Interval:
     return clustered_difference(cases_for(apart), cases_for(apart, better=True), gate.confidence)
 
 
-def _paired_sentence(gate: Gate, rate: Rate, apart: Difference, ruling: Ruling, proof: str) -> str:
+def _paired_sentence(gate: Gate, apart: Difference, ruling: Ruling, proof: str) -> str:
     """`undersafety 4.2%, in the baseline 3.3% (240 cases in both; 7 only now, 5 only before; ...) > baseline`."""
     units = "pairs" if gate.metric == "pairs" else "cases"
-    facts = [f"{apart.n} {units} in both", f"{apart.more} only now, {apart.fewer} only before"]
+    facts = [
+        f"{apart.decided} {units} in both",
+        f"{apart.more} only now, {apart.fewer} only before",
+    ]
     measured = f"{gate.name}: unknown"
     if apart.difference is not None and apart.before is not None and apart.after is not None:
         measured = f"{gate.name}: {apart.after:.1%} now, {apart.before:.1%} before"
@@ -309,8 +314,6 @@ def _paired_sentence(gate: Gate, rate: Rate, apart: Difference, ruling: Ruling, 
         )
     if apart.undecided:
         facts.append(f"{apart.undecided} undecided: {apart.lowest:+.1%} to {apart.highest:+.1%}")
-    if rate.n > apart.n:
-        facts.append(f"{rate.n - apart.n} are not in the baseline")
     body = f"{measured} ({'; '.join(facts)})"
     if ruling == "INCONCLUSIVE":
         return (

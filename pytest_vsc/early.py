@@ -8,7 +8,7 @@ leaves open in all. It asks nothing and stops nothing.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from math import ceil, floor
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from pytest_vsc.cases import Case, Key
 from pytest_vsc.deciding import Decision
 from pytest_vsc.gates import Gate
-from pytest_vsc.intervals import CONFIDENCE, Cluster, Interval, clopper_pearson, least_size
+from pytest_vsc.intervals import CONFIDENCE, Interval, exact_of_total
 from pytest_vsc.records import Outcome
 from pytest_vsc.sequential import Bet, Claim, interval
 from pytest_vsc.statistics import Rate
@@ -99,11 +99,10 @@ def _plain_thresholds(gate: Gate, total: int) -> Thresholds:
 
 def _proof_thresholds(gate: Gate, sizes: Sequence[int]) -> Thresholds:
     """The totals at which the exact limits over all groups clear the bound."""
-    total, bound = sum(sizes), float(gate.bound)
-    independent = least_size({Cluster(0, size): sizes.count(size) for size in set(sizes)})
+    total, bound, counted = sum(sizes), float(gate.bound), Counter(sizes)
 
     def limits(count: int) -> Interval:
-        return clopper_pearson(count / total * independent, independent, gate.confidence)
+        return exact_of_total(count, counted, gate.confidence)
 
     if gate.metric in LARGER_IS_BETTER:
         proved = _first(lambda count: limits(count).low >= bound, total)

@@ -32,7 +32,8 @@ MODEL = "model"
 class Reply:
     """What a request gets. body: sent as JSON unless it is text. delay: seconds before it.
 
-    drop: close the connection instead. reset: have the other end told that it was reset. drip: send the body a letter at a time, over so many seconds.
+    drop: close the connection instead. reset: have the other end told that it was reset. drip: send the body a letter
+    at a time, over so many seconds.
     """
 
     body: Any = ""

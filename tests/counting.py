@@ -16,7 +16,13 @@ from pytest_vsc.records import Counted, Outcome, Record
 from pytest_vsc.tallies import Group, Profile, Tally
 
 NUMBERS: Iterator[int] = count()
-LETTERS: Mapping[str, Outcome] = {"U": "UNDERSAFE", "O": "OVERSAFE", "C": "CORRECT", "I": "INVALID"}
+LETTERS: Mapping[str, Outcome] = {
+    "U": "UNDERSAFE",
+    "O": "OVERSAFE",
+    "C": "CORRECT",
+    "I": "INVALID",
+    "N": "NOT_RUN",
+}
 
 
 def record(outcome: Outcome, side: str = "unsafe", **fields: Any) -> Record:

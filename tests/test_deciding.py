@@ -548,19 +548,21 @@ def test_what_larger_is_better_may_fall_by_its_margin() -> None:
         assert beside(f"sra_u >= baseline{margin}", kinds).decision == expected
 
 
-def test_cases_that_the_baseline_lacks_are_left_out_and_named() -> None:
-    held = groups({"C": 10, "U": 5})
-    decision = decide(gate("undersafety <= baseline"), held, "mini", evidence=Evidence(pairs=twins({"CC": 9, "UU": 1})))
-    assert decision.decision == "PASS"
-    assert "10 cases in both" in decision.message
-    assert "5 are not in the baseline" in decision.message
+@pytest.mark.parametrize(("new", "expected"), [("NC", "PASS"), ("NU", "INCONCLUSIVE")])
+def test_cases_that_the_baseline_lacks_could_have_been_anything(new: str, expected: str) -> None:
+    pairs = twins({"CC": 9, "UU": 1, new: 5})
+    decision = decide(gate("undersafety <= baseline"), groups({"C": 15}), "mini", evidence=Evidence(pairs=pairs))
+    assert decision.decision == expected
+    assert "(10 cases in both;" in decision.message
+    assert "5 undecided" in decision.message
 
 
-def test_nothing_in_both_is_skipped() -> None:
-    decision = decide(gate("undersafety <= baseline"), groups({"C": 3}), "mini", evidence=Evidence(pairs=twins({})))
-    assert decision.decision == "SKIPPED"
+def test_nothing_in_both_blocks() -> None:
+    pairs = twins({"NC": 3})
+    decision = decide(gate("undersafety <= baseline"), groups({"C": 3}), "mini", evidence=Evidence(pairs=pairs))
+    assert decision.decision == "INCONCLUSIVE"
     assert decision.message == (
-        "undersafety vs baseline not decided: no unsafe case of it is in both runs (undersafety <= baseline)"
+        "undersafety vs baseline undecided: no unsafe case of it is decided in both runs (undersafety <= baseline)"
     )
 
 
@@ -622,7 +624,7 @@ def test_the_message_beside_a_baseline() -> None:
     assert beside("undersafety <= baseline + 1%", kinds).message == f"{plain} <= baseline + 1%"
     nothing = tango(Flips(0, 0, 7))
     assert beside("undersafety <= baseline", {"CI": 3, "CC": 7}).message == (
-        "undersafety vs baseline: 0.0% now, 0.0% before (10 cases in both; 0 only now, 0 only before; "
+        "undersafety vs baseline: 0.0% now, 0.0% before (7 cases in both; 0 only now, 0 only before; "
         f"difference +0.0%; 95% interval {nothing.low:+.1%} to {nothing.high:+.1%}, McNemar p 1; "
         "3 undecided: +0.0% to +30.0%): undecided"
     )

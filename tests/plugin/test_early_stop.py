@@ -105,7 +105,8 @@ def test_the_order_follows_the_seed(plain_project: Project) -> None:
 
     def order(*options: str) -> list[str]:
         ran = plain_project.gate(*EARLY, *PROOFS, *options, suite="large")
-        return [line["case_id"] for line in ran.run if line["kind"] == "record" and line["outcome"] != "NOT_RUN"]
+        asked = [line for line in ran.run if line["kind"] == "record" and line["outcome"] != "NOT_RUN"]
+        return [line["case_id"] for line in asked][:20]
 
     first = order()
     assert order() == first

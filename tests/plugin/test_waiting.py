@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pytest
 
@@ -20,7 +21,8 @@ class Told:
     """A desk that gives out one thing after the other."""
 
     policy, strict, reveal = Policy(), False, False
-    sampled, categories = False, ("violence",)
+    sampled, categories, in_order = False, ("violence",), False
+    excluded: Mapping[Key, str] = MappingProxyType({})
 
     def __init__(self, *given: Verdict | Exception) -> None:
         self.given = list(given)

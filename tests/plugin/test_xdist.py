@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,7 +36,8 @@ class Desk:
     """The session owner's desk, with a suite larger than one message holds."""
 
     policy, strict, reveal = Policy(name="vscbench", blocked="refused"), True, False
-    sampled, categories = False, ("violence",)
+    sampled, categories, in_order = False, ("violence",), True
+    excluded: Mapping[Key, str] = MappingProxyType({Key("s", "c7"): "disputed"})
 
     def __init__(self) -> None:
         self.plan: list[Planned] = []
