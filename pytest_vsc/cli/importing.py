@@ -159,4 +159,4 @@ def _end(report: Report, order: Order) -> Iterator[str]:
     else:
         yield f"written: {shown(order.out)} (suite {report.suite}, sha256 {report.sha256[:12]})"
         yield f"INCOMPLETE: {report.incomplete}" if report.incomplete else "complete: nothing is missing"
-        yield f"run it: pytest --vlm MODEL --vsc-suite {shown(order.out)}"
+        yield f"run it: pytest --vlm MODEL --vsc-suite={shown(order.out)}"

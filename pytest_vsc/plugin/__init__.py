@@ -167,12 +167,13 @@ def _refuse_options_without_a_model(config: pytest.Config) -> None:
 
 def _take_roles(config: pytest.Config) -> None:
     """Owner of the session, runner of tests, or both when there is no xdist."""
-    from pytest_vsc.plugin import nodes, xdist
+    from pytest_vsc.plugin import inifile, nodes, xdist
 
     nodes.choose_arguments(config)
     if xdist.is_worker(config):
         _register(config, nodes.Runner(xdist.connect(config)), "vsc-runner")
         return
+    inifile.hold_to_the_users(config, ["--vlm", *(name for name, _ in (*OPTIONS, *LISTS))])
     xdist.refuse_modes(config)
     xdist.keep_in_order(config)
     from pytest_vsc.plugin import owner, preparing

@@ -23,7 +23,7 @@ from pytest_vsc.plugin.settling import WITHHELD, leave_to_the_test, pass_over, s
 from pytest_vsc.records import NOT_NEEDED
 from pytest_vsc.shipped import shipped
 
-NONE_DRAWN = "none-drawn"  # the id of a test of whose cases the sample has none
+NO_CASE = "no-case"  # the id of a test of whose cases the suites, or what is drawn of them, have none
 SUITE_TESTS = "suites"  # the folder that node ids of the shipped tests start with, wherever they really lie
 BadMarker = pytest.Collector.CollectError  # shown by its message alone
 FILTERS = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS}
@@ -96,8 +96,8 @@ class Runner:
         if "case" not in metafunc.fixturenames:
             raise BadMarker(f"{where}: a test marked `vsc` takes the argument `case` (and `vlm` to ask it)")
         cases = self._matching(markers, where)
-        if not cases and self._desk.sampled:
-            metafunc.parametrize("case", [pytest.param(None, id=NONE_DRAWN)])
+        if not cases:
+            metafunc.parametrize("case", [pytest.param(None, id=NO_CASE)])
             return
         metafunc.parametrize("case", cases, ids=_labels(cases))
 
@@ -181,8 +181,9 @@ class Runner:
             if asked.not_needed:
                 pytest.skip(NOT_NEEDED)
         if (asked is None or asked.case is None) and item.get_closest_marker("vsc") is not None:
-            if self._desk.sampled and item.name.endswith(f"[{NONE_DRAWN}]"):
-                pytest.skip("no case of this test is in the sample (--vsc-sample)")
+            if item.name.endswith(f"[{NO_CASE}]"):
+                where = "the sample (--vsc-sample)" if self._desk.sampled else "the suites"
+                pytest.skip(f"no case of this test is in {where}")
             pytest.fail(
                 "a test marked `vsc` must be a function or a method of a plain class: this one gets no case", False
             )

@@ -38,7 +38,7 @@ def test_the_report_says_what_was_made_and_what_is_missing(vsc: Run, table: Path
         "",
         f"written: {tmp_path / 's'} (suite mine, sha256 {suite['sha256'][:12]})",
         "INCOMPLETE: 2 of 3 cases; missing picture (1); see import.json",
-        f"run it: pytest --vlm MODEL --vsc-suite {tmp_path / 's'}",
+        f"run it: pytest --vlm MODEL --vsc-suite={tmp_path / 's'}",
     ]
 
 
@@ -46,7 +46,7 @@ def test_folders_may_be_relative(vsc: Run, table: Path, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     code, out, err = vsc("import", "folder", "r", "--out", "below/s", *MAPPING)
     assert (code, err) == (1, "")
-    assert "run it: pytest --vlm MODEL --vsc-suite below/s" in out.splitlines()
+    assert "run it: pytest --vlm MODEL --vsc-suite=below/s" in out.splitlines()
     assert (tmp_path / "below" / "s" / "cases.jsonl").is_file()
 
 

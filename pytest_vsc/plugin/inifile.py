@@ -1,0 +1,88 @@
+"""Sees that the ini file which pytest reads is the user's own, gates and all. It reads no setting.
+
+pytest looks for that file before it knows our options, so it takes the value of one that stands as a word of its own,
+`--vlm /models/new`, for the path of tests, and looks where that lies.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from pytest_vsc.errors import SettingsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# In the order in which pytest looks for them, each with the section that makes it an ini file; "" if its name does.
+FILES = (
+    ("pytest.toml", ""),
+    (".pytest.toml", ""),
+    ("pytest.ini", ""),
+    (".pytest.ini", ""),
+    ("pyproject.toml", "tool.pytest"),
+    ("tox.ini", "pytest"),
+    ("setup.cfg", "tool:pytest"),
+)
+
+
+def hold_to_the_users(config: pytest.Config, names: Sequence[str]) -> None:
+    """Raise SettingsError where the value of one of these options has led pytest to another ini file, or to none."""
+    base = config.invocation_params.dir
+    misread = list(_paths_of_their_own(list(map(str, config.invocation_params.args)), names, base))
+    if not misread or config.option.inifilename or getattr(config.option, "rootdir", None):
+        return
+    paths = [base / argument.partition("::")[0] for argument in config.args]
+    given = [path for path in paths if path.exists()] if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    own = _found_from(Path(os.path.commonpath(given)) if given else base)
+    if own == config.inipath:
+        return
+    said = " ".join(f"{name}={value}" for name, value in misread)
+    read = f"reads {config.inipath}" if config.inipath else "reads no ini file"
+    raise SettingsError(
+        f"{misread[0][0]}: pytest took '{misread[0][1]}' for the path of tests, so it {read} instead of "
+        f"{own or 'none'}; write the option as one word: {said}"
+    )
+
+
+def _paths_of_their_own(arguments: Sequence[str], names: Sequence[str], base: Path) -> Iterator[tuple[str, str]]:
+    """The options whose value is a word of its own that is a path here."""
+    for name, value in pairwise(arguments):
+        if name in names and not value.startswith("-") and _exists(base / value):
+            yield name, value
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for a file
+        return False
+
+
+def _found_from(place: Path) -> Path | None:
+    """The ini file that pytest finds for this path of tests."""
+    folder = place if place.is_dir() else place.parent
+    for each in (folder, *folder.parents):
+        for name, section in FILES:
+            if (each / name).is_file() and (not section or _has(each / name, section)):
+                return each / name
+    return None
+
+
+def _has(file: Path, section: str) -> bool:
+    try:
+        if file.suffix == ".toml":
+            return "pytest" in tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
+        parser = configparser.RawConfigParser(strict=False)
+        parser.read(file, encoding="utf-8")
+        return parser.has_section(section)
+    except (OSError, ValueError, configparser.Error):
+        return False
