@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from pytest_vsc.errors import SettingsError
+from pytest_vsc.shipped import shipped
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,7 +42,7 @@ def hold_to_the_users(config: pytest.Config, names: Sequence[str]) -> None:
     if not misread or config.option.inifilename or getattr(config.option, "rootdir", None):
         return
     paths = [base / argument.partition("::")[0] for argument in config.args]
-    given = [path for path in paths if path.exists()] if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    given = [path for path in paths if path.exists() and not path.is_relative_to(shipped("suites"))]
     own = _found_from(Path(os.path.commonpath(given)) if given else base)
     if own == config.inipath:
         return

@@ -76,7 +76,8 @@ def cell(fault: Fault, way: str, folder: Path) -> Cell:
         wrong += unaccounted(folder, filtered=fault.filters)
     else:
         wrong += claims(folder)
-    return Cell(fault, way, ended, recorded, told(fault, way, ended), tuple(wrong))
+    message = told(fault, way, ended).replace(f"{folder}/", "")
+    return Cell(fault, way, ended, recorded, message, tuple(wrong))
 
 
 def told(fault: Fault, way: str, ended: Ended) -> str:
@@ -84,7 +85,7 @@ def told(fault: Fault, way: str, ended: Ended) -> str:
     said = fault.expects(way).said
     if not said:
         return "(killed: nobody is left to tell)"
-    return next((" ".join(line.split()) for line in ended.out.splitlines() if re.search(said, line)), "")
+    return next((" ".join(line.strip("! ").split()) for line in ended.out.splitlines() if re.search(said, line)), "")
 
 
 def run(place: Place, arguments: Sequence[str]) -> Ended:
