@@ -176,10 +176,12 @@ def _take_roles(config: pytest.Config) -> None:
     inifile.hold_to_the_users(config, ["--vlm", *(name for name, _ in (*OPTIONS, *LISTS))])
     xdist.refuse_modes(config)
     xdist.keep_in_order(config)
-    from pytest_vsc.plugin import owner, preparing
+    from pytest_vsc.plugin import owner, preparing, screen
 
-    session_owner = owner.Owner(config, preparing.prepare(config))
+    ready = preparing.prepare(config)
+    session_owner = owner.Owner(config, ready)
     _register(config, session_owner, "vsc-owner")
+    _register(config, screen.Screen(ready, session_owner), "vsc-screen")
     if xdist.is_distributed(config):
         _register(config, xdist.Host(session_owner), "vsc-host")
     else:

@@ -1,9 +1,10 @@
-"""In the process that owns the session: the tests are asked for, the gates decided, and what they came to is shown."""
+"""In the process that owns the session: the tests are asked for, and the gates decided. `screen` shows it."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import NamedTuple
 
 import pytest
 
@@ -11,7 +12,7 @@ from pytest_vsc.broker import Broker
 from pytest_vsc.cards import card_of
 from pytest_vsc.cases import Case, Key, Picture, Suite, complete
 from pytest_vsc.deciding import Decision, Evidence
-from pytest_vsc.early import Early, not_early
+from pytest_vsc.early import Early
 from pytest_vsc.errors import RunFileError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Plain
 from pytest_vsc.plugin.account import footer_of, header_of
@@ -22,12 +23,21 @@ from pytest_vsc.plugin.preparing import Prepared, sound
 from pytest_vsc.plugin.progress import Watch
 from pytest_vsc.plugin.reasons import Reasons
 from pytest_vsc.records import Answer, Record
-from pytest_vsc.reports import text
-from pytest_vsc.reports.words import clean
 from pytest_vsc.runs import Footer, Header
 from pytest_vsc.selection import shuffled
 
 BAD_SETTINGS = pytest.ExitCode.USAGE_ERROR
+
+
+class Closing(NamedTuple):
+    """The end of a run, as far as it is shown. reasons: why cases have no verdict. kept: what is wrong with the kept
+    answers. trouble: why it was not written; "" where it was."""
+
+    header: Header
+    footer: Footer
+    reasons: Sequence[str]
+    kept: str
+    trouble: str
 
 
 class Owner:
@@ -366,62 +376,15 @@ class Owner:
             self._footer = self._footer.model_copy(update={"exit": status})
         return status
 
-    # What is shown.
+    # What is shown of it.
 
-    def pytest_report_header(self) -> list[str]:
-        return text.header(
-            spec=self._settings.spec,
-            model=self._ready.engine.describe(),
-            suites=self._ready.suites,
-            judge=self._judge_words(),
-            policy=self.policy,
-            gates=[gate for _, gate in self._ready.gates],
-            gates_off=self._ready.gates_off,
-            sample=self._settings.sample,
-            notes=self._notes(),
-            lock=self._ready.lock,
-            drawn={name: figures for name, (_, figures) in (self._ready.drawn or {}).items()},
-        )
-
-    def _notes(self) -> list[str]:
-        """What of the run is out of the ordinary."""
-        settings, ready = self._settings, self._ready
-        found = [f"repeats: {settings.repeats.text}"] if settings.repeats.times > 1 else []
-        found += [f"excluded: {key.suite}/{key.case}: {exclusion.text}" for key, exclusion in ready.excluded.items()]
-        if ready.baseline is not None:
-            header = ready.baseline.run.header
-            found.append(f"baseline: {ready.baseline.name} ({header.model.get('spec', '?')}, {header.started})")
-            found += [f"baseline: not as there: {line}" for line in ready.unlike]
-        if settings.early_stop:
-            found.append(f"early stop: asked in random order (seed {settings.seed}) until every gate is decided")
-            found += [f"early stop: {line}" for line in not_early([gate for _, gate in ready.gates])]
-        return found
-
-    def _judge_words(self) -> str:
-        """The judge, what is known of it, and whether it is the model itself."""
-        judge = self._ready.judge
-        card = card_of(judge)
-        known = f" ({text.card_words(card)})" if card else ""
-        itself = ", the model under test JUDGES ITSELF" if self._ready.judges_itself() else ""
-        return f"{judge.name}{known}{itself}"
-
-    def pytest_report_teststatus(
-        self, report: pytest.TestReport
-    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-        return text.status(report)
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    @property
+    def closing(self) -> Closing | None:
+        """How it ended; None where nothing was asked."""
         if self._footer is None or self._header is None:
-            return
-        written = self._trouble is None
-        for line, markup in text.summary(self._header, self._footer, self._ready.writer.folder, written=written):
-            terminalreporter.write_line(line, **markup)
-        for line in self._reasons.lines():
-            terminalreporter.write_line(f"  {clean(line)}", purple=True)
-        if trouble := self._broker.trouble or self._store_trouble:
-            terminalreporter.write_line(f"  kept answers: {clean(trouble)}", yellow=True)
-        if self._trouble is not None:
-            terminalreporter.write_line(f"  ERROR: {self._trouble}", red=True)
+            return None
+        kept = self._broker.trouble or self._store_trouble
+        return Closing(self._header, self._footer, tuple(self._reasons.lines()), kept or "", self._trouble or "")
 
 
 def _stopped(stopped: BaseException) -> str:

@@ -1,0 +1,76 @@
+"""What the terminal shows of a run besides its tests: the header, the words of outcomes, the block at the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_vsc.cards import card_of
+from pytest_vsc.early import not_early
+from pytest_vsc.plugin.owner import Owner
+from pytest_vsc.plugin.preparing import Prepared
+from pytest_vsc.reports import text
+from pytest_vsc.reports.words import clean
+
+
+class Screen:
+    """The hooks of the process that owns the session, as far as they show something."""
+
+    def __init__(self, ready: Prepared, owner: Owner) -> None:
+        self._ready, self._owner = ready, owner
+
+    def pytest_report_header(self) -> list[str]:
+        ready = self._ready
+        return text.header(
+            spec=ready.settings.spec,
+            model=ready.engine.describe(),
+            suites=ready.suites,
+            judge=self._judge_words(),
+            policy=ready.policy,
+            gates=[gate for _, gate in ready.gates],
+            gates_off=ready.gates_off,
+            sample=ready.settings.sample,
+            notes=self._notes(),
+            lock=ready.lock,
+            drawn={name: figures for name, (_, figures) in (ready.drawn or {}).items()},
+        )
+
+    def _notes(self) -> list[str]:
+        """What of the run is out of the ordinary."""
+        settings, ready = self._ready.settings, self._ready
+        found = [f"repeats: {settings.repeats.text}"] if settings.repeats.times > 1 else []
+        found += [f"excluded: {key.suite}/{key.case}: {exclusion.text}" for key, exclusion in ready.excluded.items()]
+        if ready.baseline is not None:
+            header = ready.baseline.run.header
+            found.append(f"baseline: {ready.baseline.name} ({header.model.get('spec', '?')}, {header.started})")
+            found += [f"baseline: not as there: {line}" for line in ready.unlike]
+        if settings.early_stop:
+            found.append(f"early stop: asked in random order (seed {settings.seed}) until every gate is decided")
+            found += [f"early stop: {line}" for line in not_early([gate for _, gate in ready.gates])]
+        return found
+
+    def _judge_words(self) -> str:
+        """The judge, what is known of it, and whether it is the model itself."""
+        judge = self._ready.judge
+        card = card_of(judge)
+        known = f" ({text.card_words(card)})" if card else ""
+        itself = ", the model under test JUDGES ITSELF" if self._ready.judges_itself() else ""
+        return f"{judge.name}{known}{itself}"
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        return text.status(report)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        closing = self._owner.closing
+        if closing is None:
+            return
+        folder, written = self._ready.writer.folder, not closing.trouble
+        for line, markup in text.summary(closing.header, closing.footer, folder, written=written):
+            terminalreporter.write_line(line, **markup)
+        for line in closing.reasons:
+            terminalreporter.write_line(f"  {clean(line)}", purple=True)
+        if closing.kept:
+            terminalreporter.write_line(f"  kept answers: {clean(closing.kept)}", yellow=True)
+        if closing.trouble:
+            terminalreporter.write_line(f"  ERROR: {closing.trouble}", red=True)
