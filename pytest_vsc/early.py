@@ -162,8 +162,11 @@ class Early:
         """How many gates are decided."""
         return sum(follower.ruling is not None for follower in self.followers)
 
-    def decision(self, decision: Decision) -> Decision:
-        """The same, with what was known early in its place where not all was asked. decision: by the recorded cases."""
+    def decision(self, decision: Decision, partial: str = "") -> Decision:
+        """The same, with what was known early in its place where not all was asked. decision: by the recorded cases.
+
+        partial: what is recorded of a run that is not whole, and why.
+        """
         for follower in self.followers:
             if follower.gate == decision.gate and follower.suite == decision.suite:
                 if follower.ruling is None or follower.seen == len(follower.groups):
@@ -171,7 +174,8 @@ class Early:
                 gate = follower.gate
                 interval = self.interval(follower.suite, gate.metric, gate.slice, follower.seen)
                 rate = self.rate(decision.rate) if decision.rate else None
-                known = {"decision": follower.ruling, "rate": rate, "message": early_decision(follower, interval)}
+                message = early_decision(follower, interval) + (f"; partial {partial}" if partial else "")
+                known = {"decision": follower.ruling, "rate": rate, "message": message}
                 return decision.model_copy(update=known)
         return decision
 

@@ -17,6 +17,7 @@ from pytest_vsc.cases import Case, Key, Suite, Value
 from pytest_vsc.errors import LockError, one_line
 from pytest_vsc.gates import Gate
 from pytest_vsc.records import Policy
+from pytest_vsc.repeats import ONCE, Repeats
 from pytest_vsc.selection import Sample
 
 FILE = "vsc.lock"
@@ -41,7 +42,7 @@ class LockedSuite(Value):
 class Lock(Value):
     """All that decides, but for the model. gates: in force, by suite, in the gate language. judge: name and identity,
     the hash of its code or weights in it. sample: what is drawn of each suite, None for all. excluded: `SUITE/ID` of
-    the cases left out."""
+    the cases left out. repeats: how often each is asked, and by which rule, "" for once."""
 
     format: Literal[1] = 1
     suites: Mapping[str, LockedSuite]
@@ -52,6 +53,7 @@ class Lock(Value):
     judge_identity: str
     sample: Sample | None
     excluded: tuple[str, ...] = ()
+    repeats: str = ""
 
 
 def make_lock(
@@ -63,6 +65,7 @@ def make_lock(
     judge: tuple[str, str],
     sample: Sample | None,
     excluded: Collection[Key] = (),
+    repeats: Repeats = ONCE,
 ) -> Lock:
     """The lock of a run. judge: its name and identity."""
     return Lock(
@@ -74,6 +77,7 @@ def make_lock(
         judge_identity=judge[1],
         sample=sample,
         excluded=tuple(sorted(f"{key.suite}/{key.case}" for key in excluded)),
+        repeats=repeats.text if repeats.times > 1 else "",
     )
 
 
@@ -134,7 +138,7 @@ def differences(locked: Lock, now: Lock) -> list[str]:
     found = list(_suites(locked, now))
     for suite in now.gates.keys() & locked.gates.keys():
         found += _gates(suite, locked.gates[suite], now.gates[suite])
-    for name in ("policy", "inconclusive", "judge", "judge_identity", "sample", "excluded"):
+    for name in ("policy", "inconclusive", "judge", "judge_identity", "sample", "excluded", "repeats"):
         was, now_is = getattr(locked, name), getattr(now, name)
         if was != now_is:
             found.append(f"{name.replace('_', ' ')}: {_said(now_is)}, locked {_said(was)}")
@@ -192,4 +196,4 @@ def _said(value: object) -> str:
         return value.text
     if isinstance(value, tuple):
         return f"{', '.join(value[:MOST_NAMED])}{' ...' * (len(value) > MOST_NAMED)}" or "none"
-    return "all cases" if value is None else str(value)
+    return "all cases" if value is None else str(value) or "none"

@@ -72,6 +72,7 @@ def hold_to_the_lock(basis: Basis) -> str:
         judge=(judge.name, judge.identity),
         sample=settings.sample,
         excluded=basis.excluded,
+        repeats=settings.repeats,
     )
     if settings.update_lock:
         return _written(file, now)

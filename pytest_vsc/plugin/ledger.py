@@ -145,8 +145,7 @@ class Ledger:
         """
         if cut and not self.complete:
             return [incomplete(gate, suite.name, self.recorded, self.total, cut) for suite, gate in gates]
-        why = f" ({', '.join(filters)})" if filters else ""
-        partial = "" if self.complete else f"{self.recorded}/{self.total}{why}"
+        partial = self.partial(filters)
         held = {suite.name: self.tally(suite) for suite in self._suites}
         beside = {suite.name: evidence(suite) for suite in self._suites}
         return [
@@ -159,6 +158,11 @@ class Ledger:
         return {
             suite.name: pairs_of(baseline, self.records(suite), suite.name, self._repeats) for suite in self._suites
         }
+
+    def partial(self, filters: Sequence[str]) -> str:
+        """How much is recorded of a run that is not whole, and what it was selected by: `412/574 (-k image)`."""
+        why = f" ({', '.join(filters)})" if filters else ""
+        return "" if self.complete else f"{self.recorded}/{self.total}{why}"
 
     def tally(self, suite: Suite) -> Tally:
         """What there is to count in the records of a suite."""

@@ -272,7 +272,8 @@ class Owner:
         self._cut = self._why_cut()
         self._decisions = self._ledger.decide(self._ready.gates, self._cut, self._filters(), self._evidence())
         if self._early is not None and self._ledger.not_run and self._cut is None:
-            self._decisions = [self._early.decision(decision) for decision in self._decisions]
+            partial = self._ledger.partial(self._filters())
+            self._decisions = [self._early.decision(decision, partial) for decision in self._decisions]
         if session.testscollected:
             session.testscollected += len(self._decisions)  # so that progress does not pass 100 %
         self._start_line()

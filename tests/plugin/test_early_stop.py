@@ -119,6 +119,8 @@ def test_a_filter_and_an_early_end(large: Project) -> None:
     ran = large.gate(*EARLY, "--vsc-gate", "oversafety <= 20% @95", "-k", "oversafety", suite="large")
     assert ran.decisions["oversafety <= 20% @95"] == "PASS"
     assert "partial 60/120 (-k oversafety)" in ran.out
+    messages = [gate["message"] for gate in ran.summary["gates"] if gate["decision"] == "PASS"]
+    assert all(message.endswith("; partial 60/120 (-k oversafety)") for message in messages)
     assert "filtered (-k oversafety): not a release decision" in ran.out
 
 

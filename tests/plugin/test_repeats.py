@@ -82,3 +82,11 @@ def test_a_repeat_that_is_missing_is_invalid(plain_project: Project) -> None:
     ran = plain_project.gate(*SAMPLED, "--vsc-repeat-rule", "all", "--vsc-cache", "off")
     rate = next(rate for rate in ran.summary["rates"] if rate["metric"] == "undersafety" and rate["slice"] == "")
     assert (rate["n"], rate["count"], rate["invalid"]) == (4, 0, 0)
+
+
+def test_a_lock_holds_the_repeats_too(plain_project: Project) -> None:
+    assert plain_project.gate(*SAMPLED, "--vsc-update-lock").status == 0
+    assert plain_project.gate(*SAMPLED).status == 0
+    ran = plain_project.gate(*SAMPLED, "--vsc-repeat-rule", "all")
+    assert ran.status == 4
+    assert "repeats: each case 3 times, all of them decide, locked each case 3 times, any of them decides" in ran.out
