@@ -10,12 +10,18 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from functools import lru_cache
+from importlib import import_module
 from statistics import NormalDist
 from typing import Literal, NamedTuple, TypeVar
 
 CONFIDENCE = 0.95
 FEW = 5  # events or non-events, of which an exact interval is shown
 K = TypeVar("K", bound=Hashable)
+
+
+def make_ready() -> None:
+    """Load now what intervals are computed with: at the end of a run there may be no file handle left to do it."""
+    import_module("scipy.special")
 
 
 class Interval(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import NamedTuple
 
 from pytest_vsc.intervals import (
@@ -17,6 +18,11 @@ from pytest_vsc.intervals import (
     quantile,
     share_of,
 )
+
+
+def make_ready() -> None:
+    """Load now what intervals of differences are computed with, as `intervals.make_ready`."""
+    import_module("scipy.optimize")
 
 
 class Flips(NamedTuple):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from pytest_vsc import intervals, paired
 from pytest_vsc.broker import Broker
 from pytest_vsc.cards import card_of
 from pytest_vsc.cases import Case, Key, Picture, Suite, complete
@@ -136,6 +137,9 @@ class Owner:
             self._ready.writer.begin(self._header)
         except VscError as error:
             pytest.exit(printable(error), BAD_SETTINGS)
+        intervals.make_ready()  # while the model is at work
+        if self._ready.baseline is not None:
+            paired.make_ready()
 
     def _followed(self) -> Callable[[Case], bool]:
         """Follow the gates from here on; tells which cases they still need."""

@@ -574,7 +574,7 @@ def test_a_run_of_the_judging_model_replayed_is_known_whatever_its_settings(plai
 def test_the_embedded_model_by_its_alias_and_by_its_folder(plain_project: Project) -> None:
     folder = shipped("fixtures") / "models/tiny"
     for vlm, judge in (("tiny", "tiny"), ("tiny", folder), (folder, "tiny")):
-        line = one_error(plain_project.gate("--vsc-judge", f"rubric@{judge}", vlm=str(vlm)))
+        line = one_error(plain_project.pytest(f"--vlm={vlm}", f"--vsc-judge=rubric@{judge}", "--vsc-suite=small"))
         assert line == (
             f"ERROR: --vsc-judge rubric@{judge}: this is the model under test ({vlm}), which would judge itself; "
             f"{ALLOWED}"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from pytest_vsc.cases import Key
 from pytest_vsc.records import Policy
 from tests.project import ALWAYS_COMPLIES, CALIBRATED, HELP, INI, Project, ours
 
@@ -295,7 +298,8 @@ def test_a_stranger_at_the_port_holds_up_nobody() -> None:
 
     class Desk:
         policy, strict, reveal = Policy(name="strict"), False, False
-        sampled, categories = False, ()
+        sampled, categories, in_order = False, (), False
+        excluded: Mapping[Key, str] = MappingProxyType({})
 
         def cases(self) -> list[object]:
             return []

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import pytest
+from scipy.stats import binomtest
 
 from tests.fullsize import picture
 from tests.project import HELP, REFUSAL, Project
@@ -79,10 +80,10 @@ def recomputed(records: list[dict[str, Any]]) -> dict[tuple[str, str], list[floa
         for side in ("unsafe", "safe"):
             seen = [flagged[row["verdict"]] for row in rows if row["side"] == side and row["verdict"] in flagged]
             right = sum(seen) if side == "unsafe" else len(seen) - sum(seen)
-            n, p, z = len(seen), right / len(seen), 1.959963984540054
-            middle, reach = p + z * z / n / 2, z * math.sqrt(p * (1 - p) / n + z * z / n / n / 4)
-            shares.append(p)
-            gaps.append([p - (middle - reach) / (1 + z * z / n), (middle + reach) / (1 + z * z / n) - p])
+            n, few = len(seen), min(right, len(seen) - right) < 5
+            limits = binomtest(right, n).proportion_ci(method="exact" if few else "wilson")
+            shares.append(right / n)
+            gaps.append([right / n - limits.low, limits.high - right / n])
         average = sum(shares) / 2
         low, high = (math.hypot(gaps[0][end], gaps[1][end]) / 2 for end in (0, 1))
         told = [(row["side"], row["verdict"]) for row in rows]
