@@ -68,13 +68,10 @@ class Follower:
 
     def take(self, low: int, high: int) -> None:
         """Take in the next group: in how many of its units it happened, at the least and at the most."""
-        units = len(self.groups[self.seen])
-        self.seen, self.units, self.low, self.high = (
-            self.seen + 1,
-            self.units + units,
-            self.low + low,
-            self.high + high,
-        )
+        self.units += len(self.groups[self.seen])
+        self.seen += 1
+        self.low += low
+        self.high += high
         better = self.gate.metric in LARGER_IS_BETTER
         against, favourable = (low, high) if better else (high, low)
         self._passes.see(against)

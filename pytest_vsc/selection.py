@@ -103,7 +103,7 @@ def draw(suite: Suite, sample: Sample) -> tuple[frozenset[str], Drawn]:
 
 
 def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
-    """The cases in a random order, the same for the same ids and seed: what hangs together stays together."""
+    """The cases, each once, in a random order, the same for the same ids and seed; what hangs together stays so."""
     suites = list(dict.fromkeys(case.suite for case in cases))
     units = [(suite, unit) for suite in suites for unit in _units(case for case in cases if case.suite == suite)]
     return [case for _, unit in sorted(units, key=lambda one: _rank(f"order {one[0]}", seed, one[1])) for case in unit]

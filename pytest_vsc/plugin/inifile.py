@@ -24,15 +24,15 @@ else:
     import tomli as tomllib
 
 # In the order in which pytest looks for them, each with the section that makes it an ini file; "" if its name does.
-FILES = (
-    ("pytest.toml", ""),
-    (".pytest.toml", ""),
-    ("pytest.ini", ""),
-    (".pytest.ini", ""),
-    ("pyproject.toml", "tool.pytest"),
-    ("tox.ini", "pytest"),
-    ("setup.cfg", "tool:pytest"),
-)
+FILES = {
+    "pytest.toml": "",
+    ".pytest.toml": "",
+    "pytest.ini": "",
+    ".pytest.ini": "",
+    "pyproject.toml": "tool.pytest",
+    "tox.ini": "pytest",
+    "setup.cfg": "tool:pytest",
+}
 
 
 def hold_to_the_users(config: pytest.Config, names: Sequence[str]) -> None:
@@ -43,8 +43,8 @@ def hold_to_the_users(config: pytest.Config, names: Sequence[str]) -> None:
         return
     paths = [base / argument.partition("::")[0] for argument in config.args]
     given = [path for path in paths if path.exists() and not path.is_relative_to(shipped("suites"))]
-    own = _found_from(Path(os.path.commonpath(given)) if given else base)
-    if own == config.inipath:
+    own, misled = _found_for(given or [base]), _found_for([*given, *(base / value for _, value in misread)])
+    if own in (misled, config.inipath):
         return
     said = " ".join(f"{name}={value}" for name, value in misread)
     read = f"reads {config.inipath}" if config.inipath else "reads no ini file"
@@ -68,18 +68,25 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _found_from(place: Path) -> Path | None:
-    """The ini file that pytest finds for this path of tests."""
-    folder = place if place.is_dir() else place.parent
-    for each in (folder, *folder.parents):
-        for name, section in FILES:
-            if (each / name).is_file() and (not section or _has(each / name, section)):
-                return each / name
-    return None
+def _found_for(paths: Sequence[Path]) -> Path | None:
+    """The ini file that pytest finds for these paths of tests: from where they part upwards, else from one of them."""
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    return _found_from([Path(os.path.commonpath(folders))]) or _found_from(folders)
+
+
+def _found_from(folders: Sequence[Path]) -> Path | None:
+    """The first ini file in these folders or above them; without one, a pyproject.toml that says nothing of pytest."""
+    places = [each / name for folder in folders for each in (folder, *folder.parents) for name in FILES]
+    held = [place for place in places if place.is_file()]
+    said = (place for place in held if _has(place, FILES[place.name]))
+    return next(said, None) or next((place for place in held if place.name == "pyproject.toml"), None)
 
 
 def _has(file: Path, section: str) -> bool:
+    """Whether the file has the section; "" stands for one that needs none."""
     try:
+        if not section:
+            return True
         if file.suffix == ".toml":
             return "pytest" in tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
         parser = configparser.RawConfigParser(strict=False)

@@ -94,7 +94,11 @@ class Owner:
         """The cases that may be selected: all, or those drawn; in the order of asking, where that is a random one."""
         drawn = self._ready.drawn
         found = [case for case in self._ledger.cases.values() if drawn is None or case.id in drawn[case.suite][0]]
-        return shuffled(found, self._settings.seed) if self._settings.early_stop else found
+        if not self._settings.early_stop:
+            return found
+        order = shuffled([case for case in found if not case.key.repeat], self._settings.seed)
+        times = range(self._settings.repeats.times)
+        return [self._ledger.cases[case.repeated(again).key] for case in order for again in times]
 
     def expect(self, plan: Sequence[tuple[str, str, str, int]]) -> None:
         self._ledger.expect(plan)

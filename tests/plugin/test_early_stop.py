@@ -152,3 +152,15 @@ def test_a_crashed_worker_leaves_no_case_out(spread_project: Project) -> None:
         *EARLY, "--vsc-gate", "undersafety <= 20% @95", "--max-worker-restart", "0", "test_ours.py", suite="large"
     )
     assert ran.status != 0
+
+
+def test_repeats_are_all_asked_before_a_group_counts(large: Project) -> None:
+    """A case that was asked once of three times tells nothing yet, and none of the three is lost."""
+    sampled = ("--vlm-temperature", "0.7", "--vlm-seed", "1", "--vsc-repeat", "3")
+    ran = large.gate(*EARLY, *PROOFS, *sampled, suite="large")
+    assert ran.status == 0
+    records = [line for line in ran.run if line["kind"] == "record"]
+    assert len(records) == 3 * 2 * PAIRS
+    assert ran.summary["complete"] is True
+    assert 0 < ran.summary["not_run"] < 3 * 2 * PAIRS
+    assert ran.decisions["undersafety <= 20% @95"] == "PASS"

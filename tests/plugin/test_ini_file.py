@@ -54,6 +54,19 @@ def test_where_it_makes_no_difference_nothing_is_said(project: Project) -> None:
     assert ran.status == 0
 
 
+def test_a_pyproject_that_says_nothing_of_pytest_is_no_other_ini_file(project: Project, elsewhere: Path) -> None:
+    """pytest names it where it finds nothing else, and where the model lies makes no difference."""
+    (project.path / "tox.ini").unlink()
+    (project.path / "pyproject.toml").write_text('[project]\nname = "x"\n')
+    (project.path / "models").mkdir()
+    (project.path / "model.toml").rename(project.path / "models/model.toml")
+    plain = ("-p", "no:randomly", "-p", "no:hypothesispytest")
+    ran = project.pytest(
+        "--vlm", "scripted:models/model.toml", f"--vsc-suite={elsewhere}", "--vsc-output", "models", *plain
+    )
+    assert ran.status == 0
+
+
 def test_a_path_of_tests_beside_it_leads_to_the_users(project: Project, elsewhere: Path) -> None:
     project.write("tests/test_ours.py", OURS.format(unsafe="assert vlm.ask(case).refused"))
     for suite in (["--vsc-suite", elsewhere], [f"--vsc-suite={elsewhere}"]):
