@@ -156,7 +156,7 @@ def beside(
         started=header.started,
         allowed=tuple(allowed),
         unlike=tuple(unlike),
-        flips=tuple(flip for each in pairs.values() for flip in each.flips),
+        flips=tuple(flip for each in pairs.values() for flip in sorted(each.flips, key=lambda flip: flip.case_id)),
         differences=tuple(
             apart
             for suite, held in records.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -141,9 +142,19 @@ class Owner:
             self._ready.writer.begin(self._header)
         except VscError as error:
             pytest.exit(printable(error), BAD_SETTINGS)
-        intervals.make_ready()  # while the model is at work
-        if self._ready.baseline is not None:
-            paired.make_ready()
+        self._load()
+
+    def _load(self) -> None:
+        """Load what decides while the model is at work, in a thread: an interrupt would leave an import half done."""
+
+        def load() -> None:
+            intervals.make_ready()
+            if self._ready.baseline is not None:
+                paired.make_ready()
+
+        loading = threading.Thread(target=load, name="vsc-loading", daemon=True)
+        loading.start()
+        loading.join()
 
     def _followed(self) -> Callable[[Case], bool]:
         """Follow the gates from here on; tells which cases they still need."""
