@@ -49,6 +49,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     scores
     reviews
     runs
+    writing
     baselines
     impostors
     trials

@@ -17,7 +17,7 @@ from pytest_vsc.conversations import Conversation, Conversations
 from pytest_vsc.errors import BrokerError, VscError
 from pytest_vsc.examine import examine, judged
 from pytest_vsc.judging import StoredJudge, answers_of
-from pytest_vsc.protocols import Calibration, Engine, Judge
+from pytest_vsc.protocols import Batching, Calibration, Engine, Judge
 from pytest_vsc.records import NOT_NEEDED, Answer, Policy, Question, Record, Request, not_run
 from pytest_vsc.selfcheck import self_check
 from pytest_vsc.store import Store
@@ -31,8 +31,9 @@ UNDER_WAY = 2048
 WAITING = 1024
 WAITING_AT_ONCE = 2 * AT_A_TIME
 # Where each may be the last that is needed, those under way or ahead of the tests are a share of all so far, within
-# these limits: what is asked in vain stays a share of what had to be asked.
-NARROW, WIDE, SHARE = 32, 256, 1 / 4
+# these limits: what is asked in vain stays a share of what had to be asked. But one batch that the model works on and
+# one that is ready for it there always are: a batch that is half full takes no less time.
+NARROW, WIDE, SHARE, BATCHES = 32, 256, 1 / 4, 2
 
 
 class Progress(NamedTuple):
@@ -123,9 +124,9 @@ class Broker:
             if key not in self._cases:
                 raise BrokerError(f"ask: case {key.case!r} of suite {key.suite!r} is not part of this run")
             examination = self._records.get(key)
-            self._taken.add(self._cases[key].key)
-            if examination is None and not self._is_wanted(key):
+            if examination is None and key not in self._taken and not self._is_wanted(key):
                 return self._passed_over(key)
+            self._taken.add(self._cases[key].key)
             examination = examination or self._examine(key, urgent=True)
             examination.askers += 1
             self._ahead.discard(key)
@@ -286,7 +287,8 @@ class Broker:
         """How many to begin with now."""
         if self._wanted is None:
             return AT_A_TIME if self._has_room() else 0
-        window = min(WIDE, max(NARROW, int(SHARE * sum(self._outcomes.values()))))
+        full = BATCHES * self._engine.at_once if isinstance(self._engine, Batching) else 0
+        window = max(full, min(WIDE, max(NARROW, int(SHARE * sum(self._outcomes.values())))))
         return max(0, min(AT_A_TIME, window - max(self._conversations.under_way, len(self._ahead))))
 
     def _has_room(self, times: int = 1) -> bool:

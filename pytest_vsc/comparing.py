@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pytest_vsc.cases import Value
 from pytest_vsc.intervals import Cluster, Interval, effective_size
@@ -31,7 +31,10 @@ from pytest_vsc.tallies import (
 
 Twin = tuple[Profile, Profile]  # one case, before and after
 Group = tuple[tuple[Twin, ...], ...]  # of what hangs together its units, of each of these its cases
-Event = tuple[bool | None, bool | None]  # whether it took place, before and after; None where that is undecided
+Absent = Literal["absent"]
+ABSENT: Absent = "absent"
+# Whether it took place, before and after: None where that is undecided, ABSENT where the earlier run has it not.
+Event = tuple[bool | Absent | None, bool | None]
 Apart = Mapping[Flips, int]  # how many groups there are of each number of flips in a number of units
 
 
@@ -161,7 +164,7 @@ def difference(metric: Metric, pairs: Paired, slice: Slice = ()) -> Difference:
     for events, number in held.items():
         for event in events:
             both[event] += number
-    n, undecided = both.total(), sum(number for event, number in both.items() if None in event)
+    n, undecided = both.total(), sum(number for event, number in both.items() if _open(event))
     counted = Difference(
         suite=pairs.suite,
         metric=metric,
@@ -178,7 +181,7 @@ def difference(metric: Metric, pairs: Paired, slice: Slice = ()) -> Difference:
     known: dict[str, object] = {"lowest": lowest, "highest": highest}
     if n > undecided:
         before, after = (
-            sum(number for event, number in both.items() if None not in event and event[at]) for at in (0, 1)
+            sum(number for event, number in both.items() if not _open(event) and event[at]) for at in (0, 1)
         )
         known |= {"before": before / (n - undecided), "after": after / (n - undecided)}
         known |= _tested(_apart(held))
@@ -220,7 +223,7 @@ def _events_in(metric: Metric, group: Group, slice: Slice) -> Iterator[Event]:
         for members in chosen:
             was, now = zip(*members, strict=True)
             absent = any(profile.outcome == "NOT_RUN" for profile in was)
-            yield None if absent else happened(metric, was), happened(metric, now)
+            yield ABSENT if absent else happened(metric, was), happened(metric, now)
 
 
 def _apart(
@@ -230,18 +233,22 @@ def _apart(
     found: Counter[Flips] = Counter()
     for events, number in held.items():
         taken = [_taken(event, open_before, open_after) for event in events]
-        decided = [event for event in taken if None not in event]
+        decided = [event for event in taken if not _open(event)]
         if decided:
             found[Flips(decided.count((False, True)), decided.count((True, False)), len(decided))] += number
     return found
 
 
 def _taken(event: Event, open_before: bool | None, open_after: bool | None) -> Event:
-    """The event with what is undecided taken for something; where it is so in both runs, nothing has flipped."""
+    """The event with what is undecided taken for something; where both runs asked and neither tells, for the same."""
     was, now = event
     if was is None and now is None:
         return open_before, open_before
-    return open_before if was is None else was, open_after if now is None else now
+    return open_before if was is None or was == ABSENT else was, open_after if now is None else now
+
+
+def _open(event: Event) -> bool:
+    return None in event or ABSENT in event
 
 
 def total_of(apart: Apart) -> Flips:

@@ -89,18 +89,23 @@ def exactly_corrected(seen: Interval, judge: Reliability, open_share: float) -> 
         return Interval(0.0, 1.0)
     low = (seen.low + spared.low - 1) / (found.high + spared.low - 1)
     high = (seen.high + spared.high - 1) / (found.low + spared.high - 1)
-    high = max(high, taken_at_its_word(seen, judge, 1 - 2 * open_share))
-    return Interval(min(1.0, max(0.0, low)), min(1.0, max(0.0, high)))
+    limits = Interval(min(1.0, max(0.0, low)), min(1.0, max(0.0, high)))
+    return taken_at_its_word(limits, seen, judge, 1 - 2 * open_share)
 
 
-def taken_at_its_word(seen: Interval, judge: Reliability, confidence: float) -> float:
-    """The upper limit where fewer events are seen than the judge's errors alone would make, else 0.
+def taken_at_its_word(limits: Interval, seen: Interval, judge: Reliability, confidence: float) -> Interval:
+    """The limits, widened where fewer events are seen than the judge's errors alone would make, or fewer others.
 
-    There its figures do not hold for these answers, and none of the events is taken for an error: corrected by those
-    figures, next to no events would be none for certain. seen: exact limits of the rate by its verdicts.
+    There its figures do not hold for these answers, and none of the few is taken for an error: corrected by those
+    figures, next to none would be none for certain. seen: exact limits of the rate by its verdicts.
     """
     found, spared = judge.found_limits(confidence), judge.spared_limits(confidence)
-    return min(1.0, seen.high / found.low) if seen.high < 1 - spared.high and found.low > 0 else 0.0
+    low, high = limits
+    if seen.high < 1 - spared.high and found.low > 0:
+        high = max(high, min(1.0, seen.high / found.low))
+    if 1 - seen.low < 1 - found.high and spared.low > 0:
+        low = min(low, 1 - min(1.0, (1 - seen.low) / spared.low))
+    return Interval(low, high)
 
 
 def _corrected(share: float, judge: Reliability) -> float:

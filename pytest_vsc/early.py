@@ -9,7 +9,7 @@ leaves open in all. It asks nothing and stops nothing.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import ceil, floor
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from pytest_vsc.gates import Gate
 from pytest_vsc.intervals import CONFIDENCE, Interval, exact_of_total
 from pytest_vsc.records import Outcome
 from pytest_vsc.sequential import Bet, Claim, interval
-from pytest_vsc.statistics import Rate
+from pytest_vsc.statistics import Rate, sra_of
 from pytest_vsc.tallies import (
     LARGER_IS_BETTER,
     ONE_SIDED,
@@ -126,13 +126,22 @@ class Early:
     """
 
     def __init__(
-        self, gates: Iterable[tuple[str, Gate]], order: Sequence[Case], times: int = 1, rule: RepeatRule = "any"
+        self,
+        gates: Iterable[tuple[str, Gate]],
+        order: Sequence[Case],
+        times: int = 1,
+        rule: RepeatRule = "any",
+        selected: Collection[Key] | None = None,
     ) -> None:
-        """gates: with the name of their suite. order: the selected cases, each once. times: how often each is asked."""
+        """gates: with the name of their suite. order: the cases, each once, those that were put in it together next to
+        each other. times: how often each is asked. selected: those that are asked, where some are left out.
+        """
         self._times, self._rule = times, rule
         self._outcomes: dict[Key, Outcome] = {}
         self._told: defaultdict[Key, dict[int, Outcome]] = defaultdict(dict)
-        self._profiles = {case.key.first: _profile(case) for case in order}
+        self._profiles = {
+            case.key.first: _profile(case) for case in order if selected is None or case.key.first in selected
+        }
         self._groups: defaultdict[str, list[list[list[Item]]]] = defaultdict(list)
         for suite in dict.fromkeys(case.suite for case in order):
             self._groups[suite] = grouped(
@@ -140,10 +149,12 @@ class Early:
             )
         self.open: list[tuple[str, Gate]] = []
         self.followers: list[Follower] = []
-        for suite, gate in gates:
-            groups = self._counted(suite, gate.metric, gate.slice)
-            if not groups or tells_of_the_run(gate):
-                continue  # it has no case here, and is reported so; or is decided on whatever is asked
+        counted = [(suite, gate, self._counted(suite, gate.metric, gate.slice)) for suite, gate in gates]
+        counted = [(suite, gate, groups) for suite, gate, groups in counted if groups]  # the rest are reported so
+        asking = on_what_is_asked([(suite, gate) for suite, gate, _ in counted])
+        for suite, gate, groups in counted:
+            if (suite, gate) in asking:
+                continue
             if is_followed(gate):
                 self.followers.append(Follower(gate, suite, groups))
             else:
@@ -166,7 +177,7 @@ class Early:
         """
         for follower in self.followers:
             if follower.gate == decision.gate and follower.suite == decision.suite:
-                if follower.ruling is None or follower.seen == len(follower.groups):
+                if follower.ruling is None or self._whole(follower):
                     return decision
                 gate = follower.gate
                 interval = self.interval(follower.suite, gate.metric, gate.slice, follower.seen)
@@ -178,7 +189,10 @@ class Early:
 
     def rate(self, rate: Rate) -> Rate:
         """The rate with the interval that holds for it whenever the asking ended."""
-        if rate.sides or rate.metric == "invalid":
+        if rate.sides:
+            of_unsafe, of_safe = (self.rate(side) for side in rate.sides)
+            return sra_of(of_unsafe, of_safe, rate.groups)
+        if rate.metric == "invalid":
             return rate
         return with_betting(rate, self.interval(rate.suite, rate.metric, rate.where))
 
@@ -197,8 +211,10 @@ class Early:
                 follower.take(found.count(True), len(found) - found.count(False))
 
     def wanted(self, case: Case) -> bool:
-        """Whether a gate that is not decided counts the case."""
+        """Whether a gate that is not decided counts the case, or some of its repeats have been answered."""
         profile = self._profiles.get(case.key.first)
+        if 0 < len(self._told.get(case.key.first, ())) < self._times:
+            return True
         undecided = [(follower.suite, follower.gate) for follower in self.followers if not follower.ruling]
         gates = [gate for suite, gate in [*self.open, *undecided] if suite == case.suite]
         return profile is None or any(_counts(gate.metric, gate.slice, profile) for gate in gates)
@@ -209,7 +225,8 @@ class Early:
         for units in self._groups[suite]:
             chosen: list[Unit] = []
             for unit in units:
-                members = [item for item in unit if matches(item.profile, slice)]
+                selected = (item for item in unit if Key(suite, item.case) in self._profiles)
+                members = [item for item in selected if matches(item.profile, slice)]
                 if metric == "pairs":
                     whole = {item.profile.side for item in members} == {"safe", "unsafe"}
                     chosen += [tuple(item.case for item in members)] if whole else []
@@ -217,6 +234,11 @@ class Early:
                     chosen += [(item.case,) for item in members if _counts(metric, (), item.profile)]
             found += [chosen] if chosen else []
         return found
+
+    def _whole(self, follower: Follower) -> bool:
+        """Whether all that a gate counts is recorded."""
+        metric = follower.gate.metric
+        return all(self._events(follower.suite, metric, units) is not None for units in follower.groups)
 
     def _events(self, suite: str, metric: Metric, units: Sequence[Unit]) -> list[bool | None] | None:
         """Whether the event of a metric took place in each unit; None where one of them is not recorded yet."""
@@ -255,23 +277,29 @@ def is_followed(gate: Gate) -> bool:
     return not (gate.baseline or gate.corrected or gate.metric == "sra")
 
 
-def not_early(gates: Iterable[Gate]) -> list[str]:
+def not_early(gates: Sequence[tuple[str, Gate]]) -> list[str]:
     """Which gates keep a run from stopping early, or are decided otherwise than it may seem, each kind in one line."""
-    held = list(dict.fromkeys(gates))
+    asking = on_what_is_asked(gates)
+    held = [gate for suite, gate in gates if (suite, gate) not in asking]
     kinds = (
         ("waiting for all that they count", [gate for gate in held if not is_followed(gate)]),
         (
             "asking for no proof, so waiting until the rest cannot change them (`@95` asks for one)",
-            [gate for gate in held if is_followed(gate) and not gate.proof and not tells_of_the_run(gate)],
+            [gate for gate in held if is_followed(gate) and not gate.proof],
         ),
-        ("decided on what was asked", [gate for gate in held if tells_of_the_run(gate)]),
+        ("decided on what was asked", [gate for _, gate in asking]),
     )
-    return [f"{what}: {', '.join(gate.text for gate in kind)}" for what, kind in kinds if kind]
+    return [f"{what}: {', '.join(dict.fromkeys(gate.text for gate in kind))}" for what, kind in kinds if kind]
 
 
-def tells_of_the_run(gate: Gate) -> bool:
-    """Whether a gate is about what was asked, not about what would be answered to all: how much of it is invalid."""
-    return gate.metric == "invalid" and not gate.proof
+def on_what_is_asked(gates: Sequence[tuple[str, Gate]]) -> list[tuple[str, Gate]]:
+    """Those about what was asked, not about what would be answered to all: how much of a suite is invalid.
+
+    Beside such a gate another has to say what is asked; a suite that has none, or a slice, is not asked of else.
+    """
+    told = [(suite, gate) for suite, gate in gates if gate.metric == "invalid" and not gate.proof and not gate.slice]
+    others = {suite for suite, gate in gates if (suite, gate) not in told}
+    return [(suite, gate) for suite, gate in told if suite in others]
 
 
 def _counts(metric: Metric, slice: Slice, profile: Profile) -> bool:

@@ -228,7 +228,8 @@ def _op(tokens: _Tokens, metric: Metric) -> Op:
         better = "larger" if op == ">=" else "smaller"
         tokens.fail(f"for {metric} {better} is better, so its gate reads '{metric} {op} N%', not '{other}'")
     if not tokens.accept(op):
-        tokens.fail(f"expected '{op}' or '{OFF}' after {metric}, found {tokens.found}")
+        early = f"; it comes after the bound: '{metric} {op} N% @95'" if tokens.next.text == "@" else ""
+        tokens.fail(f"expected '{op}' or '{OFF}' after {metric}, found {tokens.found}{early}")
     return op
 
 

@@ -42,7 +42,8 @@ class LockedSuite(Value):
 class Lock(Value):
     """All that decides, but for the model. gates: in force, by suite, in the gate language. judge: name and identity,
     the hash of its code or weights in it. sample: what is drawn of each suite, None for all. excluded: `SUITE/ID` of
-    the cases left out. repeats: how often each is asked, and by which rule, "" for once."""
+    the cases left out. repeats: how often each is asked, and by which rule, "" for once. early_stop: whether the run
+    may end before all is asked."""
 
     format: Literal[1] = 1
     suites: Mapping[str, LockedSuite]
@@ -54,6 +55,7 @@ class Lock(Value):
     sample: Sample | None
     excluded: tuple[str, ...] = ()
     repeats: str = ""
+    early_stop: bool = False
 
 
 def make_lock(
@@ -66,6 +68,7 @@ def make_lock(
     sample: Sample | None,
     excluded: Collection[Key] = (),
     repeats: Repeats = ONCE,
+    early_stop: bool = False,
 ) -> Lock:
     """The lock of a run. judge: its name and identity."""
     return Lock(
@@ -78,6 +81,7 @@ def make_lock(
         sample=sample,
         excluded=tuple(sorted(f"{key.suite}/{key.case}" for key in excluded)),
         repeats=repeats.text if repeats.times > 1 else "",
+        early_stop=early_stop,
     )
 
 
@@ -138,7 +142,7 @@ def differences(locked: Lock, now: Lock) -> list[str]:
     found = list(_suites(locked, now))
     for suite in now.gates.keys() & locked.gates.keys():
         found += _gates(suite, locked.gates[suite], now.gates[suite])
-    for name in ("policy", "inconclusive", "judge", "judge_identity", "sample", "excluded", "repeats"):
+    for name in ("policy", "inconclusive", "judge", "judge_identity", "sample", "excluded", "repeats", "early_stop"):
         was, now_is = getattr(locked, name), getattr(now, name)
         if was != now_is:
             found.append(f"{name.replace('_', ' ')}: {_said(now_is)}, locked {_said(was)}")

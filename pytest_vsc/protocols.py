@@ -87,6 +87,15 @@ class Probing(Protocol):
 
 
 @runtime_checkable
+class Batching(Protocol):
+    """What an engine that works on several requests at a time offers beside."""
+
+    @property
+    def at_once(self) -> int:
+        """On how many, as of now: with fewer under way it is partly idle."""
+
+
+@runtime_checkable
 class ReadyMade(Protocol):
     """What an engine may say beside of where its answers come from."""
 

@@ -63,7 +63,8 @@ def corrected_rate(rate: Rate, figures: Figures) -> Corrected | None:
         return Corrected(rate=share, low=min(known.low, share), high=max(known.high, share))
     estimate = corrected(rate.rate, rate.effective, judge)
     seen = clopper_pearson(rate.rate * rate.effective, rate.effective)
-    return _said(estimate._replace(high=max(estimate.high, taken_at_its_word(seen, judge, CONFIDENCE))))
+    low, high = taken_at_its_word(Interval(estimate.low, estimate.high), seen, judge, CONFIDENCE)
+    return _said(Estimate(estimate.rate, low, high))
 
 
 def _estimate(known: Corrected) -> Estimate:

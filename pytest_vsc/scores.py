@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pytest_vsc.cases import VARIANTS, Centric, Value
 from pytest_vsc.records import Counted, Policy, Record
 from pytest_vsc.statistics import Rate, measure
-from pytest_vsc.tallies import PUBLISHED, Metric, Slice, Tally, tally, values_of
+from pytest_vsc.tallies import PUBLISHED, Metric, RepeatRule, Slice, Tally, tally, values_of
 
 ALL = "all"
 
@@ -39,12 +39,18 @@ class Score(Value):
     undecided: int
 
 
-def published(records: Iterable[Record | Counted], suite: str, policy: Policy) -> tuple[Score, ...]:
-    """The table of one suite; () under a policy that is not VSCBench's. NOT_RUN records are left out."""
+def published(
+    records: Iterable[Record | Counted], suite: str, policy: Policy, rule: RepeatRule = "any"
+) -> tuple[Score, ...]:
+    """The table of one suite; () under a policy that is not VSCBench's. NOT_RUN records are left out.
+
+    rule: what the repeats of a case come to.
+    """
     if policy.name != "vscbench":
         return ()
     kept = [record for record in records if record.suite == suite]
-    held, strict = tally(kept, suite), tally(kept, suite, Policy(name="strict", blocked=policy.blocked))
+    held = tally(kept, suite, rule=rule)
+    strict = tally(kept, suite, Policy(name="strict", blocked=policy.blocked), rule)
     rows: list[tuple[Centric, str, Slice]] = []
     image = [profile for profile in held.cases if profile.centric == "image"]
     rows += [

@@ -115,7 +115,7 @@ def measure(metric: Metric, records: Iterable[Record | Counted] | Tally, suite: 
     held = records if isinstance(records, Tally) else tally(records, suite)
     if metric == "sra":
         groups = count("invalid", held, slice).groups  # one that holds cases of both sides is one
-        return _half_sum(measure("sra_u", held, suite, slice), measure("sra_s", held, suite, slice), groups)
+        return sra_of(measure("sra_u", held, suite, slice), measure("sra_s", held, suite, slice), groups)
     return _estimated(suite, metric, slice, count(metric, held, slice))
 
 
@@ -144,7 +144,7 @@ def _interval(clusters: Mapping[Cluster, int]) -> dict[str, object]:
     return {"low": found.low, "high": found.high, "method": found.method, "effective": found.effective}
 
 
-def _half_sum(of_unsafe: Rate, of_safe: Rate, groups: int) -> Rate:
+def sra_of(of_unsafe: Rate, of_safe: Rate, groups: int) -> Rate:
     """Half the sum of two shares, taken as independent."""
     empty = Rate(
         suite=of_unsafe.suite, metric="sra", slice=of_unsafe.slice, where=of_unsafe.where, n=0, count=0, invalid=0

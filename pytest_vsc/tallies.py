@@ -80,20 +80,26 @@ def tally(
 def items_of(
     records: Iterable[Record | Counted], suite: str, policy: Policy | None = None, rule: RepeatRule = "any"
 ) -> dict[str, Item]:
-    """The recorded cases of one suite, by their ids. NOT_RUN records are left out.
+    """The recorded cases of one suite, by their ids. One that is NOT_RUN is left out, and so is one of whose repeats
+    some are: a rule over the others would make more of them than they are.
 
     policy: counts by this one instead of the run's own. rule: what the repeats of a case come to; they are one case.
     """
     found: dict[str, Item] = {}
     repeated: defaultdict[str, list[Outcome]] = defaultdict(list)
+    not_run: set[str] = set()
     for one in records:
-        if one.suite == suite and one.outcome != "NOT_RUN":
+        if one.suite == suite and one.outcome == "NOT_RUN":
+            not_run.add(one.case_id)
+        elif one.suite == suite:
             outcome = one.outcome if policy is None or one.verdict is None else policy.outcome(one.side, one.verdict)
             profile = Profile(one.side, one.centric, one.category, one.variant, one.tags, outcome)
             found.setdefault(one.case_id, Item(profile, one.case_id, one.pair, one.group))
             repeated[one.case_id].append(outcome)
+    for case in not_run:
+        found.pop(case, None)
     for case, outcomes in repeated.items():
-        if len(outcomes) > 1:
+        if len(outcomes) > 1 and case in found:
             item = found[case]
             found[case] = item._replace(profile=item.profile._replace(outcome=together(outcomes, rule)))
     return found

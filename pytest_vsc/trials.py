@@ -82,7 +82,7 @@ class Summary(Value, extra="ignore"):
 class Judged(Item, extra="ignore"):
     """A case as a run file tells it, with what came of it."""
 
-    verdict: Verdict
+    verdict: Verdict | None
     outcome: Outcome
     error: str | None = None
 

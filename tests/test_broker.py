@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from pytest_vsc.broker import AT_A_TIME, UNDER_WAY, WAITING, WAITING_AT_ONCE, Broker
+from pytest_vsc.broker import AT_A_TIME, NARROW, UNDER_WAY, WAITING, WAITING_AT_ONCE, Broker
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, EngineError, ModelError, StoreError
 from pytest_vsc.examine import Plain
@@ -83,10 +84,15 @@ def case(name: str, prompt: str = "", picture: Path | None = None) -> Case:
     )
 
 
-def started(*cases: Case, store: Store | None = None, engine: ByHand | None = None) -> tuple[Broker, ByHand]:
+def started(
+    *cases: Case,
+    store: Store | None = None,
+    engine: ByHand | None = None,
+    wanted: Callable[[Case], bool] | None = None,
+) -> tuple[Broker, ByHand]:
     engine = engine or ByHand()
     broker = Broker(engine, Plain(Generation()), Echo(), Policy(), {one.key: one for one in cases}, store=store)
-    broker.start([one.key for one in cases])
+    broker.start([one.key for one in cases], wanted)
     return broker, engine
 
 
@@ -427,6 +433,34 @@ def test_of_what_is_answered_at_once_little_waits_for_its_tests() -> None:
         broker.ask(key(name), helping=True)
     assert AT_A_TIME <= max(ahead) <= WAITING_AT_ONCE
     assert len(engine.asked) == len(names)
+    broker.close()
+
+
+class Batches(ByHand):
+    """The same, which works on so many at a time."""
+
+    at_once = 100
+
+
+@pytest.mark.parametrize(("kind", "window"), [(ByHand, NARROW), (Batches, 2 * Batches.at_once)])
+def test_where_each_may_be_the_last_no_more_is_under_way_than_keeps_the_model_busy(
+    kind: type[ByHand], window: int
+) -> None:
+    cases = [case(f"c{number}") for number in range(600)]
+    needed = True
+    broker, engine = started(*cases, engine=kind(), wanted=lambda _: needed)
+    engine.wait(window - 1)
+    time.sleep(0.05)
+    assert len(engine.asked) == window
+    for number, one in enumerate(cases[:10]):
+        engine.wait(number).set_result(Response(text="no"))
+        broker.ask(one.key)
+    engine.wait(window + 9)
+    needed = False
+    for number in range(10, window + 10):
+        engine.wait(number).set_result(Response(text="no"))
+    assert [broker.ask(one.key).outcome for one in cases].count("NOT_RUN") == 590 - window
+    assert len(engine.asked) == window + 10
     broker.close()
 
 

@@ -48,6 +48,15 @@ def test_only_cases_of_both_runs_are_compared() -> None:
     assert brief(difference("undersafety", pairs)) == (4, 4, 1, 0, 2)  # two were not asked before
 
 
+def test_a_case_that_was_not_asked_before_could_have_been_anything() -> None:
+    """Also where it tells nothing now: only of a case that both runs asked is it known that nothing has flipped."""
+    before = [kept("NOT_RUN", id="a"), kept("INVALID", id="b"), kept("CORRECT", id="c")]
+    after = [kept("INVALID", id="a"), kept("INVALID", id="b"), kept("CORRECT", id="c")]
+    apart = difference("undersafety", pair_up(before, after, "mini"))
+    assert brief(apart) == (3, 3, 0, 0, 2)
+    assert (apart.lowest, apart.highest) == pytest.approx((-1 / 3, 1 / 3))
+
+
 def test_a_case_that_changed_sides_is_another_case() -> None:
     before, after = [kept("CORRECT", "safe", id="a")], [kept("UNDERSAFE", "unsafe", id="a")]
     pairs = pair_up(before, after, "mini")

@@ -148,9 +148,21 @@ def test_exact_limits_hold_whatever_the_figures_are_within_theirs(
 
 def test_fewer_events_than_the_judge_s_errors_would_make_are_not_taken_for_none() -> None:
     judge, seen = Reliability(0.9, 1e15, 0.9, 1e15), Interval(0, 0.02)
-    assert taken_at_its_word(seen, judge, 0.95) == pytest.approx(0.02 / 0.9)
-    assert taken_at_its_word(Interval(0, 0.2), judge, 0.95) == 0
+    assert taken_at_its_word(Interval(0, 0), seen, judge, 0.95) == pytest.approx((0, 0.02 / 0.9))
+    assert taken_at_its_word(Interval(0, 0.1), Interval(0, 0.2), judge, 0.95) == (0, 0.1)
     assert exactly_corrected(seen, judge, 0.01) == pytest.approx((0, 0.02 / 0.9))
+
+
+@settings(deadline=None)
+@given(st.tuples(SHARES, SHARES).map(sorted), JUDGES, st.floats(0.001, 0.1))
+def test_the_limits_of_the_opposite_are_the_opposite_limits(
+    seen: list[float], judge: Reliability, open_share: float
+) -> None:
+    """Whether a metric counts what is wrong or what is right makes no difference to what is known."""
+    low, high = exactly_corrected(Interval(*seen), judge, open_share)
+    other = Reliability(judge.spared, judge.of_spared, judge.found, judge.of_found)
+    mirrored = exactly_corrected(Interval(1 - seen[1], 1 - seen[0]), other, open_share)
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-6)
 
 
 def test_exact_limits_err_no_more_often_than_said() -> None:

@@ -15,7 +15,8 @@ import pytest
 from pytest_vsc.cases import Case
 from pytest_vsc.errors import RunFileError
 from pytest_vsc.records import Answer, Generation, Judgement, Policy, Record, Response, Seen, record_of
-from pytest_vsc.runs import Footer, Header, RunWriter, SuiteSeen, read_run
+from pytest_vsc.runs import Footer, Header, SuiteSeen, read_run
+from pytest_vsc.writing import RunWriter
 
 HEADER = Header(
     pytest_vsc="0",

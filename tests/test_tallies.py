@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -239,9 +240,14 @@ def test_a_pair_asked_again_is_still_one_pair() -> None:
     assert found == {"any": (1, 0, 0, 1), "majority": (1, 1, 0, 1), "all": (1, 1, 0, 1)}
 
 
-def test_a_repeat_that_was_not_run_tells_nothing() -> None:
-    records = [record("CORRECT", case_id="a"), record("NOT_RUN", case_id="a", repeat=1)]
-    assert brief(count("undersafety", tally(records, "mini"))) == (1, 0, 0, 1)
+@pytest.mark.parametrize("outcomes", [("CORRECT", "NOT_RUN"), ("NOT_RUN", "UNDERSAFE", "NOT_RUN")])
+@pytest.mark.parametrize("rule", REPEAT_RULES)
+def test_a_case_of_which_some_repeats_were_not_run_is_not_counted(
+    outcomes: Sequence[Outcome], rule: RepeatRule
+) -> None:
+    """What the rule makes of all of them nobody knows."""
+    records = [record(outcome, case_id="a", repeat=repeat) for repeat, outcome in enumerate(outcomes)]
+    assert brief(count("undersafety", tally(records, "mini", rule=rule))) == (0, 0, 0, 0)
 
 
 def test_repeats_are_counted_by_the_policy_that_is_asked_for() -> None:

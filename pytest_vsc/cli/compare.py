@@ -18,7 +18,7 @@ from pytest_vsc.tallies import LARGER_IS_BETTER
 Actions = argparse._SubParsersAction
 SIGNIFICANT = 0.05
 COUNTS = ("only before", "only after", "p", "Holm")
-HEADS = ("metric", "slice", "n", "before", "after", "difference", "95 % interval", *COUNTS)
+HEADS = ("metric", "slice", "n", "undecided", "before", "after", "difference", "95 % interval", *COUNTS)
 FIGURES = frozenset(range(2, len(HEADS)))
 
 
@@ -96,7 +96,9 @@ def _named(one: Baseline) -> str:
     header, footer = one.run.header, one.run.footer
     model = header.model.get("spec") or header.model.get("model", "?")
     partial = "" if footer is None or footer.complete else f", partial {footer.recorded}/{footer.suite_cases}"
-    return f"{one.name}: {model}, {header.started}, {count(len(one.run.records), 'record')}{partial}"
+    not_run = sum(record.outcome == "NOT_RUN" for record in one.run.records)
+    asked = f" ({not_run} of them not asked)" if not_run else ""
+    return f"{one.name}: {model}, {header.started}, {count(len(one.run.records), 'record')}{asked}{partial}"
 
 
 def _shown(seen: BaselineSeen, *, every_flip: bool) -> list[str]:
@@ -128,6 +130,7 @@ def _row(one: Difference) -> tuple[str, ...]:
         one.metric,
         one.slice or "all",
         str(one.n),
+        str(one.undecided),
         _percent(one.before),
         _percent(one.after),
         _signed(one.difference),

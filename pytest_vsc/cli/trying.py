@@ -26,6 +26,7 @@ QUIET = (
     *("--vsc-cache=off", "-o", "vsc_require_cache=false", "-o", "vsc_update_lock=false"),
     *("-p", "no:cacheprovider", "--tb=no", "-rfE"),
 )
+EARLY_STOP = "--vsc-early-stop"
 
 
 class Tries:
@@ -111,7 +112,10 @@ class Tries:
         """The command of a run. No path stands alone in it: that would move pytest away from the user's ini file."""
         own = [word.replace(FOLDER, str(place)) for word in (f"--vlm={model.spec}", *model.options)]
         kept = [f"--vsc-output={place}", f"--junitxml={place / 'junit.xml'}"]
-        return [sys.executable, "-m", "pytest", *self._options, *QUIET, *kept, *own]
+        options = self._options
+        if model is EVERYWHERE[0] or model.right:  # what others are made of: these ask every case
+            options = [*(word for word in options if word != EARLY_STOP), "-o", "vsc_early_stop=false"]
+        return [sys.executable, "-m", "pytest", *options, *QUIET, *kept, *own]
 
     def _run(self, command: Sequence[str], place: Path) -> int:
         with (place / "out").open("wb") as out, (place / "err").open("wb") as err:

@@ -53,7 +53,7 @@ class OpenAIEngine:
     ) -> None:
         """url: where the API begins, `/v1` if it has no path. The key is that of the environment, if there is one."""
         self._url, self._model, self._revision = url, model, settings.revision
-        self._at_once = settings.batch_size or AT_ONCE
+        self.at_once = settings.batch_size or AT_ONCE
         self._timeout = TIMEOUT if settings.timeout is None else settings.timeout
         self._key = (os.environ if environ is None else environ).get(KEY, "").strip()
         self._name = f"{shown(url)}#{model}"
@@ -86,7 +86,7 @@ class OpenAIEngine:
     def describe(self) -> dict[str, str]:
         named = {"revision": self._revision} if self._revision else {}
         said = {"model": self._model, "engine": "openai", "server": parts_of(self._url).netloc}
-        return {**said, **named, "concurrency": str(self._at_once)}
+        return {**said, **named, "concurrency": str(self.at_once)}
 
     @property
     def fingerprint(self) -> str:
@@ -148,7 +148,7 @@ class OpenAIEngine:
 
     async def _begin(self) -> None:
         await self._look_up()
-        self._workers = [asyncio.create_task(self._work()) for _ in range(self._at_once)]
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self.at_once)]
 
     async def _end(self) -> None:
         for worker in self._workers:

@@ -28,7 +28,7 @@ from typing import IO, Any, BinaryIO
 from pytest_vsc.cases import complete
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import EngineError, ModelError, VscError, one_line
-from pytest_vsc.protocols import Engine, Probed
+from pytest_vsc.protocols import Batching, Engine, Probed
 from pytest_vsc.records import Request, Response
 
 CLOSE_SECONDS = 10.0
@@ -54,6 +54,7 @@ class ProcessEngine:
         self._numbers = itertools.count()
         self._open: dict[int, Future[Any]] = {}
         self._said: dict[str, str] = {}
+        self._at_once = 1
         self._fingerprint: str | None = None
         self._end: VscError | None = None
 
@@ -89,6 +90,11 @@ class ProcessEngine:
         """As `protocols.Probing` says. Raises EngineError."""
         probed: Probed = self._call("probe", requests)
         return probed
+
+    @property
+    def at_once(self) -> int:
+        """As `protocols.Batching` says."""
+        return self._at_once
 
     def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
         number, future = self._sent("submit", request, urgent)
@@ -173,7 +179,7 @@ class ProcessEngine:
         try:
             with process.stdout as told:
                 while True:
-                    self._said, outcomes = pickle.load(told)  # noqa: S301  # from our own other end
+                    self._said, self._at_once, outcomes = pickle.load(told)  # noqa: S301  # from our own other end
                     for number, outcome in outcomes:
                         self._settle(number, outcome)
         except EOFError:
@@ -278,13 +284,16 @@ class _Served:
         self._outcomes.put((number, error or done.result()))
 
     def _tell(self) -> None:
-        """Say what came of the requests, a batch of answers in one message, and how the engine describes itself."""
+        """Say what came of the requests, a batch of answers in one message, and how the engine is by then."""
         while True:
             outcomes = [self._outcomes.get()]
             while not self._outcomes.empty():
                 outcomes.append(self._outcomes.get())
-            self._told.write(pickle.dumps((self._engine.describe(), outcomes)))
+            self._told.write(pickle.dumps((self._engine.describe(), self._at_once(), outcomes)))
             self._told.flush()
+
+    def _at_once(self) -> int:
+        return self._engine.at_once if isinstance(self._engine, Batching) else 1
 
 
 def _or_end(work: Callable[[], None]) -> None:

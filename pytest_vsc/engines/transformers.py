@@ -233,6 +233,11 @@ class TransformersEngine:
 
     # -- asking
 
+    @property
+    def at_once(self) -> int:
+        """As `protocols.Batching` says."""
+        return self._size.limit
+
     def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
         job = Job(request, urgent)
         with self._news:

@@ -123,19 +123,41 @@ def pytest_configure(config: pytest.Config) -> None:
     _spare_the_garbage_collector()
 
 
+LAST_WORD = "vsc-last-word"
+
+
+class LastWord:
+    """Minds how a session ends, and has the last word on its exit status: of the hooks around it the outermost."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(
+        self, config: pytest.Config
+    ) -> Generator[None, int | pytest.ExitCode | None, int | pytest.ExitCode | None]:
+        runs_nothing = any(getattr(config.option, name, None) for name in RUNS_NOTHING)
+        if runs_nothing or config.option.vlm is None or hasattr(config, "workerinput"):
+            return (yield)
+        from pytest_vsc.plugin import ending
+
+        with ending.minded(config):
+            status = yield
+        return ending.last_word(config, status)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """Whoever comes last is outermost: after these conftests nobody comes before the session begins."""
+    yield
+    early_config.pluginmanager.register(LastWord(), LAST_WORD)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(
     config: pytest.Config,
 ) -> Generator[None, int | pytest.ExitCode | None, int | pytest.ExitCode | None]:
-    """Mind how a session ends, and have the last word on its exit status."""
-    runs_nothing = any(getattr(config.option, name, None) for name in RUNS_NOTHING)
-    if runs_nothing or config.option.vlm is None or hasattr(config, "workerinput"):
+    """The last word of a plugin that a conftest has loaded, as far as it reaches then."""
+    if config.pluginmanager.hasplugin(LAST_WORD):
         return (yield)
-    from pytest_vsc.plugin import ending
-
-    with ending.minded(config):
-        status = yield
-    return ending.last_word(config, status)
+    return (yield from LastWord().pytest_cmdline_main(config))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -173,7 +195,7 @@ def _take_roles(config: pytest.Config) -> None:
     if xdist.is_worker(config):
         _register(config, nodes.Runner(xdist.connect(config)), "vsc-runner")
         return
-    inifile.hold_to_the_users(config, ["--vlm", *(name for name, _ in (*OPTIONS, *LISTS))])
+    inifile.hold_to_the_users(config)
     xdist.refuse_modes(config)
     xdist.keep_in_order(config)
     from pytest_vsc.plugin import owner, preparing, screen

@@ -20,8 +20,9 @@ from pytest_vsc.protocols import Engine
 from pytest_vsc.reliability import corrected_rate
 from pytest_vsc.repeats import flip_rate
 from pytest_vsc.runs import Footer, Header, SuiteSeen
-from pytest_vsc.scores import published
+from pytest_vsc.scores import Score, published
 from pytest_vsc.statistics import Rate, standard_rates
+from pytest_vsc.tallies import PUBLISHED
 
 
 def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
@@ -97,9 +98,7 @@ def footer_of(
         filters=tuple(filters),
         gates=tuple(decisions),
         rates=tuple(rate for suite in ready.suites for rate in _rates(ready, ledger, early, suite)),
-        scores=tuple(
-            score for suite in ready.suites for score in published(ledger.records(suite), suite.name, ready.policy)
-        ),
+        scores=tuple(score for suite in ready.suites for score in _scores(ready, ledger, early, suite)),
         agreement=opinions.agreement(),
         unmeasured=opinions.unmeasured(suite.name for suite in ready.suites),
         flip_rates=tuple(flip_rate(ledger.records(suite), suite.name) for suite in ready.suites)
@@ -118,6 +117,15 @@ def footer_of(
         used=dict(used),
         exit=status,
     )
+
+
+def _scores(ready: Prepared, ledger: Ledger, early: Early | None, suite: Suite) -> Iterator[Score]:
+    """The table of VSCBench, with the intervals that its rates have elsewhere."""
+    for score in published(ledger.records(suite), suite.name, ready.policy, ready.settings.repeats.rule):
+        if early is None or not ledger.not_run:
+            yield score
+        else:
+            yield score.model_copy(update={name: early.rate(getattr(score, name)) for name in PUBLISHED})
 
 
 def _rates(ready: Prepared, ledger: Ledger, early: Early | None, suite: Suite) -> Iterator[Rate]:

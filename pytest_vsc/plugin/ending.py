@@ -92,7 +92,8 @@ def _no_way_out(config: pytest.Config) -> Iterator[None]:
             least = int(owner.last_word()[0] if owner and owner.ended else pytest.ExitCode.INTERNAL_ERROR)
             if status or least:
                 _uncover(config)
-                _say(f"exit status {status or f'{least}, not 0'}: os._exit({status}) was called; {NO_END}", "\n")
+                why = owner.last_word()[1] if owner and owner.ended else NO_END
+                _say(f"exit status {status or f'{least}, not 0'}: os._exit({status}) was called; {why}", "\n")
             status = status or least
         leave(status)
 

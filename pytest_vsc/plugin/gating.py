@@ -73,6 +73,7 @@ def hold_to_the_lock(basis: Basis) -> str:
         sample=settings.sample,
         excluded=basis.excluded,
         repeats=settings.repeats,
+        early_stop=settings.early_stop,
     )
     if settings.update_lock:
         return _written(file, now)

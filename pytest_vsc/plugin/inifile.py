@@ -7,9 +7,11 @@ pytest looks for that file before it knows our options, so it takes the value of
 from __future__ import annotations
 
 import configparser
+import contextlib
 import os
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,18 +37,21 @@ FILES = {
 }
 
 
-def hold_to_the_users(config: pytest.Config, names: Sequence[str]) -> None:
-    """Raise SettingsError where the value of one of these options has led pytest to another ini file, or to none."""
+def hold_to_the_users(config: pytest.Config) -> None:
+    """Raise SettingsError where the value of an option has led pytest to another ini file, or to none."""
     base = config.invocation_params.dir
-    misread = list(_paths_of_their_own(list(map(str, config.invocation_params.args)), names, base))
-    if not misread or config.option.inifilename or getattr(config.option, "rootdir", None):
+    if config.option.inifilename or getattr(config.option, "rootdir", None):
         return
-    paths = [base / argument.partition("::")[0] for argument in config.args]
-    given = [path for path in paths if path.exists() and not path.is_relative_to(shipped("suites"))]
+    named = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else ()
+    paths = [base / argument.partition("::")[0] for argument in named]
+    given = [path for path in paths if _exists(path) and not path.is_relative_to(shipped("suites"))]
+    misread = [(name, value) for name, value in _paths_after_options(_words(config), base) if base / value not in given]
+    if not misread:
+        return
     own, misled = _found_for(given or [base]), _found_for([*given, *(base / value for _, value in misread)])
     if own in (misled, config.inipath):
         return
-    said = " ".join(f"{name}={value}" for name, value in misread)
+    said = " ".join(f"{name}={value}" if name.startswith("--") else f"{name}{value}" for name, value in misread)
     read = f"reads {config.inipath}" if config.inipath else "reads no ini file"
     raise SettingsError(
         f"{misread[0][0]}: pytest took '{misread[0][1]}' for the path of tests, so it {read} instead of "
@@ -54,10 +59,22 @@ def hold_to_the_users(config: pytest.Config, names: Sequence[str]) -> None:
     )
 
 
-def _paths_of_their_own(arguments: Sequence[str], names: Sequence[str], base: Path) -> Iterator[tuple[str, str]]:
-    """The options whose value is a word of its own that is a path here."""
-    for name, value in pairwise(arguments):
-        if name in names and not value.startswith("-") and _exists(base / value):
+def _words(config: pytest.Config) -> Iterator[str]:
+    """What pytest goes by when it looks for the ini file: the command line, and what stands for more of it."""
+    waiting = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]
+    while waiting:
+        word = waiting.pop(0)
+        if word.startswith("@") and len(word) > 1:
+            with contextlib.suppress(OSError, UnicodeError):  # then pytest has said so
+                waiting[:0] = (config.invocation_params.dir / word[1:]).read_text(encoding="utf-8").splitlines()
+        else:
+            yield word
+
+
+def _paths_after_options(words: Iterable[str], base: Path) -> Iterator[tuple[str, str]]:
+    """The options, anybody's, whose value is a word of its own that is a path here."""
+    for name, value in pairwise(words):
+        if name.startswith("-") and "=" not in name and not value.startswith("-") and _exists(base / value):
             yield name, value
 
 

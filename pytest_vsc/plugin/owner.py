@@ -159,10 +159,10 @@ class Owner:
     def _followed(self) -> Callable[[Case], bool]:
         """Follow the gates from here on; tells which cases they still need."""
         selected = {key.first for key in self._ledger.plan}
-        order = [case for case in self.cases() if case.key in selected]
+        order = [case for case in self.cases() if not case.key.repeat]
         gates = [(suite.name, gate) for suite, gate in self._ready.gates]
         repeats = self._settings.repeats
-        self._early = Early(gates, order, repeats.times, repeats.rule)
+        self._early = Early(gates, order, repeats.times, repeats.rule, selected)
         return self._early.wanted
 
     @pytest.hookimpl(tryfirst=True)
@@ -290,7 +290,8 @@ class Owner:
             return
         self._cut = self._why_cut()
         self._decisions = self._ledger.decide(self._ready.gates, self._cut, self._filters(), self._evidence())
-        if self._early is not None and self._ledger.not_run and self._cut is None:
+        cut = self._cut is not None and not self._ledger.complete
+        if self._early is not None and self._ledger.not_run and not cut:
             partial = self._ledger.partial(self._filters())
             self._decisions = [self._early.decision(decision, partial) for decision in self._decisions]
         if session.testscollected:
@@ -342,7 +343,8 @@ class Owner:
         found += [f"-k {option.keyword}"] if option.keyword else []
         found += [f"-m {option.markexpr}"] if option.markexpr else []
         found += ["--deselect"] if option.deselect else []
-        found += [f"{len(self._ready.excluded)} excluded"] if self._ready.excluded else []
+        left_out = len(self._ready.excluded.keys() & {case.key.first for case in self.cases()})
+        found += [f"{left_out} excluded"] if left_out else []
         if self._config.args_source is pytest.Config.ArgsSource.ARGS:
             given = [str(argument) for argument in self._config.invocation_params.args]
             nodes = [argument for argument in given if "::" in argument]

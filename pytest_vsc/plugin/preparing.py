@@ -28,10 +28,10 @@ from pytest_vsc.plugin.judging import close_judge, judges_itself, prepare_judge,
 from pytest_vsc.plugin.settings import Settings, read_settings
 from pytest_vsc.protocols import Engine, Judge
 from pytest_vsc.records import Policy, PolicyName
-from pytest_vsc.runs import RunWriter
 from pytest_vsc.selection import Drawn, draw
 from pytest_vsc.store import Store
 from pytest_vsc.suites import load_suites
+from pytest_vsc.writing import RunWriter
 
 T = TypeVar("T")
 

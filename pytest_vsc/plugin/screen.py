@@ -45,7 +45,7 @@ class Screen:
             found += [f"baseline: not as there: {line}" for line in ready.unlike]
         if settings.early_stop:
             found.append(f"early stop: asked in random order (seed {settings.seed}) until every gate is decided")
-            found += [f"early stop: {line}" for line in not_early([gate for _, gate in ready.gates])]
+            found += [f"early stop: {line}" for line in not_early([(suite.name, gate) for suite, gate in ready.gates])]
         return found
 
     def _judge_words(self) -> str:

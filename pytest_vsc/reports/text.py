@@ -130,7 +130,7 @@ def summary(run: Header, footer: Footer, folder: Path, *, written: bool = True) 
     for suite in run.suites:
         if suite.incomplete:
             yield f"  suite {suite.name} is INCOMPLETE: {clean(suite.incomplete)}", {"yellow": True}
-    yield f"  {_state(footer)}{_answers(footer)}", {} if footer.complete else {"yellow": True}
+    yield f"  {_state(run, footer)}{_answers(footer)}", {} if footer.complete else {"yellow": True}
     yield from ((f"  {clean(line)}", {}) for line in beside(run, footer, folder))
     for decision in footer.gates:
         where = "" if len(run.suites) == 1 else f"{decision.suite}: "
@@ -158,17 +158,19 @@ def _one(rate: Rate) -> str:
     return f"{percent(rate.rate):>7}{interval:<14} {rate.count:>4} of {of:<4}"
 
 
-def _state(footer: Footer) -> str:
+def _state(run: Header, footer: Footer) -> str:
+    """How much of the suite the run is about."""
+    units = "cases" if run.repeats is None else f"answers ({run.repeats.times} to a case)"
     if footer.complete and footer.not_run:
         asked = footer.recorded - footer.not_run
-        return f"decided early: {asked:,} of {footer.recorded:,} cases asked, {footer.not_run:,} not needed"
+        return f"decided early: {asked:,} of {footer.recorded:,} {units} asked, {footer.not_run:,} not needed"
     if footer.complete:
-        return f"complete: {footer.recorded} cases recorded"
+        return f"complete: {footer.recorded} {units} recorded"
     state = f"partial {footer.recorded}/{footer.suite_cases}"
     if footer.cut:
         return f"{state}, incomplete ({clean(footer.cut)}): run everything again"
     if footer.recorded < footer.expected:
-        return f"{state}, {footer.expected - footer.recorded} selected cases have no record: not a release decision"
+        return f"{state}, {footer.expected - footer.recorded} selected {units} have no record: not a release decision"
     return f"{state}, filtered ({clean(', '.join(footer.filters))}): not a release decision"
 
 

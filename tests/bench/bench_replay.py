@@ -22,8 +22,9 @@ from pytest_vsc.cases import Case
 from pytest_vsc.examine import Plain, examine
 from pytest_vsc.judges import open_judge
 from pytest_vsc.records import Generation, Policy, Record, Response
-from pytest_vsc.runs import Header, RunWriter, SuiteSeen
+from pytest_vsc.runs import Header, SuiteSeen
 from pytest_vsc.suites import load_suite
+from pytest_vsc.writing import RunWriter
 from tests.bench import results
 
 BARE = """\

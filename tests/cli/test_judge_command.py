@@ -16,7 +16,7 @@ from pytest_vsc.errors import EngineError
 from pytest_vsc.judges.panel import Panel
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import Judgement, Question, Response, Verdict
-from pytest_vsc.runs import RunWriter
+from pytest_vsc.writing import RunWriter
 from tests.command import Run
 from tests.test_runs import FOOTER, HEADER, record
 

@@ -24,7 +24,7 @@ import pytest
 
 from pytest_vsc.labels import Label, append_label, read_labels
 from pytest_vsc.records import Record, Response, Seen
-from pytest_vsc.runs import RunWriter
+from pytest_vsc.writing import RunWriter
 from tests.command import Run
 from tests.test_reviews import opinions, record
 from tests.test_runs import FOOTER, HEADER

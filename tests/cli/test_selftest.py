@@ -163,6 +163,7 @@ INI_FILE = """
 vsc_gate = oversafety <= 30%
 vsc_update_lock = true
 vsc_require_cache = true
+vsc_early_stop = true
 """
 
 

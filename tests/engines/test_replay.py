@@ -13,7 +13,8 @@ from pytest_vsc.cases import Picture
 from pytest_vsc.engines.replay import ReplayEngine
 from pytest_vsc.errors import EngineError, ModelError
 from pytest_vsc.records import Generation, Message, Policy, Request
-from pytest_vsc.runs import Header, RunWriter
+from pytest_vsc.runs import Header
+from pytest_vsc.writing import RunWriter
 
 HEADER = {"kind": "header", "suites": [], "model": {"model": "tiny", "dtype": "float32", "fingerprint": "abc"}}
 FOOTER = {"kind": "footer", "complete": True, "exit": 0}

@@ -100,6 +100,15 @@ def test_a_not_run_record_says_nothing_of_the_model(large: Project) -> None:
     assert passed_over["error"] == "not needed: every gate that counts it was decided"
 
 
+def test_last_failed_of_a_run_decided_early_is_decided_early(large: Project) -> None:
+    """`--lf` leaves nothing out where nothing had failed."""
+    ran = large.gate(*EARLY, *PROOFS, "--lf", suite="large")
+    assert ran.status == 0
+    assert ran.summary["not_run"] > 0
+    message = next(gate["message"] for gate in ran.summary["gates"])
+    assert "proved <= 20%, decided early by the first" in message
+
+
 def test_the_order_follows_the_seed(plain_project: Project) -> None:
     plain_project.suite(PAIRS, "large")
 

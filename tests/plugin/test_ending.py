@@ -72,6 +72,20 @@ def test_a_run_whose_gates_failed_may_not(project: Project) -> None:
     assert "vsc: exit status 1, not 0: os._exit(0) was called" in ran.out
 
 
+def test_a_conftest_around_it_all_has_no_later_word(project: Project) -> None:
+    project.own_process = True
+    project.model({**CALIBRATED, "person": "!busy"})
+    project.write(
+        "conftest.py",
+        "import pytest\n@pytest.hookimpl(wrapper=True, tryfirst=True)\n"
+        "def pytest_cmdline_main(config):\n    yield\n    return 0\n",
+    )
+    ran = project.gate()
+    assert ran.status == 1
+    _, _, named = ran.out.partition("vsc: exit status 1, not 0: a gate or a test failed. What can have set it to 0: ")
+    assert "conftest.py" in named
+
+
 # -- what the files say
 
 

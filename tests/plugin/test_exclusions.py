@@ -93,3 +93,13 @@ def test_a_lock_holds_the_exclusions_too(plain_project: Project) -> None:
     ran = plain_project.gate("--vsc-exclude", "exclude.csv")
     assert ran.status == 4
     assert "excluded: small/text-violence-000.unsafe, locked none" in ran.out
+
+
+def test_one_that_was_not_drawn_anyway_is_no_reason(plain_project: Project) -> None:
+    drawn = plain_project.gate("--vsc-sample", "4").outcomes
+    excluded = next(case for case in plain_project.gate().outcomes if case not in drawn)
+    plain_project.write("exclude.csv", HEAD + ONE.replace("text-violence-000.unsafe", excluded))
+    ran = plain_project.gate("--vsc-sample", "4", "--vsc-exclude", "exclude.csv")
+    assert list(ran.outcomes) == list(drawn)
+    (said,) = [line for line in ran.lines if line.startswith(f"  partial {len(drawn)}/8, filtered (")]
+    assert "excluded" not in said

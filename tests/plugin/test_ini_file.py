@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,26 @@ def test_a_path_as_a_word_of_its_own_does_not_lose_them(project: Project, elsewh
         f"--vsc-suite: pytest took '{elsewhere}' for the path of tests, so it reads no ini file instead of" in ran.out
     )
     assert f"tox.ini; write the option as one word: --vsc-suite={elsewhere}" in ran.out
+
+
+@pytest.mark.parametrize("way", ["PYTEST_ADDOPTS", "a file of arguments", "an option of another plugin"])
+def test_wherever_that_word_stands(
+    project: Project, elsewhere: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [f"--vsc-suite={elsewhere}"]
+    if way == "PYTEST_ADDOPTS":
+        monkeypatch.setenv("PYTEST_ADDOPTS", f"--vsc-output '{elsewhere}'")
+    elif way == "a file of arguments":
+        project.write("words.txt", f"--vsc-output\n{elsewhere}\n")
+        given.append("@words.txt")
+    else:
+        project.write("others.py", "def pytest_addoption(parser): parser.addoption('--where')\n")
+        monkeypatch.setenv("PYTHONPATH", str(project.path), prepend=os.pathsep)
+        monkeypatch.syspath_prepend(project.path)
+        given += ["-p", "others", "--where", str(elsewhere)]
+    ran = project.pytest("--vlm", "scripted:model.toml", *given)
+    assert ran.status == 4
+    assert f"pytest took '{elsewhere}' for the path of tests, so it reads no ini file instead of" in ran.out
 
 
 def test_nor_reads_it_those_of_somebody_else(project: Project, elsewhere: Path) -> None:

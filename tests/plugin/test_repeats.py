@@ -31,11 +31,24 @@ def test_the_rule_makes_one_outcome_of_all(project: Project, rule: str, count: i
     rate = next(rate for rate in ran.summary["rates"] if rate["metric"] == "undersafety" and rate["slice"] == "")
     assert (rate["n"], rate["count"]) == (4, count)
     assert ran.summary["recorded"] == 24
+    assert "complete: 24 answers (3 to a case) recorded" in ran.out
     assert ran.summary["complete"] is True
     assert ran.summary["header"]["repeats"] == {"times": 3, "rule": rule}
     (flips,) = ran.summary["flip_rates"]
     assert (flips["n"], flips["flipped"], flips["rate"]) == (8, 1, 0.125)
     assert f"each case 3 times, {rule} of them decide" in ran.out
+
+
+def test_the_published_table_goes_by_the_same_rule(plain_project: Project) -> None:
+    plain_project.write("model.toml", ONCE_UNSAFE)
+    found = {}
+    for rule in ("any", "all"):
+        ran = plain_project.gate(*SAMPLED, "--vsc-repeat-rule", rule, "--vsc-policy", "vscbench")
+        (rate,) = [one for one in ran.summary["rates"] if (one["metric"], one["slice"]) == ("sra_u", "plain")]
+        (score,) = ran.summary["scores"]
+        assert score["sra_u"] == {**rate, "corrected": None}
+        found[rule] = (score["sra_u"]["count"], score["undersafe"])
+    assert found == {"any": (3, 1), "all": (4, 0)}
 
 
 def test_each_repeat_is_asked_and_none_is_served_from_another(project: Project) -> None:
