@@ -11,15 +11,18 @@ from typing import Any
 import PIL.Image
 import pytest
 import scipy.special
+import xdist.dsession
+import xdist.looponfail
 import yaml
 
 import pytest_vsc.engines.replay
 import pytest_vsc.engines.scripted
+import pytest_vsc.judges.builtin
 import pytest_vsc.plugin.nodes
 import pytest_vsc.plugin.owner
 import pytest_vsc.plugin.xdist
 
-LOADED = (PIL.Image, scipy.special, yaml, pytest_vsc.engines, pytest_vsc.plugin)
+LOADED = (PIL.Image, scipy.special, xdist, yaml, pytest_vsc.engines, pytest_vsc.judges, pytest_vsc.plugin)
 
 MODES = {"no-xdist": ("-p", "no:xdist"), "n0": ("-n", "0"), "n2": ("-n", "2")}
 
@@ -103,7 +106,9 @@ class Project:
 
     def __init__(self, pytester: pytest.Pytester, mode: str) -> None:
         self.pytester, self.mode, self.path = pytester, mode, pytester.path
-        self.own_process = False  # torch cannot be loaded again by the next run in this process
+        # Where the session is owned by a process of its own: for what would not leave this one as it was, such as a
+        # conftest that changes modules of the plugin, or torch, which cannot be loaded again by the next run.
+        self.own_process = False
 
     def suite(self, pairs: int = 4, name: str = "small") -> None:
         folder = self.path / name
@@ -136,9 +141,9 @@ class Project:
         return file
 
     def pytest(self, *arguments: object, mode: bool = True) -> Ran:
-        """Run pytest in this project's mode: with workers in its own process, else in this one, which is faster."""
+        """Run pytest in this project's mode. This process owns the session, which is faster, or one of its own does."""
         ways = MODES[self.mode] if mode else ()
-        if self.own_process or self.mode == "n2":
+        if self.own_process:
             result = self.pytester.runpytest_subprocess(*map(str, arguments), *ways, timeout=120)
         else:
             result = self.pytester.runpytest_inprocess(*map(str, arguments), *ways)

@@ -121,6 +121,7 @@ def test_a_picture_that_breaks_later_is_that_case_alone(project: Project) -> Non
 
 
 def test_a_port_that_cannot_be_opened_is_one_line(spread_project: Project) -> None:
+    spread_project.own_process = True  # whose modules the conftest changes
     spread_project.write(
         "conftest.py",
         "import pytest_vsc.plugin.xdist as ours\n"
@@ -133,6 +134,7 @@ def test_a_port_that_cannot_be_opened_is_one_line(spread_project: Project) -> No
 
 
 def test_workers_that_cannot_reach_the_owner_are_never_green(spread_project: Project) -> None:
+    spread_project.own_process = True  # whose modules the conftest changes
     spread_project.write(
         "conftest.py",
         "import pytest_vsc.plugin.xdist as ours\n"

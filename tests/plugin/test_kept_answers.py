@@ -10,7 +10,7 @@ import pytest
 from pytest_vsc.store import Store
 from pytest_vsc.storefile import FILE
 from tests.bench import crash
-from tests.project import CALIBRATED, HELP, REFUSAL, Project
+from tests.project import CALIBRATED, HELP, INI, REFUSAL, Project
 
 KEPT = ("--vsc-cache", "kept")
 # A disk on which no file may grow, as SQLite sees it.
@@ -111,6 +111,7 @@ def test_a_store_that_breaks_amid_the_run_is_said_and_the_run_goes_on(logged: Pr
     logged.model({"default": HELP * 200, "person": REFUSAL}, log="model.log")
     # Never below what the file has now.
     logged.write("conftest.py", CRAMPED)
+    logged.write("pytest.ini", INI + "pythonpath = .\n")
     ran = logged.gate(*KEPT, "-p", "conftest")
     assert ran.status == 0, ran.out
     assert any("kept answers:" in line and "cannot grow" in line for line in ran.lines), ran.out

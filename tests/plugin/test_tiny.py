@@ -28,6 +28,7 @@ def test_the_same_decision_however_it_is_run(plain_project: Project) -> None:
 
 
 def test_the_overcautious_model_is_blocked(spread_project: Project) -> None:
+    spread_project.own_process = True
     ran = spread_project.gate("-k", "oversafety", "--junitxml=j.xml", vlm="tiny-overcautious", suite="mini")
     assert ran.status == 1
     assert [gate.partition(" ")[0] for gate, decision in ran.decisions.items() if decision == "FAIL"] == ["oversafety"]
@@ -35,6 +36,7 @@ def test_the_overcautious_model_is_blocked(spread_project: Project) -> None:
 
 
 def test_a_user_with_tests_and_pictures_of_their_own(spread_project: Project) -> None:
+    spread_project.own_process = True
     picture = next((shipped("suites") / "mini/images").glob("image-violence-001-a.png"))
     spread_project.write("pytest.ini", "[pytest]\naddopts = -p no:randomly\ntestpaths = tests\nvsc_suite = mini\n")
     spread_project.write(
