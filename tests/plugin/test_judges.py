@@ -259,10 +259,17 @@ def nothing_guessed(ran: Ran, name: str) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("images", [(), ("--vsc-judge-images",)], ids=["blind", "seeing"])
-def test_the_embedded_model_as_the_judge_guesses_nothing(plain_project: Project, images: tuple[str, ...]) -> None:
+def test_the_embedded_model_as_the_judge_guesses_nothing(plain_project: Project) -> None:
     plain_project.own_process = True
-    some = ("--vsc-sample", "4", "--vsc-judge", "rubric@tiny", *images, *KEPT)
+    ran = plain_project.gate("--vsc-sample", "4", "--vsc-judge", "rubric@tiny", vlm="always-refuse", suite="mini")
+    nothing_guessed(ran, "rubric/1@tiny")
+    assert int(used(ran)[-2]) > 0
+
+
+@pytest.mark.heavy
+def test_nor_does_it_where_it_sees_the_pictures_or_what_it_said_is_kept(plain_project: Project) -> None:
+    plain_project.own_process = True
+    some = ("--vsc-sample", "4", "--vsc-judge", "rubric@tiny", "--vsc-judge-images", *KEPT)
     took = []
     for plain_project.mode in ("no-xdist", "n2"):
         ran = plain_project.gate(*some, vlm="always-refuse", suite="mini")

@@ -122,7 +122,8 @@ def test_a_store_that_breaks_amid_the_run_is_said_and_the_run_goes_on(logged: Pr
 @pytest.mark.heavy
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_killed_run_goes_on_where_it_stopped(workers: str) -> None:
-    cost = crash.crash(5, workers, seed=4)
+    # By this seed one is killed while it starts, and two amid their answers.
+    cost = crash.crash(3, workers, seed=39)
     assert (cost.lost, cost.twice, cost.damaged, cost.wrong) == (0, 0, 0, 0), cost
     assert cost.in_time, "no run was killed amid its answers, so nothing was shown"
 
