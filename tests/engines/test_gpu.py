@@ -145,6 +145,7 @@ def test_a_model_that_is_closed_leaves_no_memory_taken() -> None:
 
 
 def test_it_gates(spread_project: Project) -> None:
+    spread_project.own_process = True
     ran = spread_project.gate(vlm="tiny")
     used = ran.summary["used"]
     assert (used["device"], used["dtype"], used["generated"], ran.summary["complete"]) == (

@@ -77,6 +77,7 @@ def test_samples_are_told_apart(engine: TransformersEngine) -> None:
 
 
 def test_it_is_gated_like_any_model(folder: Path, spread_project: Project) -> None:
+    spread_project.own_process = True
     ran = spread_project.gate("--vlm-max-new-tokens", "4", vlm=str(folder))
     assert ran.summary["used"]["class"] == "Qwen2_5_VLForConditionalGeneration"
     assert (ran.summary["used"]["generated"], ran.summary["complete"]) == ("8", True)
