@@ -192,7 +192,11 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
         ),
         ("undersafety", "expected '<=' or 'off' after undersafety, found the end", "           ^"),
         ("undersafety < 5%", "expected '<=' or 'off' after undersafety, found '<'", "            ^"),
-        ("undersafety@95 <= 5%", "found '@'; it comes after the bound: 'undersafety <= N% @95'", "           ^"),
+        (
+            "undersafety@95 <= 5%",
+            "expected '<=' or 'off' after undersafety, found '@'; it comes after the bound: 'undersafety <= N% @95'",
+            "           ^",
+        ),
         ("pairs 80%", "expected '>=' or 'off' after pairs, found '80'", "      ^^"),
         (
             "undersafety >= 5%",
