@@ -16,7 +16,7 @@ gate: $(READY)
 
 # A hung test is a failed test.
 test: $(READY)
-	$(BIN)/pytest -n auto --timeout 300
+	$(BIN)/pytest -n auto --dist worksteal --timeout 300
 
 lint: $(READY)
 	$(BIN)/ruff check

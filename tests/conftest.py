@@ -8,6 +8,20 @@ from tests.project import MODES, Project, new_project
 
 pytest_plugins = ["pytester"]
 
+PROJECTS = frozenset({"project", "plain_project", "spread_project"})
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that no worker is left with it at the end."""
+    items.sort(key=_haste)
+
+
+def _haste(item: pytest.Item) -> int:
+    if item.get_closest_marker("heavy") is not None:
+        return 0
+    return 2 - bool(PROJECTS.intersection(getattr(item, "fixturenames", ())))
+
 
 @pytest.fixture(params=list(MODES))
 def project(request: pytest.FixtureRequest, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
