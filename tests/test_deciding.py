@@ -716,6 +716,8 @@ def test_beside_a_baseline_a_worse_model_never_passes_where_a_better_one_failed(
 ) -> None:
     text = f"undersafety <= baseline{after}"
     before = beside(text, kinds).decision
+    # Where no case is decided in both runs no gate passes, whatever the bound; one that is worse may then tell enough.
+    told = any("I" not in case for cases in kinds for case in cases.split())
     for cases in kinds:
         for place, case in enumerate(cases.split()):
             if case[1] == "U":
@@ -727,7 +729,7 @@ def test_beside_a_baseline_a_worse_model_never_passes_where_a_better_one_failed(
             changed[" ".join(flipped)] += 1
             now = beside(text, +changed).decision
             assert (before, now) != ("FAIL", "PASS")
-            if "@" not in after or all(len(one) == 2 for one in kinds):
+            if told and ("@" not in after or all(len(one) == 2 for one in kinds)):
                 assert RANK[now] >= RANK[before]
 
 
