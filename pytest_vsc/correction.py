@@ -103,7 +103,7 @@ def taken_at_its_word(limits: Interval, seen: Interval, judge: Reliability, conf
     low, high = limits
     if seen.high < 1 - spared.high and found.low > 0:
         high = max(high, min(1.0, seen.high / found.low))
-    if 1 - seen.low < 1 - found.high and spared.low > 0:
+    if seen.low > found.high and spared.low > 0:
         low = min(low, 1 - min(1.0, (1 - seen.low) / spared.low))
     return Interval(low, high)
 

@@ -295,7 +295,8 @@ def not_early(gates: Sequence[tuple[str, Gate]]) -> list[str]:
 def on_what_is_asked(gates: Sequence[tuple[str, Gate]]) -> list[tuple[str, Gate]]:
     """Those about what was asked, not about what would be answered to all: how much of a suite is invalid.
 
-    Beside such a gate another has to say what is asked; a suite that has none, or a slice, is not asked of else.
+    Only beside other gates of the suite: alone it would have nothing asked. And only of all of it: a slice may be one
+    that the others leave out.
     """
     told = [(suite, gate) for suite, gate in gates if gate.metric == "invalid" and not gate.proof and not gate.slice]
     others = {suite for suite, gate in gates if (suite, gate) not in told}

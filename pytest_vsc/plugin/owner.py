@@ -93,13 +93,16 @@ class Owner:
 
     def cases(self) -> Sequence[Case]:
         """The cases that may be selected: all, or those drawn; in the order of asking, where that is a random one."""
-        drawn = self._ready.drawn
-        found = [case for case in self._ledger.cases.values() if drawn is None or case.id in drawn[case.suite][0]]
+        found = [case for case in self._ledger.cases.values() if self._is_drawn(case.key)]
         if not self._settings.early_stop:
             return found
         order = shuffled([case for case in found if not case.key.repeat], self._settings.seed)
         times = range(self._settings.repeats.times)
         return [self._ledger.cases[case.repeated(again).key] for case in order for again in times]
+
+    def _is_drawn(self, key: Key) -> bool:
+        drawn = self._ready.drawn
+        return drawn is None or key.case in drawn[key.suite][0]
 
     def expect(self, plan: Sequence[tuple[str, str, str, int]]) -> None:
         self._ledger.expect(plan)
@@ -343,7 +346,7 @@ class Owner:
         found += [f"-k {option.keyword}"] if option.keyword else []
         found += [f"-m {option.markexpr}"] if option.markexpr else []
         found += ["--deselect"] if option.deselect else []
-        left_out = len(self._ready.excluded.keys() & {case.key.first for case in self.cases()})
+        left_out = sum(self._is_drawn(key) for key in self._ready.excluded)
         found += [f"{left_out} excluded"] if left_out else []
         if self._config.args_source is pytest.Config.ArgsSource.ARGS:
             given = [str(argument) for argument in self._config.invocation_params.args]
