@@ -1,7 +1,7 @@
 """Sees that the ini file which pytest reads is the user's own, gates and all. It reads no setting.
 
-pytest looks for that file before it knows our options, so it takes the value of one that stands as a word of its own,
-`--vlm /models/new`, for the path of tests, and looks where that lies.
+pytest looks for that file before it knows the options of plugins, so it takes the value of one that stands as a word of
+its own, `--vlm /models/new`, for the path of tests, and looks where that lies.
 """
 
 from __future__ import annotations
