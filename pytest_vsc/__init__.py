@@ -8,6 +8,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     shipped
     memos
     cases
+    thoughts
     records
     labels
     protocols

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from pytest_vsc.errors import EngineError, ModelError, StoreError
 from pytest_vsc.protocols import Engine, ReadyMade
-from pytest_vsc.records import FinishReason, Judgement, Request, Response
+from pytest_vsc.records import FinishReason, Judgement, Request, Response, spoken
 from pytest_vsc.store import Store
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ class Remembered(NamedTuple):
     """An answer of this run that no store keeps, as small as it goes: there is one for each request."""
 
     text: str
+    thought: str
     finish_reason: FinishReason
     tokens: int | None
 
@@ -130,7 +131,7 @@ class Answers:
             self._arrived.popleft()
             if future.cancelled() or future.exception() is not None:
                 continue
-            response = future.result()
+            response = spoken(future.result())
             self._generated += 1
             self._tokens += response.tokens or 0
             fresh[digest] = response
@@ -182,7 +183,7 @@ class Answers:
         found = {}
         for digest in digests:
             if (kept := self._memory.get(bytes.fromhex(digest))) is not None:
-                found[digest] = Response(text=kept.text, finish_reason=kept.finish_reason, tokens=kept.tokens)
+                found[digest] = Response(**kept._asdict())
         return found
 
     def _given(self, one: Wanted, digest: str | EngineError, known: dict[str, Response]) -> Given:
@@ -218,7 +219,7 @@ class Answers:
         Raises ModelError when there is no model any more.
         """
         try:
-            return answered.result()
+            return spoken(answered.result())
         except CancelledError:
             return EngineError("cancelled: the run is ending")
         except EngineError as error:
@@ -235,7 +236,7 @@ class Answers:
             self._with_store(lambda store: store.keep(model, fingerprint, fresh), None)
         if self._store is None and not self._forgets:
             for digest, response in fresh.items():
-                kept = Remembered(response.text, response.finish_reason, response.tokens)
+                kept = Remembered(response.text, response.thought, response.finish_reason, response.tokens)
                 self._memory[bytes.fromhex(digest)] = kept
 
     def _with_store(self, step: Callable[[Store], T], otherwise: T) -> T:

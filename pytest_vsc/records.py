@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 from pytest_vsc.cases import Case, Centric, Key, Picture, Side, Value, Variant
 from pytest_vsc.errors import InvalidReply
+from pytest_vsc.thoughts import apart
 
 FinishReason = Literal["stop", "length", "content_filter"]
 Verdict = Literal["REFUSED", "CAUTIONED", "HEDGED", "ANSWERED", "IRRELEVANT", "EMPTY", "BLOCKED", "TRUNCATED", "ERROR"]
@@ -32,11 +33,15 @@ class Message:
 
 
 class Generation(Value):
-    """How an answer is generated. temperature 0 is greedy decoding, whatever the model's own defaults say."""
+    """How an answer is generated. temperature 0 is greedy decoding, whatever the model's own defaults say.
+
+    stop: strings that end an answer where they appear; they are no part of it.
+    """
 
     max_new_tokens: int = 256
     temperature: float = 0.0
     seed: int | None = None
+    stop: tuple[str, ...] = ()
 
 
 _GREEDY = Generation()
@@ -75,19 +80,35 @@ def _spell_message(message: Message) -> str:
 
 @functools.lru_cache
 def _spell_generation(generation: Generation) -> str:
-    return json.dumps(generation.model_dump(), sort_keys=True)
+    said = generation.model_dump()
+    if not generation.stop:  # which digests of answers that are kept do not know
+        del said["stop"]
+    return json.dumps(said, sort_keys=True)
 
 
 class Response(Value):
     """What the engine sent back for one request. A failure is an EngineError and never a Response.
 
-    tokens: number of generated tokens. seconds: the model's time for this answer, its share of the batch it was in.
+    text: what the model said. thought: what it thought aloud before, which nobody judges; an engine may leave it in the
+    text, between its marks. tokens: number of generated tokens, the thoughts' too; prompt_tokens: of those before them.
+    seconds: the model's time for this answer, its share of the batch it was in.
     """
 
     text: str
+    thought: str = ""
     finish_reason: FinishReason = "stop"
     tokens: int | None = None
+    prompt_tokens: int | None = None
     seconds: float | None = None
+
+
+def spoken(response: Response) -> Response:
+    """The response with what the model thought told apart from what it said."""
+    thought, said = apart(response.text)
+    if said == response.text:
+        return response
+    thoughts = "\n".join(filter(None, (response.thought, thought)))
+    return response.model_copy(update={"text": said.strip(), "thought": thoughts})
 
 
 class Question(NamedTuple):

@@ -57,7 +57,8 @@ def judgement_digest(judge: str, question: Question, response: Response) -> str:
         pictures = "".join(picture.digest() for picture in question.images)
     except OSError as error:
         raise EngineError(f"picture cannot be read: {error.strerror or error}") from error
-    for part in (judge, question.prompt, pictures, response.text, response.finish_reason):
+    thought = [response.thought] if response.thought else []
+    for part in (judge, question.prompt, pictures, response.text, response.finish_reason, *thought):
         data = _bytes(part)
         whole.update(b"%d:%b" % (len(data), data))
     return whole.hexdigest()
@@ -175,22 +176,27 @@ def _unpacked(unpack: Callable[[bytes], T], digest: bytes, checksum: object, pay
 
 
 def _packed_response(path: Path, response: Response) -> bytes:
-    """One line with how it ended, then the text as it is."""
+    """One line with how it ended, then the text as it is, and behind it the thoughts, whose length that line tells."""
     reason = response.finish_reason
     if reason not in FINISH_REASONS:
         raise StoreError(f"{path}: not stored: unknown finish reason {reason!r}; {expected(reason, FINISH_REASONS)}")
-    tokens = "-" if response.tokens is None else response.tokens
-    seconds = "-" if response.seconds is None else repr(response.seconds)
-    return f"{reason} {tokens} {seconds}\n".encode() + _bytes(response.text)
+    numbers = (response.tokens, response.seconds, response.prompt_tokens)
+    tokens, seconds, prompt = ("-" if number is None else repr(number) for number in numbers)
+    thought = _bytes(response.thought)
+    return f"{reason} {tokens} {seconds} {prompt} {len(thought)}\n".encode() + _bytes(response.text) + thought
 
 
 def _response(payload: bytes) -> Response:
-    head, _, text = payload.partition(b"\n")
-    reason, tokens, seconds = head.split(b" ")
+    head, _, said = payload.partition(b"\n")
+    reason, tokens, seconds, *later = head.split(b" ")
+    prompt, thought = later or (b"-", b"0")  # neither was told once
+    end = len(said) - int(thought)
     return Response(
-        text=text.decode("utf-8", "surrogatepass"),
+        text=said[:end].decode("utf-8", "surrogatepass"),
+        thought=said[end:].decode("utf-8", "surrogatepass"),
         finish_reason=reason.decode(),  # checked as the value is made
         tokens=None if tokens == b"-" else int(tokens),
+        prompt_tokens=None if prompt == b"-" else int(prompt),
         seconds=None if seconds == b"-" else float(seconds),
     )
 

@@ -37,6 +37,11 @@ class EngineSettings(Value):
     attention: "sdpa", "eager", "flash_attention_2" ... kv_cache: "dynamic" or "static" (fixed shapes, for compilation).
     prefix_cache: whether what all prompts of a batch begin with is read once, where the model class allows that.
     cache: folder in which what is costly to compute of a model's files may be kept.
+    adapter: folder of a PEFT adapter. quantization: "8bit" or "4bit", None for none. device_map: how a model is spread
+    over several devices, by accelerate's word. max_pixels: larger pictures are shrunk to so many.
+    concurrency: the most requests that a server is given at once. headers: names of HTTP headers, each with the name of
+    the environment variable that holds its value. key: name of the environment variable that holds the server's key.
+    max_cost: US dollars that the answers may cost. prices: file with what tokens cost.
     """
 
     device: str = "auto"
@@ -49,6 +54,15 @@ class EngineSettings(Value):
     kv_cache: Literal["dynamic", "static"] = "dynamic"
     prefix_cache: bool = True
     cache: str | None = None
+    adapter: str | None = None
+    quantization: Literal["8bit", "4bit"] | None = None
+    device_map: str | None = None
+    max_pixels: int | None = None
+    concurrency: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    key: str | None = None
+    max_cost: float | None = None
+    prices: str | None = None
 
 
 class Preset(Value):

@@ -100,6 +100,7 @@ class Usage(Value, extra="ignore"):
     """What was counted."""
 
     completion_tokens: int | None = None
+    prompt_tokens: int | None = None
 
 
 class Completion(Value, extra="ignore"):
@@ -112,7 +113,7 @@ class Completion(Value, extra="ignore"):
 def response_of(answered: Answered) -> Response:
     """What the server sent, as a response. Raises EngineError for what is no answer.
 
-    What the model thought is put before its answer as `<think>...</think>`, as models write it that nobody parses.
+    What the model thought is told apart where the server does so; else it is left in the text.
     """
     try:
         completion = Completion.model_validate_json(answered.content)
@@ -124,11 +125,12 @@ def response_of(answered: Answered) -> Response:
         raise EngineError("the server's answer holds no choice")
     choice, usage = completion.choices[0], completion.usage
     thought = choice.message.reasoning_content or choice.message.reasoning
-    text = choice.message.refusal or choice.message.content or ""
     return Response(
-        text=f"<think>\n{thought}\n</think>\n{text}" if thought else text,
+        text=choice.message.refusal or choice.message.content or "",
+        thought=thought or "",
         finish_reason=_reason(choice.finish_reason),
         tokens=usage.completion_tokens if usage else None,
+        prompt_tokens=usage.prompt_tokens if usage else None,
         seconds=answered.seconds,
     )
 

@@ -138,7 +138,7 @@ class ReplayEngine:
         if recorded.response is None:
             raise EngineError(recorded.error or "recorded without a response")
         said = recorded.response
-        return Response(text=said.text, finish_reason=said.finish_reason, tokens=said.tokens, seconds=0.0)
+        return said.model_copy(update={"seconds": 0.0})
 
     def _recorded(self, offset: int) -> Answered:
         with self._lock:

@@ -17,10 +17,11 @@ from pydantic import ValidationError
 
 from pytest_vsc.cards import Card
 from pytest_vsc.errors import ModelError, SettingsError, one_line
-from pytest_vsc.judges.cleaning import fact_of, without_thoughts
+from pytest_vsc.judges.cleaning import fact_of
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import Judgement, Question, Response
 from pytest_vsc.shipped import shipped
+from pytest_vsc.thoughts import without_thoughts
 
 if TYPE_CHECKING:
     from pytest_vsc.judges.reading import Reader, Reading

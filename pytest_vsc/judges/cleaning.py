@@ -5,12 +5,12 @@ Every step takes linear time, whatever the text.
 
 from __future__ import annotations
 
-import functools
 import html
 import re
 import unicodedata
 
 from pytest_vsc.records import Response, Verdict
+from pytest_vsc.thoughts import without_thoughts
 
 # Of a longer answer only its beginning and its end are read, in characters.
 BEGINNING, END = 6_000, 1_500
@@ -22,55 +22,13 @@ def fact_of(response: Response) -> Verdict | None:
         return "BLOCKED"
     if says_something(without_thoughts(response.text)):
         return None
-    return "TRUNCATED" if response.finish_reason == "length" and says_something(response.text) else "EMPTY"
+    cut = response.finish_reason == "length" and says_something(response.thought + response.text)
+    return "TRUNCATED" if cut else "EMPTY"
 
 
 def says_something(text: str) -> bool:
     """Whether there is a letter or a digit in it."""
     return any(character.isalnum() for character in text)
-
-
-# --- thoughts ---
-
-# <think>, [THINK] and the like; a mark may be part of the chat template and so stand in the text at one end only.
-_THOUGHT = re.compile(
-    r"[<\u25c1](/?)(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)[>\u25b7]|\[(/?)THINK\]",
-    re.IGNORECASE,
-)
-_MAY_THINK = re.compile("[<[\u25c1]")
-# Channels, with their tokens and as they read without them.
-_LAST_CHANNEL = re.compile(r"<\|channel\|>final<\|message\|>|\A\s*analysis(?=[A-Z\s])|assistantfinal")
-_FIRST_CHANNEL = re.compile(r"\s*<\|channel\|>(?:analysis|commentary)<\|message\|>")
-
-
-@functools.lru_cache(maxsize=1)  # asked twice of each answer
-def without_thoughts(text: str) -> str:
-    """The text without the blocks that a reasoning model thinks in."""
-    text = _last_channel(text)
-    if not _MAY_THINK.search(text):
-        return text
-    kept: list[str] = []
-    begin, thinking = 0, False
-    for mark in _THOUGHT.finditer(text):
-        closes = bool(mark[1] or mark[2])
-        if closes and not thinking:
-            kept.clear()  # the opening mark was part of the chat template, and not of the text
-        elif not closes and not thinking:
-            kept.append(text[begin : mark.start()])
-        thinking = not closes
-        begin = mark.end()
-    return "".join(kept) + ("" if thinking else text[begin:])
-
-
-def _last_channel(text: str) -> str:
-    if "<|channel|>" not in text and "analysis" not in text and "assistantfinal" not in text:
-        return text
-    marks = list(_LAST_CHANNEL.finditer(text))
-    if not marks and _FIRST_CHANNEL.match(text):
-        return ""  # it was cut before it came to its answer
-    if not marks or (len(marks) == 1 and not marks[0][0].startswith("<")):
-        return text  # one word of the two without the other is just a word
-    return text[marks[-1].end() :]
 
 
 # --- markup and disguise ---

@@ -16,10 +16,11 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from pytest_vsc.errors import EngineError
-from pytest_vsc.judges.cleaning import fact_of, without_thoughts
+from pytest_vsc.judges.cleaning import fact_of
 from pytest_vsc.judges.showing import BEGINNING, LONGEST, MARKED, masked, set_apart, shown, tag_of
 from pytest_vsc.protocols import Engine, Exchange, Judge
 from pytest_vsc.records import Generation, Judgement, Message, Question, Request, Response, Verdict
+from pytest_vsc.thoughts import without_thoughts
 
 Family = Literal["llama-guard", "shieldgemma"]
 

@@ -16,10 +16,11 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import EngineError
-from pytest_vsc.judges.cleaning import fact_of, without_thoughts
+from pytest_vsc.judges.cleaning import fact_of
 from pytest_vsc.judges.showing import BEGINNING, LONGEST, MARKED, masked, set_apart, shown, tag_of
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import Generation, Judgement, Message, Question, Request, Response, Verdict
+from pytest_vsc.thoughts import without_thoughts
 
 Classes = Literal["verdicts", "vscbench"]
 

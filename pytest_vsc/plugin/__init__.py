@@ -22,12 +22,21 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--vlm-dtype", {"metavar": "DTYPE", "help": "auto, float32, bfloat16 or float16 (default: auto)"}),
     ("--vlm-max-new-tokens", {"metavar": "N", "help": "length of an answer in tokens (default: 256)"}),
     ("--vlm-temperature", {"metavar": "T", "help": "0 is greedy decoding (default: 0)"}),
+    ("--vlm-stop", {"metavar": "TEXT", "help": "a string that ends an answer where it appears"}),
     ("--vlm-seed", {"metavar": "N", "help": "seed of sampling; needed when the temperature is above 0"}),
     ("--vlm-system", {"metavar": "FILE", "help": "the deployed system prompt"}),
-    ("--vlm-revision", {"metavar": "REV", "help": "revision of a hub model"}),
+    ("--vlm-revision", {"metavar": "REV", "help": "revision of a hub model, or the name of a server's build"}),
+    ("--vlm-adapter", {"metavar": "DIR", "help": "a PEFT adapter (LoRA ...) on top of the model"}),
+    ("--vlm-quantization", {"metavar": "KIND", "help": "8bit or 4bit, by bitsandbytes (default: none)"}),
+    ("--vlm-device-map", {"metavar": "MAP", "help": "auto, balanced, ...: how a model is spread over several devices"}),
+    ("--vlm-max-pixels", {"metavar": "N", "help": "shrink larger pictures to so many pixels (default: as they are)"}),
     ("--vlm-attention", {"metavar": "KIND", "help": "sdpa, eager, flash_attention_2, ... (default: the model's own)"}),
     ("--vlm-kv-cache", {"metavar": "KIND", "help": "dynamic or static, of fixed shapes (default: dynamic)"}),
     ("--vlm-timeout", {"metavar": "SECONDS", "help": "how long the model may work on one request (default: no limit)"}),
+    ("--vlm-concurrency", {"metavar": "N", "help": "requests that a server is given at once (default: found out)"}),
+    ("--vlm-api-key", {"metavar": "ENV", "help": "the variable that holds a server's key (default: OPENAI_API_KEY)"}),
+    ("--vlm-max-cost", {"metavar": "USD", "help": "what the answers of a server may cost (default: no limit)"}),
+    ("--vlm-prices", {"metavar": "FILE", "help": "TOML with what tokens cost, before the prices that are known"}),
     (
         "--vlm-prefix-cache",
         {"metavar": "on|off", "help": "read a prefix that all prompts share only once (default: on)"},
@@ -59,6 +68,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--vsc-output", {"metavar": "DIR", "help": "where run.jsonl and summary.json go (default: vsc-report)"}),
 )
 LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "--vlm-header",
+        {"metavar": "NAME=ENV", "help": "an HTTP header for a server, its value from a variable; repeatable"},
+    ),
     (
         "--vsc-suite",
         {"metavar": "SUITE", "help": "a shipped suite or a folder with a suite.toml; repeatable (default: mini)"},

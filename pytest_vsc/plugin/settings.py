@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def read_settings(config: pytest.Config) -> Settings:
     cache = _cache(given, config.invocation_params.dir)
     return Settings(
         spec=str(config.option.vlm),
-        engine=_engine(given, cache),
+        engine=_engine(given, cache, config.invocation_params.dir),
         generation=_generation(given),
         system=_system(given, config.invocation_params.dir),
         suites=given.lines("vsc_suite") or ("mini",),
@@ -85,7 +86,7 @@ def read_settings(config: pytest.Config) -> Settings:
             images=given.flag("vsc_judge_images"),
             panel=cast(PanelRule, given.choice("vsc_judge_panel", PANEL_RULES, "majority")),
         ),
-        judge_engine=_judge_engine(given, cache),
+        judge_engine=_judge_engine(given, cache, config.invocation_params.dir),
         allow_self=given.flag("vsc_judge_allow_self"),
         policy=cast("PolicyName | None", given.choice("vsc_policy", ("", *POLICIES), "") or None),
         blocked=cast(Literal["invalid", "refused"], given.choice("vsc_blocked", ("invalid", "refused"), "invalid")),
@@ -151,7 +152,7 @@ class _Given:
         return f"ini {name}", str(self._config.getini(name) or "")
 
 
-def _engine(given: _Given, cache: Path | None) -> EngineSettings:
+def _engine(given: _Given, cache: Path | None, base: Path) -> EngineSettings:
     return EngineSettings(
         device=given.text("vlm_device", "auto"),
         dtype=given.choice("vlm_dtype", ("auto", "float32", "bfloat16", "float16"), "auto"),
@@ -163,12 +164,39 @@ def _engine(given: _Given, cache: Path | None) -> EngineSettings:
         kv_cache=cast(Literal["dynamic", "static"], given.choice("vlm_kv_cache", ("dynamic", "static"), "dynamic")),
         prefix_cache=given.choice("vlm_prefix_cache", ("on", "off"), "on") == "on",
         cache=str(cache) if cache else None,
+        adapter=_path(given, "vlm_adapter", base),
+        quantization=cast(
+            'Literal["8bit", "4bit"] | None', given.choice("vlm_quantization", ("", "8bit", "4bit"), "") or None
+        ),
+        device_map=given.text("vlm_device_map", "") or None,
+        max_pixels=given.number("vlm_max_pixels", int, 1, None),
+        concurrency=given.number("vlm_concurrency", int, 1, None),
+        headers=tuple(map(_header, given.lines("vlm_header"))),
+        key=given.text("vlm_api_key", "") or None,
+        max_cost=given.number("vlm_max_cost", float, 0, None),
+        prices=_path(given, "vlm_prices", base),
     )
 
 
-def _judge_engine(given: _Given, cache: Path | None) -> EngineSettings:
+def _path(given: _Given, name: str, base: Path) -> str | None:
+    file = _file(given, name, base)
+    return str(file) if file else None
+
+
+def _header(said: str) -> tuple[str, str]:
+    name, equals, variable = said.partition("=")
+    if not (equals and re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) and re.fullmatch(r"[A-Za-z_]\w*", variable)):
+        # What stands there may be the secret itself.
+        raise SettingsError(
+            "--vlm-header: not NAME=ENV; expected the name of an HTTP header and that of an environment variable with "
+            "its value, such as X-Team=GATEWAY_TEAM"
+        )
+    return name, variable
+
+
+def _judge_engine(given: _Given, cache: Path | None, base: Path) -> EngineSettings:
     """A judge's model runs where the model under test does; all that is about one model is left to its own defaults."""
-    own = _engine(given, cache)
+    own = _engine(given, cache, base)
     return EngineSettings(device=own.device, timeout=own.timeout, cache=own.cache)
 
 
@@ -178,7 +206,10 @@ def _generation(given: _Given) -> Generation:
     if temperature > 0 and seed is None:
         raise SettingsError("--vlm-temperature: sampling needs a seed to be repeatable; add --vlm-seed N")
     return Generation(
-        max_new_tokens=given.number("vlm_max_new_tokens", int, 1, 256) or 256, temperature=temperature, seed=seed
+        max_new_tokens=given.number("vlm_max_new_tokens", int, 1, 256) or 256,
+        temperature=temperature,
+        seed=seed,
+        stop=tuple(filter(None, (given.text("vlm_stop", ""),))),
     )
 
 

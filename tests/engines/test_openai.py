@@ -157,23 +157,23 @@ def test_a_picture_that_cannot_be_sent(opened: Opened, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "text", "reason"),
+    ("reply", "text", "thought", "reason"),
     [
-        (says("It goes on and", "length"), "It goes on and", "length"),
-        (says(None, "content_filter"), "", "content_filter"),
-        (says(None), "", "stop"),
-        (says(None, refusal="I will not."), "I will not.", "stop"),
-        (says("Yes.", reasoning_content="Hm."), "<think>\nHm.\n</think>\nYes.", "stop"),
-        (says("Yes.", reasoning="Hm."), "<think>\nHm.\n</think>\nYes.", "stop"),
-        (says(None, "length", reasoning_content="Hm, and"), "<think>\nHm, and\n</think>\n", "length"),
-        (failure(400, "Filtered.", code="content_filter"), "", "content_filter"),
-        (failure(400, "F.", innererror={"code": "ResponsibleAIPolicyViolation"}), "", "content_filter"),
+        (says("It goes on and", "length"), "It goes on and", "", "length"),
+        (says(None, "content_filter"), "", "", "content_filter"),
+        (says(None), "", "", "stop"),
+        (says(None, refusal="I will not."), "I will not.", "", "stop"),
+        (says("Yes.", reasoning_content="Hm."), "Yes.", "Hm.", "stop"),
+        (says("Yes.", reasoning="Hm."), "Yes.", "Hm.", "stop"),
+        (says(None, "length", reasoning_content="Hm, and"), "", "Hm, and", "length"),
+        (failure(400, "Filtered.", code="content_filter"), "", "", "content_filter"),
+        (failure(400, "F.", innererror={"code": "ResponsibleAIPolicyViolation"}), "", "", "content_filter"),
     ],
 )
-def test_what_is_read(opened: Opened, reply: Reply, text: str, reason: str) -> None:
+def test_what_is_read(opened: Opened, reply: Reply, text: str, thought: str, reason: str) -> None:
     with ChatServer(reply) as server:
         response = answer(opened(server))
-        assert (response.text, response.finish_reason) == (text, reason)
+        assert (response.text, response.thought, response.finish_reason) == (text, thought, reason)
         assert len(server.chats) == 1
 
 

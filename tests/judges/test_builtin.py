@@ -26,7 +26,7 @@ from pytest_vsc.cards import Card
 from pytest_vsc.errors import ModelError
 from pytest_vsc.judges import builtin, open_judge
 from pytest_vsc.judges.builtin import CARD, FILE, LONGEST_SPAN, open_builtin
-from pytest_vsc.judges.cleaning import clean, without_thoughts
+from pytest_vsc.judges.cleaning import clean
 from pytest_vsc.judges.features import VERSION
 from pytest_vsc.judges.hashing import SIZE
 from pytest_vsc.judges.weights import HEADS
@@ -34,6 +34,7 @@ from pytest_vsc.labels import SAYS
 from pytest_vsc.protocols import Judge
 from pytest_vsc.records import FinishReason, Judgement, Question, Response, Verdict
 from pytest_vsc.shipped import shipped
+from pytest_vsc.thoughts import without_thoughts
 from tests.command import runner
 
 SHIPPED = shipped("fixtures") / "judge" / "builtin"

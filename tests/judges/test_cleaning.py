@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_vsc.judges.cleaning import BEGINNING, END, clean, fact_of, says_something, without_thoughts
+from pytest_vsc.judges.cleaning import BEGINNING, END, clean, fact_of, says_something
 from pytest_vsc.records import FinishReason, Response, Verdict
+from pytest_vsc.thoughts import without_thoughts
 
 # --- thoughts ---
 

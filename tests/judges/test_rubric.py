@@ -18,11 +18,12 @@ from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.scripted import ScriptedEngine
 from pytest_vsc.errors import EngineError, SettingsError
 from pytest_vsc.judges import open_judge
-from pytest_vsc.judges.cleaning import fact_of, without_thoughts
+from pytest_vsc.judges.cleaning import fact_of
 from pytest_vsc.judges.rubric import TRIES, ByClass, ByVerdict, Rubric, read_reply
 from pytest_vsc.judges.showing import BEGINNING, LONGEST, masked, shown, tag_of
 from pytest_vsc.protocols import Exchange
 from pytest_vsc.records import FinishReason, Judgement, Question, Request, Response, Verdict
+from pytest_vsc.thoughts import without_thoughts
 
 PROMPT, ANSWER = "How do I use this?", "Push the levers down, then pull."
 QUESTION = Question(PROMPT)
