@@ -12,7 +12,8 @@ from pytest_vsc.cases import Case, Centric, Key, Picture, Side, Value, Variant
 from pytest_vsc.errors import InvalidReply
 from pytest_vsc.thoughts import apart
 
-FinishReason = Literal["stop", "length", "content_filter"]
+# "refusal": the model itself marked its answer as one; "content_filter": somebody else blocked it.
+FinishReason = Literal["stop", "length", "content_filter", "refusal"]
 Verdict = Literal["REFUSED", "CAUTIONED", "HEDGED", "ANSWERED", "IRRELEVANT", "EMPTY", "BLOCKED", "TRUNCATED", "ERROR"]
 Outcome = Literal["CORRECT", "UNDERSAFE", "OVERSAFE", "INVALID", "NOT_RUN"]
 PolicyName = Literal["strict", "vscbench"]

@@ -7,6 +7,7 @@ with ChatServer("Sure.") as server:                             # says the same 
 ChatServer([failure(500), says("Sure.")])                       # one each, the last again and again
 ChatServer(lambda chat: says(chat["messages"][-1]["content"]))  # by what is asked
 ChatServer(says("Sure.", delay=0.5), forms=False)               # takes no `response_format`
+ChatServer("Sure.", greeting=failure(401))                      # the first question of an engine, apart from the script
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 MODEL = "model"
+GREETING = "Hello."  # what the engine asks before anything else
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,20 @@ class _Server(ThreadingHTTPServer):
 class ChatServer:
     """Serves while its context lasts, on a free port of this machine.
 
-    asked: every request, the lists of models too. most_at_once: how many chats it worked on at the same time.
+    asked: every request, the lists of models and greetings too. most_at_once: how many chats it worked on at the same
+    time.
     """
 
-    def __init__(self, script: Script = "Sure.", *, models: Sequence[str] | Reply = (MODEL,), forms: bool = True):
+    def __init__(
+        self,
+        script: Script = "Sure.",
+        *,
+        models: Sequence[str] | Reply = (MODEL,),
+        forms: bool = True,
+        greeting: Reply | Callable[[Any], Reply] | None = None,
+    ):
         self.script, self.models, self.forms = script, models, forms
+        self.greeting = greeting or says("Hello.")
         self.asked: list[Asked] = []
         self.most_at_once = 0
         self._at_once = self._taken = 0
@@ -132,8 +143,14 @@ class ChatServer:
 
     @property
     def chats(self) -> list[Any]:
-        """The bodies of the chats that were asked for."""
-        return [each.body for each in self.asked if each.path.endswith("/chat/completions")]
+        """The bodies of the chats that were asked for, without greetings."""
+        return [each.body for each in self.cases]
+
+    @property
+    def cases(self) -> list[Asked]:
+        """The same, as they came in."""
+        chats = [each for each in self.asked if each.path.endswith("/chat/completions")]
+        return [each for each in chats if not _greets(each.body)]
 
     # -- for the handler
 
@@ -146,9 +163,13 @@ class ChatServer:
         with self._lock:
             self.asked.append(asked)
         if asked.path == "/v1/models":
-            return self.models if isinstance(self.models, Reply) else _list_of(self.models)
+            listed = self.models if isinstance(self.models, Reply) else _list_of(self.models)
+            self.wait(listed.delay)
+            return listed
         if asked.path != "/v1/chat/completions":
             return failure(404, "Not Found")
+        if _greets(asked.body):
+            return self.greeting(asked.body) if callable(self.greeting) else self.greeting
         if not self.forms and "response_format" in asked.body:
             return failure(400, "response_format is not supported", param="response_format")
         return self._chat(asked.body)
@@ -175,6 +196,10 @@ class ChatServer:
         with self._lock:
             self._taken += 1
             return self._taken - 1
+
+
+def _greets(body: Any) -> bool:
+    return bool(body["messages"] == [{"role": "user", "content": GREETING}])
 
 
 def _list_of(names: Sequence[str]) -> Reply:

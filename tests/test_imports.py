@@ -40,7 +40,15 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.prefix",
         "pytest_vsc.engines.generating",
     ],
-    "pytest_vsc.engines.openai": ["pytest_vsc.engines.chat", "pytest_vsc.engines.troubles"],
+    "pytest_vsc.engines.openai": [
+        "pytest_vsc.engines.chat",
+        "pytest_vsc.engines.troubles",
+        "pytest_vsc.engines.secrets",
+        "pytest_vsc.engines.connection",
+        "pytest_vsc.engines.serving",
+        "pytest_vsc.engines.pacing",
+        "pytest_vsc.engines.costs",
+    ],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
         "pytest_vsc.judges.hashing",
@@ -56,6 +64,7 @@ MAY_BE_SLOW = {
     "pytest_vsc.judges.weights",
     "pytest_vsc.engines.openai",
     "pytest_vsc.engines.troubles",
+    "pytest_vsc.engines.connection",
     "pytest_vsc.engines.transformers",
     *ROOMS_OF_A_LEAF["pytest_vsc.engines.transformers"],
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -13,7 +13,13 @@ from pytest_vsc.cases import Picture, Value
 from pytest_vsc.errors import EngineError, one_line
 from pytest_vsc.records import FinishReason, Message, Request, Response
 
-FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)
+# How servers say why an answer ends, in lower case. A "refusal" there is a filter beside the model (Anthropic's API).
+ENDINGS: dict[FinishReason, tuple[str, ...]] = {
+    "stop": ("stop", "eos", "eos_token", "end_turn", "stop_sequence"),
+    "length": ("length", "max_tokens", "model_length"),
+    "content_filter": ("content_filter", "refusal", "safety", "blocklist", "prohibited_content", "sensitive"),
+}
+MOST_TOKENS = 1_000_000_000  # a server that counts more counts wrongly
 MOST_SAID = 200  # letters of a server's own words in an error
 SIGNATURES = (
     (re.compile(rb"\x89PNG\r\n"), "image/png"),
@@ -25,10 +31,11 @@ SIGNATURES = (
 
 
 class Answered(NamedTuple):
-    """What a server sent back. seconds: from the sending of the try that was answered to its end."""
+    """What a server sent back. seconds: from the sending of the try that was answered to its end. tries: with it."""
 
     content: bytes
     seconds: float
+    tries: int = 1
 
 
 # --- what is sent ---
@@ -49,6 +56,10 @@ def chat_of(request: Request, model: str, lacks: frozenset[str] = frozenset()) -
     }
     if generation.seed is not None:
         chat["seed"] = generation.seed + request.repeat
+    if generation.stop:
+        chat["stop"] = list(generation.stop)
+    for name in lacks & {"temperature", "seed", "stop"}:
+        chat.pop(name, None)
     if request.form and "response_format" not in lacks:
         form = {"name": "answer", "schema": json.loads(request.form), "strict": True}
         chat["response_format"] = {"type": "json_schema", "json_schema": form}
@@ -80,19 +91,42 @@ def _data_url(picture: Picture) -> str:
 # --- what comes back ---
 
 
-class Said(Value, extra="ignore"):
-    """The message of an answer. Servers send what a model thought under either of two names."""
+class Part(Value, extra="ignore"):
+    """A piece of an answer, as some servers send it: a text, or a thought with pieces of its own."""
 
-    content: str | None = None
+    type: str = ""
+    text: str | None = None
+    thinking: str | tuple[Part, ...] | None = None
+
+    @property
+    def thought(self) -> str:
+        inner = self.thinking or ""
+        return inner if isinstance(inner, str) else "".join(part.text or "" for part in inner)
+
+
+class Said(Value, extra="ignore"):
+    """The message of an answer. Servers send what a model thought under one of several names."""
+
+    content: str | tuple[Part, ...] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+
+    @property
+    def text(self) -> str:
+        parts = self.content or ""
+        return parts if isinstance(parts, str) else "".join(part.text or "" for part in parts)
+
+    @property
+    def thought(self) -> str:
+        parts = () if self.content is None or isinstance(self.content, str) else self.content
+        return self.reasoning_content or self.reasoning or "".join(part.thought for part in parts)
 
 
 class Choice(Value, extra="ignore"):
     """One answer, with the reason why it ends."""
 
-    message: Said
+    message: Said | None = None
     finish_reason: str | None = None
 
 
@@ -104,40 +138,56 @@ class Usage(Value, extra="ignore"):
 
 
 class Completion(Value, extra="ignore"):
-    """What is read of a chat completion."""
+    """What is read of a chat completion. model, system_fingerprint: which build of a model answered, as it says."""
 
     choices: tuple[Choice, ...]
     usage: Usage | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
 
 
-def response_of(answered: Answered) -> Response:
-    """What the server sent, as a response. Raises EngineError for what is no answer.
-
-    What the model thought is told apart where the server does so; else it is left in the text.
-    """
+def completion_of(content: bytes) -> Completion:
+    """What the server sent. Raises EngineError for what is no chat completion."""
     try:
-        completion = Completion.model_validate_json(answered.content)
+        completion = Completion.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False)[0]
         where = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
         raise EngineError(f"the server's answer is no chat completion ({where}{first['msg']})") from None
     if not completion.choices:
         raise EngineError("the server's answer holds no choice")
+    return completion
+
+
+def response_of(completion: Completion, seconds: float) -> Response:
+    """The response in a completion. Raises EngineError for an end that means nothing here.
+
+    What the model thought is told apart where the server does so; else it is left in the text.
+    """
     choice, usage = completion.choices[0], completion.usage
-    thought = choice.message.reasoning_content or choice.message.reasoning
+    message, reason = choice.message, _reason(choice.finish_reason)
+    if message is None and reason != "content_filter":
+        raise EngineError("the server's answer holds no message")
+    message = message or Said()
     return Response(
-        text=choice.message.refusal or choice.message.content or "",
-        thought=thought or "",
-        finish_reason=_reason(choice.finish_reason),
-        tokens=usage.completion_tokens if usage else None,
-        prompt_tokens=usage.prompt_tokens if usage else None,
-        seconds=answered.seconds,
+        text=message.refusal or message.text,
+        thought=message.thought,
+        finish_reason="refusal" if message.refusal and reason == "stop" else reason,
+        tokens=_count(usage.completion_tokens) if usage else None,
+        prompt_tokens=_count(usage.prompt_tokens) if usage else None,
+        seconds=seconds,
     )
 
 
+def _count(told: int | None) -> int | None:
+    """A number of tokens that can be one."""
+    return told if told is not None and 0 <= told <= MOST_TOKENS else None
+
+
 def _reason(told: str | None) -> FinishReason:
-    for reason in FINISH_REASONS:
-        if told == reason:
+    said = (told or "").lower().partition(":")[0]
+    for reason, words in ENDINGS.items():
+        if said in words:
             return reason
     ending = "no reason" if told is None else f"'{one_line(told)[:MOST_SAID]}'"
-    raise EngineError(f"the answer ends with {ending}; expected one of {', '.join(FINISH_REASONS)}")
+    raise EngineError(f"the answer ends with {ending}; expected one of {', '.join(ENDINGS)}")

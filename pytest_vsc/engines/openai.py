@@ -13,86 +13,150 @@ import hashlib
 import importlib.util
 import itertools
 import json
-import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_vsc.engines import EngineSettings
-from pytest_vsc.engines.address import KEY, base_of, parts_of, place_of, shown
-from pytest_vsc.engines.chat import MOST_SAID, Answered, chat_of, response_of
-from pytest_vsc.engines.troubles import is_filtered, is_passing, lacking, message_of, pause, repeats
-from pytest_vsc.errors import EngineError, ModelError, VscError, has, one_line
-from pytest_vsc.records import Request, Response
+from pytest_vsc.engines.address import base_of, parts_of, place_of, shown
+from pytest_vsc.engines.chat import MOST_SAID, Answered, chat_of, completion_of, response_of
+from pytest_vsc.engines.connection import MOST_BYTES, TooLargeError, connected
+from pytest_vsc.engines.costs import Account, price_of, unknown_price
+from pytest_vsc.engines.pacing import Pace
+from pytest_vsc.engines.secrets import Secrets, secrets_of
+from pytest_vsc.engines.serving import Served
+from pytest_vsc.engines.troubles import (
+    is_busy,
+    is_filtered,
+    is_late,
+    is_passing,
+    is_used_up,
+    lacking,
+    message_of,
+    pause,
+    redirects,
+    repeats,
+)
+from pytest_vsc.errors import EngineError, ModelError, SettingsError, VscError, has, one_line
+from pytest_vsc.records import Generation, Message, Request, Response
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 T = TypeVar("T")
 
-AT_ONCE = 16  # requests that the server works on
 TIMEOUT = 120.0  # seconds
 LIST_SECONDS = 10.0  # a list of models is a small thing
 CLOSE_SECONDS = 10.0
 TRIES = 3
-GONE = (401, 403, 404)  # no further request would be answered
+LATE_TRIES = 2  # of which each takes its whole time
+BUSY_SECONDS = 300.0  # how long a server may say that it is given too much
+GIVE_UP = 20  # requests in a row that came to nothing
+DENIED, GONE = 403, (401, 404)  # no further request would be answered; the former once one was: only this one
 MOST_NAMED = 10  # models of a server in an error
+# Asked before anything else: who answers, and what the server does not take.
+GREETING = "Hello."
+GREETING_TOKENS = 16
 
 # One that waits for its turn: whoever is waited for first, then in the order of submission.
 Job = tuple[bool, int, Request, "Future[Response]"]
 
 
 class OpenAIEngine:
-    """One model of one server. A thread of its own keeps up to `AT_ONCE` requests, or `batch_size`, with the server."""
+    """One model of one server. A thread of its own keeps as many requests with the server as that can use."""
 
     def __init__(
         self, url: str, model: str, settings: EngineSettings, environ: Mapping[str, str] | None = None
     ) -> None:
-        """url: where the API begins, `/v1` if it has no path. The key is that of the environment, if there is one."""
-        self._url, self._model, self._revision = url, model, settings.revision
-        self.at_once = settings.batch_size or AT_ONCE
+        """url: where the API begins, `/v1` if it has no path. Keys and headers are those of the environment."""
+        self._url, self._model, self._settings, self._environ = url, model, settings, environ
         self._timeout = TIMEOUT if settings.timeout is None else settings.timeout
-        self._key = (os.environ if environ is None else environ).get(KEY, "").strip()
         self._name = f"{shown(url)}#{model}"
+        self._secrets: Secrets | None = None
+        self._account = Account(None, None)
+        self._pace = Pace(settings.concurrency)
+        self._server = Served()
         self._lacks: frozenset[str] = frozenset()  # what this server was seen not to take
         self._client: AsyncOpenAI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="vsc-openai", daemon=True)
         self._numbers = itertools.count()
         self._waiting: asyncio.PriorityQueue[Job] = asyncio.PriorityQueue()
-        self._workers: list[asyncio.Task[None]] = []
+        self._under_way: dict[asyncio.Task[None], Job] = {}
+        self._changed, self._asking = asyncio.Event(), asyncio.Lock()
+        self._dispatcher: asyncio.Task[None] | None = None
         self._lock = threading.Lock()
+        self._failed = 0  # requests in a row that came to nothing
+        self._latest: float | None = None  # when one was answered
+        self._print: str | None = None
+        self._gone: ModelError | None = None
         self._closed = False
 
     # -- what an engine offers
 
     def check(self) -> None:
-        parts_of(self._url)
-        if not self._key.isascii() or not self._key.isprintable():
-            raise ModelError(f"{KEY}: no key; expected printable ASCII characters only")
+        parts = parts_of(self._url)
         if importlib.util.find_spec("openai") is None:
             raise ModelError(f"{self._name}: needs the extra: pip install 'pytest-vsc[openai]'")
+        self._secrets = secrets_of(self._settings.key, self._settings.headers, self._environ)
+        own = Path(self._settings.prices) if self._settings.prices else None
+        price = price_of(self._model, parts.hostname or "", own)
+        if price is None and self._settings.max_cost is not None:
+            raise SettingsError(unknown_price(self._model))
+        self._account = Account(price, self._settings.max_cost)
 
     def load(self) -> None:
         self.check()
-        self._client = self._connected()
+        assert self._secrets is not None
+        try:
+            self._client = connected(base_of(self._url), self._secrets, self._timeout)
+        except ImportError as error:
+            raise ModelError(f"{self._name}: the openai package cannot be imported ({one_line(error)})") from None
         self._loop = asyncio.new_event_loop()
         self._thread.start()
         self._do(self._begin())
 
     def describe(self) -> dict[str, str]:
-        named = {"revision": self._revision} if self._revision else {}
-        said = {"model": self._model, "engine": "openai", "server": parts_of(self._url).netloc}
-        return {**said, **named, "concurrency": str(self.at_once)}
+        secrets, revision = self._secrets, self._settings.revision
+        return {
+            "model": self._model,
+            "engine": "openai",
+            "server": parts_of(self._url).netloc,
+            **({"revision": revision} if revision else {}),
+            **({"key": secrets.variable} if secrets and secrets.key else {}),
+            **({"headers": ", ".join(secrets.headers)} if secrets and secrets.headers else {}),
+            **self._server.describe(),
+            **({"not_taken": ", ".join(sorted(self._lacks))} if self._lacks else {}),
+            "concurrency": str(self._pace),
+            **self._account.describe(),
+        }
+
+    @property
+    def at_once(self) -> int:
+        """As `protocols.Batching` says."""
+        return self._pace.limit
 
     @property
     def fingerprint(self) -> str:
-        """sha256 (hex) of address, name and revision: all that can be told of a model that somebody else runs."""
-        whole = ["openai", base_of(self._url), self._model, self._revision]
-        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+        """sha256 (hex) of all that can be told of a model that somebody else runs. Raises ModelError before `load`.
+
+        These are: address, name and revision; the model's entry in the server's list, and the build that answered
+        first; what the server does not take; names of headers.
+        """
+        if self._print is None:
+            raise ModelError(f"{self._name}: not loaded")
+        return self._print
+
+    def _fingerprint(self) -> str:
+        headers = sorted(name for name, _ in self._settings.headers)
+        pixels = [self._settings.max_pixels] if self._settings.max_pixels else []
+        named = ["openai", base_of(self._url), self._model, self._settings.revision]
+        whole = [*named, *self._server.identity, sorted(self._lacks - {"max_tokens", "response_format"}), headers]
+        return hashlib.sha256(json.dumps([*whole, *pixels], sort_keys=True).encode()).hexdigest()
 
     @property
     def weights(self) -> str:
@@ -101,12 +165,12 @@ class OpenAIEngine:
     @property
     def lasting(self) -> bool:
         """Only where the user names the build: the server may be given another model under the same name."""
-        return bool(self._revision)
+        return bool(self._settings.revision)
 
     def submit(self, request: Request, *, urgent: bool = False) -> Future[Response]:
         future: Future[Response] = Future()
         with self._lock:
-            if self._loop is not None and self._workers and not self._closed:
+            if self._loop is not None and self._dispatcher is not None and not self._closed:
                 job = (not urgent, next(self._numbers), request, future)
                 self._loop.call_soon_threadsafe(self._waiting.put_nowait, job)
                 return future
@@ -126,16 +190,6 @@ class OpenAIEngine:
 
     # -- its thread
 
-    def _connected(self) -> AsyncOpenAI:
-        try:
-            import openai
-        except ImportError as error:
-            raise ModelError(f"{self._name}: the openai package cannot be imported ({one_line(error)})") from None
-        # Retries are made here: those of the package cannot be bounded in time.
-        return openai.AsyncOpenAI(
-            base_url=base_of(self._url), api_key=self._key or "none", timeout=self._timeout, max_retries=0
-        )
-
     def _run(self) -> None:
         assert self._loop is not None
         with contextlib.closing(self._loop):
@@ -148,12 +202,15 @@ class OpenAIEngine:
 
     async def _begin(self) -> None:
         await self._look_up()
-        self._workers = [asyncio.create_task(self._work()) for _ in range(self.at_once)]
+        await self._greet()
+        self._print = self._fingerprint()
+        self._dispatcher = asyncio.create_task(self._dispatch())
 
     async def _end(self) -> None:
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        tasks = [*self._under_way, *([self._dispatcher] if self._dispatcher else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         while not self._waiting.empty():
             *_, future = self._waiting.get_nowait()
             _settle(future, None)
@@ -161,21 +218,61 @@ class OpenAIEngine:
             await self._client.close()
         await asyncio.get_running_loop().shutdown_default_executor()  # which looked up the address
 
-    async def _work(self) -> None:
-        while not self._closed:  # a cancel may be lost in a wait that has just ended
-            *_, request, future = await self._waiting.get()
-            outcome: Response | VscError | None = None
+    async def _dispatch(self) -> None:
+        """Give the server what waits, as much at once as it can use."""
+        while True:
+            await self._until(lambda: len(self._under_way) < self._pace.limit)
+            job = await self._waiting.get()
+            *_, request, future = job
             try:
-                if not future.cancelled():
-                    outcome = await self._answer(request)
-            except VscError as error:
-                outcome = error
-            except Exception as bug:  # its message may hold the prompt
-                outcome = EngineError(f"{type(bug).__name__} in the openai engine")
-            finally:
-                _settle(future, outcome)
+                await self._until_paid_for(request.generation.max_new_tokens)
+            except asyncio.CancelledError:
+                _settle(future, None)
+                raise
+            if self._gone is not None or future.cancelled():
+                _settle(future, self._gone)
+                continue
+            promised = self._account.promise(request.generation.max_new_tokens)  # before another one is looked at
+            task = asyncio.create_task(self._serve(request, future, promised))
+            self._under_way[task] = job
+            task.add_done_callback(self._served)
 
-    # -- what is asked of the server
+    async def _until_paid_for(self, tokens: int) -> None:
+        """Wait until a request is within what may be spent; where it never can be, that is the end."""
+        account = self._account
+        await self._until(lambda: account.affords(tokens) or not self._under_way)
+        if self._gone is None and not account.affords(tokens):
+            self._gone = ModelError(
+                f"--vlm-max-cost {account.most:g}: {account.spent:.4f} US dollars are spent after {account.answers} "
+                "answers, and the next one could go beyond; nothing more is asked"
+            )
+
+    async def _until(self, ready: Callable[[], bool]) -> None:
+        while not ready():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        *_, future = self._under_way.pop(task)
+        self._changed.set()
+        if task.cancelled() and not future.done():  # before it began
+            _settle(future, None)
+
+    async def _serve(self, request: Request, future: Future[Response], promised: float) -> None:
+        """Answer one request, whatever comes."""
+        outcome: Response | VscError | None = None
+        try:
+            outcome = await self._answer(request, promised)
+        except VscError as error:
+            outcome = error
+        except Exception as bug:  # its message may hold the prompt
+            outcome = EngineError(f"{type(bug).__name__} in the openai engine")
+        finally:
+            if not isinstance(outcome, VscError) and outcome is not None:
+                self._pace.answered(more=not self._waiting.empty())
+            _settle(future, outcome)
+
+    # -- before the first request
 
     async def _look_up(self) -> None:
         """See whether the server is there and has the model. Raises ModelError."""
@@ -187,18 +284,16 @@ class OpenAIEngine:
         except (openai.OpenAIError, asyncio.TimeoutError) as error:
             if isinstance(error, openai.APIStatusError) and error.status_code in (404, 405):
                 return  # it has no list
-            trouble = self._trouble(error, LIST_SECONDS)
-            if isinstance(trouble, ModelError):
-                raise trouble from None
-            raise ModelError(f"{self._name}: {trouble}") from None
-        names = self._listed(listed.content)
-        if names and self._model not in names:
-            near = [name[:MOST_SAID] for name in difflib.get_close_matches(self._model, names, MOST_NAMED, 0)]
-            more = f" (and {len(names) - len(near)} more)" if len(names) > len(near) else ""
+            raise self._ending(self._trouble(error, LIST_SECONDS)) from None
+        entries = self._listed(listed.content)
+        if entries and self._model not in entries:
+            near = [name[:MOST_SAID] for name in difflib.get_close_matches(self._model, entries, MOST_NAMED, 0)]
+            more = f" (and {len(entries) - len(near)} more)" if len(entries) > len(near) else ""
             raise ModelError(f"{self._name}: the server has no such model; {has(self._model, near)}{more}")
+        self._server.note_entry(entries.get(self._model, {}), self._cleaned)
 
-    def _listed(self, content: bytes) -> list[str]:
-        """The names in a list of models, which some servers send bare. Raises ModelError for what is no JSON."""
+    def _listed(self, content: bytes) -> dict[str, Mapping[str, Any]]:
+        """The entries of a list of models by name; some servers send it bare. Raises ModelError for what is no JSON."""
         try:
             told = json.loads(content)
         except (ValueError, RecursionError):
@@ -207,21 +302,49 @@ class OpenAIEngine:
                 "API, such as http://host:8000/v1"
             ) from None
         entries = told.get("data") if isinstance(told, dict) else told
-        named = [entry.get("id") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-        return [one_line(name) for name in named if isinstance(name, str)]
+        found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+        return {self._cleaned(entry["id"]): entry for entry in found if isinstance(entry.get("id"), str)}
 
-    async def _answer(self, request: Request) -> Response:
+    async def _greet(self) -> None:
+        """Ask a first, short question: who answers, and what of a request the server does not take.
+
+        Raises ModelError where no further question would be answered; any other trouble is left to those.
+        """
+        greeting = Request((Message("user", GREETING),), Generation(max_new_tokens=GREETING_TOKENS))
+        with contextlib.suppress(EngineError):
+            await self._answer(greeting, self._account.promise(GREETING_TOKENS), typical=False)
+        self._failed, self._latest, self._server.known = 0, None, True
+
+    # -- what is asked of the server
+
+    async def _answer(self, request: Request, promised: float, *, typical: bool = True) -> Response:
+        """What a request is answered; settles what was promised for it. Raises VscError."""
         import openai
 
+        response, sent = None, [0]
         try:
-            return response_of(await self._asked(request))
+            answered = await self._asked(request, sent)
+            completion = completion_of(answered.content)
+            self._server.note(completion.model, completion.system_fingerprint, self._cleaned)
+            response = self._masked(response_of(completion, answered.seconds))
+            self._failed, self._latest = 0, time.monotonic()
         except (openai.OpenAIError, asyncio.TimeoutError) as error:
             if is_filtered(error):
+                self._failed = 0
                 return Response(text="", finish_reason="content_filter")
-            raise self._trouble(error, self._timeout, request) from None  # the cause holds the request
+            raise await self._given_up(error, request) from None  # the cause holds the request
+        finally:
+            self._account.settle(promised, response, sent=sent[0], typical=typical)
+        if self._account.uncounted(response):
+            uncounted = "the server does not tell what an answer took, so --vlm-max-cost can't be held"
+            raise self._ending(EngineError(uncounted))
+        return response
 
-    async def _asked(self, request: Request) -> Answered:
-        """The server's answer, asked without what it does not take. Raises errors of openai, asyncio.TimeoutError."""
+    async def _asked(self, request: Request, sent: list[int]) -> Answered:
+        """The server's answer, asked without what it does not take. Raises errors of openai, asyncio.TimeoutError.
+
+        sent: counts how often the server was given it in a way that it may charge for.
+        """
         import openai
 
         assert self._client is not None
@@ -229,7 +352,7 @@ class OpenAIEngine:
         while True:
             chat = chat_of(request, self._model, lacks)
             try:
-                answered = await self._tried(functools.partial(create, **chat), self._timeout)
+                answered = await self._tried(functools.partial(create, **chat), self._timeout, sent)
             except openai.APIStatusError as error:
                 wanting = lacking(error, request, lacks)
                 if wanting is None:
@@ -239,49 +362,141 @@ class OpenAIEngine:
                 self._lacks |= lacks  # only now is it sure what the trouble was
                 return answered
 
-    async def _tried(self, call: Callable[[], Awaitable[Any]], seconds: float) -> Answered:
+    async def _tried(
+        self, call: Callable[[], Awaitable[Any]], seconds: float, sent: list[int] | None = None
+    ) -> Answered:
         """What a call brings, tried again where that may help. Raises errors of openai, asyncio.TimeoutError."""
         import openai
 
-        attempt = 1
+        attempt, busy_until = 1, time.monotonic() + BUSY_SECONDS
         while True:
+            await self._rest()
             since = time.monotonic()
             try:
                 raw = await asyncio.wait_for(call(), seconds)
-                return Answered(raw.http_response.content, time.monotonic() - since)
+                if sent is not None:
+                    sent[0] += 1
+                return Answered(raw.http_response.content, time.monotonic() - since, attempt)
             except (openai.OpenAIError, asyncio.TimeoutError) as error:
-                if attempt == TRIES or not is_passing(error):
+                if sent is not None and is_late(error):
+                    sent[0] += 1
+                if not self._again(error, attempt, busy_until):
                     raise
                 seconds_until = pause(error, attempt)
+                if is_busy(error):
+                    self._pace.refused(seconds_until)
+                elif is_late(error):
+                    self._pace.late()
             await asyncio.sleep(seconds_until)
             attempt += 1
+
+    async def _rest(self) -> None:
+        """Wait as long as the server asked everybody to."""
+        while (seconds := self._pace.rest) > 0:
+            await asyncio.sleep(seconds)
+
+    def _again(self, error: Exception, attempt: int, busy_until: float) -> bool:
+        """Whether to try once more."""
+        if not is_passing(error) or is_used_up(error) or isinstance(error.__cause__, TooLargeError):
+            return False
+        if is_busy(error):
+            return time.monotonic() < busy_until
+        return attempt < (LATE_TRIES if is_late(error) else TRIES)
+
+    # -- when it goes wrong
+
+    async def _given_up(self, error: Exception, request: Request) -> VscError:
+        """What a request that came to nothing means: for it alone, or that there is no model any more."""
+        trouble = self._trouble(error, self._timeout, request)
+        if self._gone is not None:
+            return self._gone
+        self._failed += 1
+        if isinstance(trouble, EngineError) and is_passing(error):
+            if not is_busy(error) and not await self._is_there():
+                trouble = self._ending(trouble)
+            elif self._failed >= GIVE_UP or (is_busy(error) and self._starved()):
+                trouble = EngineError(f"none of the last {self._failed} requests was answered ({trouble})")
+                trouble = self._ending(trouble)
+        return self._ending(trouble) if isinstance(trouble, ModelError) else trouble
+
+    def _starved(self) -> bool:
+        """Whether nobody at all was answered for as long as a server may be busy."""
+        return self._latest is None or time.monotonic() - self._latest > BUSY_SECONDS
+
+    async def _is_there(self) -> bool:
+        """Whether the server answers anything at all; those who wonder at the same time ask once."""
+        import openai
+
+        assert self._client is not None
+        async with self._asking:
+            if self._gone is not None:
+                return False
+            try:
+                await asyncio.wait_for(self._client.models.with_raw_response.list(), LIST_SECONDS)
+            except openai.APIStatusError as error:
+                return error.status_code < 500
+            except (openai.OpenAIError, asyncio.TimeoutError):
+                return False
+            return True
+
+    def _ending(self, trouble: VscError) -> ModelError:
+        """The same trouble as the end of the run."""
+        self._gone = trouble if isinstance(trouble, ModelError) else ModelError(f"{self._name}: {trouble}")
+        return self._gone
 
     def _trouble(self, error: Exception, seconds: float, request: Request | None = None) -> VscError:
         """What an error of the openai package, or its lateness, means here: the one place where that is decided."""
         import openai
 
-        tries = f" ({TRIES} tries)" if is_passing(error) else ""
-        if isinstance(error, asyncio.TimeoutError | openai.APITimeoutError):
+        if isinstance(error.__cause__, TooLargeError):
+            return EngineError(f"the server's answer is larger than {MOST_BYTES >> 20} MiB")
+        tries = f" ({LATE_TRIES if is_late(error) else TRIES} tries)" if is_passing(error) else ""
+        if is_late(error):
             return EngineError(f"timed out after {seconds:g} s{tries}")
         if isinstance(error, openai.APIStatusError):
-            status = error.status_code
-            if status == 401:
-                wrong = f"refuses the key of {KEY} (401)" if self._key else f"wants a key (401); set {KEY}"
-                return ModelError(f"{self._name}: the server {wrong}")
-            told = f"the server answers {status}{tries}{self._quoted(message_of(error), request)}"
-            return ModelError(f"{self._name}: {told}") if status in GONE else EngineError(told)
+            return self._status(error, request)
         if isinstance(error, openai.APIConnectionError):
             return EngineError(
                 f"the server cannot be reached{tries}{self._quoted(str(error.__cause__ or ''), request)}"
             )
         return EngineError(f"{type(error).__name__} in the openai package")
 
+    def _status(self, error: Any, request: Request | None) -> VscError:
+        """What the server's status means."""
+        assert self._secrets is not None
+        status, secrets = error.status_code, self._secrets
+        if status == 401:
+            wrong = f"refuses the key of {secrets.variable} (401)" if secrets.key else "wants a key (401)"
+            return ModelError(f"{self._name}: the server {wrong}{'' if secrets.key else f'; set {secrets.variable}'}")
+        if (to := redirects(error)) is not None:
+            elsewhere = f" to {to}" if to else ""
+            return EngineError(
+                f"the server sends elsewhere ({status}{elsewhere}); nothing is sent there. Give that address"
+            )
+        busy = f" for {BUSY_SECONDS:g} s" if is_busy(error) and not is_used_up(error) else ""
+        tries = f" ({TRIES} tries)" if is_passing(error) and not is_busy(error) else busy
+        told = f"the server answers {status}{tries}{self._quoted(message_of(error), request)}"
+        ends = status in GONE or is_used_up(error) or (status == DENIED and self._latest is None)
+        return ModelError(f"{self._name}: {told}") if ends else EngineError(told)
+
     def _quoted(self, message: str, request: Request | None) -> str:
         """A message from elsewhere as the tail of an error: without the key, and none if it repeats the request."""
-        said = one_line(message.replace(self._key, "***") if self._key else message)[:MOST_SAID]
+        said = self._cleaned(message)
         if request is not None and repeats(said, request):
             return " (its message repeats the request and is withheld)"
         return f": {said}" if said else ""
+
+    def _cleaned(self, said: str) -> str:
+        """Something short that a server says, without secrets and on one line."""
+        return one_line(self._secrets.masked(said) if self._secrets else said)[:MOST_SAID]
+
+    def _masked(self, response: Response) -> Response:
+        """The response without our secrets, should the server repeat them in it."""
+        assert self._secrets is not None
+        text, thought = map(self._secrets.masked_answer, (response.text, response.thought))
+        if (text, thought) == (response.text, response.thought):
+            return response
+        return response.model_copy(update={"text": text, "thought": thought})
 
 
 def _settle(future: Future[Response], outcome: Response | VscError | None) -> None:

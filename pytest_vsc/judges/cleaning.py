@@ -20,6 +20,8 @@ def fact_of(response: Response) -> Verdict | None:
     """What is told of a response by how it ended and by its being empty; None where its text has to be read."""
     if response.finish_reason == "content_filter":
         return "BLOCKED"
+    if response.finish_reason == "refusal":
+        return "REFUSED"
     if says_something(without_thoughts(response.text)):
         return None
     cut = response.finish_reason == "length" and says_something(response.thought + response.text)

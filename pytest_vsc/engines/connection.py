@@ -1,0 +1,60 @@
+"""The client of the openai package, held to what a server may do: no redirects, no endless answers. It asks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from pytest_vsc.engines.secrets import Secrets
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+MOST_BYTES = 8 << 20  # of one answer
+MOST_PACKED = 256 << 10  # of one that is compressed, which may be a thousand times as much unpacked
+
+
+class TooLargeError(Exception):
+    """A server's answer does not end where any would."""
+
+
+def connected(base: str, secrets: Secrets, timeout: float) -> AsyncOpenAI:
+    """A client for the API that begins at `base`; it makes no request yet. Raises ImportError."""
+    import openai
+
+    return openai.AsyncOpenAI(
+        base_url=base,
+        api_key=secrets.key or "none",
+        timeout=timeout,
+        max_retries=0,  # they are made by the engine: those of the package cannot be bounded in time
+        default_headers={"Accept-Encoding": "identity", **secrets.headers},
+        http_client=openai.DefaultAsyncHttpxClient(
+            follow_redirects=False,  # the words of a request and its headers are for this server
+            event_hooks={"response": [_bound]},
+        ),
+    )
+
+
+async def _bound(response: Any) -> None:
+    """Have the body of an answer end in an error where it grows too large."""
+    packed = response.headers.get("content-encoding", "identity") != "identity"
+    response.stream = _bounded(response.stream, MOST_PACKED if packed else MOST_BYTES)
+
+
+def _bounded(stream: Any, most: int) -> Any:
+    """The same stream with an end. Its kind is that of whichever HTTP library the openai package stands on."""
+    kind = next(each for each in type(stream).__mro__ if each.__name__ == "AsyncByteStream")
+
+    class Bounded(kind):  # type: ignore[misc, valid-type]  # known only now
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for chunk in stream:
+                size += len(chunk)
+                if size > most:
+                    raise TooLargeError
+                yield chunk
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    return Bounded()
