@@ -27,15 +27,17 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 MODEL = "model"
+CHUNK = 1 << 16  # bytes; floods are multiples of it
 GREETING = "Hello."  # what the engine asks before anything else
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a request gets. body: sent as JSON unless it is text. delay: seconds before it.
+    """What a request gets. body: sent as JSON unless it is text or bytes. delay: seconds before it.
 
     drop: close the connection instead. reset: have the other end told that it was reset. drip: send the body a letter
-    at a time, over so many seconds.
+    at a time, over so many seconds. half: of the body only so much is sent, then the connection closed. flood: so many
+    blanks go before the body.
     """
 
     body: Any = ""
@@ -45,9 +47,13 @@ class Reply:
     drop: bool = False
     reset: bool = False
     drip: float = 0.0
+    half: bool = False
+    flood: int = 0
 
     def encoded(self) -> tuple[bytes, str]:
         """The bytes of the body and their type."""
+        if isinstance(self.body, bytes):
+            return self.body, "application/json"
         if isinstance(self.body, str):
             return self.body.encode(), "text/html" if self.body.startswith("<") else "application/json"
         return json.dumps(self.body).encode(), "application/json"
@@ -65,10 +71,10 @@ class Asked(NamedTuple):
 Script = str | Reply | Sequence[str | Reply] | Callable[[Any], str | Reply]
 
 
-def says(text: str | None, finish_reason: str | None = "stop", *, delay: float = 0.0, **message: Any) -> Reply:
-    """A chat completion with this text; message: further fields of its message."""
+def says(text: Any, finish_reason: str | None = "stop", *, delay: float = 0.0, **message: Any) -> Reply:
+    """A chat completion with this text, or what stands in its place; message: further fields of its message."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text, **message}, "finish_reason": finish_reason}
-    usage = {"prompt_tokens": 7, "completion_tokens": len((text or "").split()), "total_tokens": 9}
+    usage = {"prompt_tokens": 7, "completion_tokens": len(str(text or "").split()), "total_tokens": 9}
     whole = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": MODEL}
     return Reply({**whole, "choices": [choice], "usage": usage}, delay=delay)
 
@@ -241,13 +247,23 @@ class Handler(BaseHTTPRequestHandler):
             return
         body, kind = reply.encoded()
         self.send_response(reply.status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **reply.headers}.items():
+        for name, value in {
+            "Content-Type": kind,
+            "Content-Length": str(reply.flood + len(body)),
+            **reply.headers,
+        }.items():
             self.send_header(name, value)
         try:
             self.end_headers()
-            self._write(body, reply.drip)
+            self._flood(reply.flood)
+            self._write(body[: len(body) // 2] if reply.half else body, reply.drip)
+            self.close_connection = self.close_connection or reply.half
         except ConnectionError:  # nobody waits for it any more
             self.close_connection = True
+
+    def _flood(self, size: int) -> None:
+        for _ in range(0, size, CHUNK):
+            self.wfile.write(b" " * CHUNK)
 
     def _write(self, body: bytes, seconds: float) -> None:
         if not seconds:

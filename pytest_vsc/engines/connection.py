@@ -51,7 +51,7 @@ def _bounded(stream: Any, most: int) -> Any:
             async for chunk in stream:
                 size += len(chunk)
                 if size > most:
-                    raise TooLargeError
+                    raise TooLargeError(f"is larger than {most >> 10} KiB")
                 yield chunk
 
         async def aclose(self) -> None:

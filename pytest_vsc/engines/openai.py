@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.address import base_of, parts_of, place_of, shown
 from pytest_vsc.engines.chat import MOST_SAID, Answered, chat_of, completion_of, response_of
-from pytest_vsc.engines.connection import MOST_BYTES, TooLargeError, connected
+from pytest_vsc.engines.connection import TooLargeError, connected
 from pytest_vsc.engines.costs import Account, price_of, unknown_price
 from pytest_vsc.engines.pacing import Pace
 from pytest_vsc.engines.secrets import Secrets, secrets_of
@@ -57,6 +57,7 @@ LATE_TRIES = 2  # of which each takes its whole time
 BUSY_SECONDS = 300.0  # how long a server may say that it is given too much
 GIVE_UP = 20  # requests in a row that came to nothing
 DENIED, GONE = 403, (401, 404)  # no further request would be answered; the former once one was: only this one
+UNMISSED = frozenset({"max_tokens", "response_format"})  # what a server may not take, and be asked otherwise
 MOST_NAMED = 10  # models of a server in an error
 # Asked before anything else: who answers, and what the server does not take.
 GREETING = "Hello."
@@ -130,7 +131,7 @@ class OpenAIEngine:
             **({"key": secrets.variable} if secrets and secrets.key else {}),
             **({"headers": ", ".join(secrets.headers)} if secrets and secrets.headers else {}),
             **self._server.describe(),
-            **({"not_taken": ", ".join(sorted(self._lacks))} if self._lacks else {}),
+            **({"not_taken": ", ".join(sorted(missed))} if (missed := self._lacks - UNMISSED) else {}),
             "concurrency": str(self._pace),
             **self._account.describe(),
         }
@@ -155,7 +156,7 @@ class OpenAIEngine:
         headers = sorted(name for name, _ in self._settings.headers)
         pixels = [self._settings.max_pixels] if self._settings.max_pixels else []
         named = ["openai", base_of(self._url), self._model, self._settings.revision]
-        whole = [*named, *self._server.identity, sorted(self._lacks - {"max_tokens", "response_format"}), headers]
+        whole = [*named, *self._server.identity, sorted(self._lacks - UNMISSED), headers]
         return hashlib.sha256(json.dumps([*whole, *pixels], sort_keys=True).encode()).hexdigest()
 
     @property
@@ -285,6 +286,8 @@ class OpenAIEngine:
             if isinstance(error, openai.APIStatusError) and error.status_code in (404, 405):
                 return  # it has no list
             raise self._ending(self._trouble(error, LIST_SECONDS)) from None
+        except TooLargeError as error:
+            raise ModelError(f"{self._name}: the server's list of models {error}") from None
         entries = self._listed(listed.content)
         if entries and self._model not in entries:
             near = [name[:MOST_SAID] for name in difflib.get_close_matches(self._model, entries, MOST_NAMED, 0)]
@@ -333,6 +336,8 @@ class OpenAIEngine:
                 self._failed = 0
                 return Response(text="", finish_reason="content_filter")
             raise await self._given_up(error, request) from None  # the cause holds the request
+        except TooLargeError as error:
+            raise EngineError(f"the server's answer {error}") from None
         finally:
             self._account.settle(promised, response, sent=sent[0], typical=typical)
         if self._account.uncounted(response):
@@ -341,7 +346,7 @@ class OpenAIEngine:
         return response
 
     async def _asked(self, request: Request, sent: list[int]) -> Answered:
-        """The server's answer, asked without what it does not take. Raises errors of openai, asyncio.TimeoutError.
+        """The server's answer, asked without what it does not take. Raises as `_tried` does.
 
         sent: counts how often the server was given it in a way that it may charge for.
         """
@@ -365,7 +370,10 @@ class OpenAIEngine:
     async def _tried(
         self, call: Callable[[], Awaitable[Any]], seconds: float, sent: list[int] | None = None
     ) -> Answered:
-        """What a call brings, tried again where that may help. Raises errors of openai, asyncio.TimeoutError."""
+        """What a call brings, tried again where that may help.
+
+        Raises errors of openai, asyncio.TimeoutError, TooLargeError.
+        """
         import openai
 
         attempt, busy_until = 1, time.monotonic() + BUSY_SECONDS
@@ -378,6 +386,8 @@ class OpenAIEngine:
                     sent[0] += 1
                 return Answered(raw.http_response.content, time.monotonic() - since, attempt)
             except (openai.OpenAIError, asyncio.TimeoutError) as error:
+                if isinstance(error.__cause__, TooLargeError):
+                    raise error.__cause__ from None
                 if sent is not None and is_late(error):
                     sent[0] += 1
                 if not self._again(error, attempt, busy_until):
@@ -397,7 +407,7 @@ class OpenAIEngine:
 
     def _again(self, error: Exception, attempt: int, busy_until: float) -> bool:
         """Whether to try once more."""
-        if not is_passing(error) or is_used_up(error) or isinstance(error.__cause__, TooLargeError):
+        if not is_passing(error) or is_used_up(error):
             return False
         if is_busy(error):
             return time.monotonic() < busy_until
@@ -437,6 +447,8 @@ class OpenAIEngine:
                 return error.status_code < 500
             except (openai.OpenAIError, asyncio.TimeoutError):
                 return False
+            except TooLargeError:
+                return True
             return True
 
     def _ending(self, trouble: VscError) -> ModelError:
@@ -448,8 +460,6 @@ class OpenAIEngine:
         """What an error of the openai package, or its lateness, means here: the one place where that is decided."""
         import openai
 
-        if isinstance(error.__cause__, TooLargeError):
-            return EngineError(f"the server's answer is larger than {MOST_BYTES >> 20} MiB")
         tries = f" ({LATE_TRIES if is_late(error) else TRIES} tries)" if is_passing(error) else ""
         if is_late(error):
             return EngineError(f"timed out after {seconds:g} s{tries}")

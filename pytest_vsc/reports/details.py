@@ -20,6 +20,7 @@ def beside(run: Header, footer: Footer, folder: Path) -> Iterator[str]:
     """All that there is of it. folder: where the run is written."""
     yield from judge_errors(footer)
     yield from repeated(run, footer)
+    yield from served(footer)
     yield from beside_the_baseline(footer)
     if footer.agreement is not None:
         yield agreement(footer.agreement, folder)
@@ -49,6 +50,20 @@ def repeated(run: Header, footer: Footer) -> Iterator[str]:
         interval = "" if found.low is None or found.high is None else f" ({100 * found.low:.1f}-{100 * found.high:.1f})"
         rate = f"{percent(found.rate)}{interval} of {found.n} cases" if found.n else "unknown"
         yield f"{of}{run.repeats.text}; their outcomes differ in {rate}"
+
+
+def served(footer: Footer) -> Iterator[str]:
+    """What a server's answers took, and what of them is not as one would expect."""
+    used = footer.used
+    if "prompt_tokens" in used:
+        cost = f"; cost {used['cost']}" if "cost" in used else ""
+        most = f" of {used['max_cost']}" if cost and "max_cost" in used else ""
+        yield f"tokens: {int(used['prompt_tokens']):,} asked, {int(used['tokens']):,} answered{cost}{most}"
+    if "not_taken" in used:
+        yield f"the server takes no {used['not_taken']}: it does as it likes there"
+    if "builds" in used:
+        first = " ".join(filter(None, (used.get("served_as"), used.get("system_fingerprint")))) or "an unnamed build"
+        yield f"the server's model changed during the run: first {first}, then {used['builds']}"
 
 
 def beside_the_baseline(footer: Footer) -> Iterator[str]:

@@ -58,6 +58,7 @@ def header(
     known = [model["class"]] if "class" in model else []
     known += [" ".join(model[name] for name in ("device", "dtype") if name in model)] if "device" in model else []
     known += [f"batches of {model['batch_size']}"] if "batch_size" in model else []
+    known += [f"{model['concurrency']} at once"] if "concurrency" in model else []
     lines = [f"vlm: {', '.join([spec, *known])}"]
     for suite in suites:
         sides = ", ".join(f"{count} {side}" for side, count in count_by_side(suite.cases).items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import importlib.util
 import json
 import socket
@@ -22,7 +23,7 @@ from pytest_vsc.engines import openai as engine_module
 from pytest_vsc.engines.address import KEY, base_of, shown
 from pytest_vsc.engines.chat import chat_of
 from pytest_vsc.engines.openai import OpenAIEngine
-from pytest_vsc.errors import EngineError, ModelError
+from pytest_vsc.errors import EngineError, ModelError, SettingsError
 from pytest_vsc.records import Generation, Message, Request, Response
 from pytest_vsc.shipped import shipped
 from tests.chat_server import MODEL, ChatServer, Reply, failure, says
@@ -681,6 +682,221 @@ def test_a_greeting_that_is_refused_ends_it_before_the_run(opened: Opened) -> No
         engine = opened(server, key=SECRET, load=False)
         with pytest.raises(ModelError, match=r"refuses the key of OPENAI_API_KEY \(401\)$"):
             engine.load()
+
+
+# -- what it costs
+
+
+def priced(tmp_path: Path, prompt: float, output: float) -> str:
+    file = tmp_path / "prices.toml"
+    file.write_text(f'["{MODEL}"]\ninput = {prompt}\noutput = {output}\n')
+    return str(file)
+
+
+def counted(chat: Any) -> Reply:
+    """An answer of ten tokens to a prompt of hundred."""
+    whole = says("Sure.")
+    return Reply({**whole.body, "usage": {"prompt_tokens": 100, "completion_tokens": 10}})
+
+
+def test_what_is_spent_is_told(opened: Opened, tmp_path: Path) -> None:
+    with ChatServer(counted, greeting=counted) as server:
+        engine = opened(server, prices=priced(tmp_path, 1.0, 2.0))
+        for number in range(3):
+            answer(engine, ask(f"{number}?"))
+        told = engine.describe()
+        assert (told["prompt_tokens"], told["tokens"], told["cost"]) == ("400", "40", "0.0005 USD")
+        unpriced = opened(server)
+        answer(unpriced)
+        assert "cost" not in unpriced.describe()
+
+
+def test_a_limit_of_cost_ends_it_below(opened: Opened, tmp_path: Path) -> None:
+    """Ten dollars a token: an answer of at most 20 tokens after a prompt of 100 may cost 1,200."""
+    with ChatServer(counted, greeting=counted) as server:
+        engine = opened(server, prices=priced(tmp_path, 1e7, 1e7), max_cost=10_000.0)
+        limit = Generation(max_new_tokens=20)
+        futures = [engine.submit(ask(f"{number}?", generation=limit)) for number in range(30)]
+        errors = [future.exception(20) for future in futures]
+        paid = errors.count(None)
+        assert paid == len(server.chats) == 8  # with the greeting 9 x 1,100; the next could take 1,200
+        assert {type(error) for error in errors[paid:]} == {ModelError}
+        assert str(errors[-1]) == (
+            "--vlm-max-cost 10000: 9900.0000 US dollars are spent after 8 answers, and the next one could go beyond; "
+            "nothing more is asked"
+        )
+        assert engine.describe()["max_cost"] == "10000 USD"
+
+
+def test_no_limit_without_a_price(opened: Opened, tmp_path: Path) -> None:
+    with ChatServer() as server:
+        with pytest.raises(
+            SettingsError, match=r"^--vlm-max-cost: the price of 'model' is unknown, and is not guessed"
+        ):
+            opened(server, max_cost=1.0)
+        assert server.asked == []
+
+
+def test_no_limit_where_the_server_does_not_count(opened: Opened, tmp_path: Path) -> None:
+    silent = Reply({"choices": says("Sure.").body["choices"], "usage": {"prompt_tokens": -5, "completion_tokens": 3}})
+    with ChatServer(silent, greeting=silent) as server:
+        with pytest.raises(ModelError, match=r"does not tell what an answer took, so --vlm-max-cost can't be held$"):
+            opened(server, max_cost=1.0, prices=priced(tmp_path, 1, 1))
+        assert len(server.asked) == 2
+
+
+# -- secrets
+
+
+def test_headers_come_from_the_environment_and_are_told_by_name(opened: Opened) -> None:
+    environ = {"TEAM": SECRET, "ROUTE": "blue"}
+    with ChatServer(says(f"The key is {SECRET}, it's blue.", reasoning=f"{SECRET}!")) as server:
+        settings = EngineSettings(headers=(("X-Team", "TEAM"), ("x-route", "ROUTE")))
+        engine = OpenAIEngine(server.url, MODEL, settings, environ)
+        try:
+            engine.load()
+            response = answer(engine)
+            sent = {(each.headers["x-team"], each.headers["x-route"]) for each in server.asked}
+            assert sent == {(SECRET, "blue")}
+            assert (response.text, response.thought) == ("The key is ***, it's blue.", "***!")
+            assert engine.describe()["headers"] == "X-Team, x-route"
+            assert SECRET not in f"{engine!r} {engine.describe()} {engine._secrets!r}"
+        finally:
+            engine.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"key": "OPEN_KEY"}, r"^--vlm-api-key: the environment has no variable 'OPEN_KEY'; did you mean 'OPENKEY'\?$"),
+        ({"key": "X"}, r"^--vlm-api-key: the environment has no variable 'X'; expected the name of one that is set$"),
+        ({"headers": (("X-Team", "TEAM"),)}, r"^--vlm-header X-Team: the environment has no variable 'TEAM'; "),
+        ({"headers": (("X-Team", "ODD"),)}, r"^ODD: no key; expected printable ASCII characters only$"),
+    ],
+)
+def test_secrets_that_are_not_there(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        OpenAIEngine("http://host", MODEL, EngineSettings(**settings), {"OPENKEY": SECRET, "ODD": "ü"}).check()
+
+
+def test_a_key_of_another_name(opened: Opened) -> None:
+    with ChatServer(failure(401)) as server:
+        engine = OpenAIEngine(server.url, MODEL, EngineSettings(key="MY_KEY"), {"MY_KEY": SECRET, KEY: "other"})
+        try:
+            engine.load()
+            assert {each.headers["authorization"] for each in server.asked} == {f"Bearer {SECRET}"}
+            assert str(engine.submit(ask()).exception(20)).endswith("the server refuses the key of MY_KEY (401)")
+            assert engine.describe()["key"] == "MY_KEY"
+        finally:
+            engine.close()
+
+
+# -- servers that mean no good
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_nothing_is_sent_elsewhere(opened: Opened, status: int) -> None:
+    with ChatServer() as elsewhere, ChatServer(Reply("", status, {"Location": elsewhere.url + "/x?k=1"})) as server:
+        said = trouble(opened(server, key=SECRET))
+        assert said == (
+            f"the server sends elsewhere ({status} to {elsewhere.url}/x); nothing is sent there. Give that address"
+        )
+        assert elsewhere.asked == []
+        server.models = Reply("", status, {"Location": "/other"})
+        with pytest.raises(ModelError, match=rf"the server sends elsewhere \({status}\); nothing is sent there"):
+            opened(server)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(says("Sure.").body, flood=48 << 20),
+        Reply(failure(500).body, 500, flood=48 << 20),
+        Reply(gzip.compress(b" " * (80 << 20), 1), headers={"Content-Encoding": "gzip"}),
+    ],
+)
+def test_an_answer_that_does_not_end(opened: Opened, reply: Reply) -> None:
+    with ChatServer(reply) as server:
+        engine = opened(server)
+        assert trouble(engine) in (f"the server's answer is larger than {most} KiB" for most in (8192, 256))
+        assert len(server.chats) == 1
+        server.script = says("Sure.")
+        assert answer(engine).text == "Sure."
+
+
+def test_half_an_answer_is_asked_for_again(opened: Opened) -> None:
+    with ChatServer([Reply(says("Sure.").body, half=True), says("Sure.")]) as server:
+        assert answer(opened(server)).text == "Sure."
+        assert len(server.chats) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 100_000,
+        json.dumps({"choices": [{"message": {"content": {"a": 1}}, "finish_reason": "stop"}]}),
+        json.dumps({"choices": [{"message": {"content": "a"}, "finish_reason": "x\n::error::y" * 99}]}),
+        '{"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1e400}}',
+    ],
+)
+def test_odd_shapes(opened: Opened, body: str) -> None:
+    with ChatServer(Reply(body)) as server:
+        assert trouble(opened(server)).startswith(("the server's answer is no chat completion", "the answer ends with"))
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "thought"),
+    [
+        ([{"type": "text", "text": "Sure, "}, {"type": "text", "text": "yes."}], "Sure, yes.", ""),
+        (
+            [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"type": "text", "text": "Y"}],
+            "Y",
+            "Hm.",
+        ),
+        ([{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Yes."}], "Yes.", "Hm."),
+        ([], "", ""),
+    ],
+)
+def test_an_answer_in_parts(opened: Opened, content: Any, text: str, thought: str) -> None:
+    with ChatServer(says(content)) as server:
+        response = answer(opened(server))
+        assert (response.text, response.thought) == (text, thought)
+
+
+@pytest.mark.parametrize(
+    ("reason", "ours"),
+    [
+        ("eos_token", "stop"),
+        ("end_turn", "stop"),
+        ("max_tokens", "length"),
+        ("MAX_TOKENS", "length"),
+        ("content_filter: PROHIBITED_CONTENT", "content_filter"),
+        ("SAFETY", "content_filter"),
+        ("refusal", "content_filter"),
+    ],
+)
+def test_other_words_for_an_end(opened: Opened, reason: str, ours: str) -> None:
+    with ChatServer(says("Sure.", reason)) as server:
+        assert answer(opened(server)).finish_reason == ours
+
+
+@pytest.mark.parametrize(
+    ("reply", "blocked"),
+    [
+        (failure(400, "F.", code="data_inspection_failed"), True),
+        (failure(403, "F.", metadata={"reasons": ["violence"]}), True),
+        (failure(403, "F.", metadata={"reasons": []}), False),
+    ],
+)
+def test_a_gateways_moderation_is_no_end(opened: Opened, reply: Reply, blocked: bool) -> None:
+    with ChatServer([says("Sure."), reply, says("Sure.")]) as server:
+        engine = opened(server, concurrency=1)
+        answer(engine, ask("1?"))
+        if blocked:
+            assert answer(engine, ask("2?")).finish_reason == "content_filter"
+        else:
+            assert trouble(engine, ask("2?")) == "the server answers 403: F."
+        assert answer(engine, ask("3?")).text == "Sure."
 
 
 # -- a real server
