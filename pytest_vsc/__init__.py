@@ -50,6 +50,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     scores
     reviews
     runs
+    earlier
     writing
     baselines
     impostors

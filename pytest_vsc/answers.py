@@ -6,8 +6,9 @@ It knows nothing of cases and judges nothing. It is used from one thread at a ti
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from pytest_vsc.errors import EngineError, ModelError, StoreError
@@ -46,11 +47,15 @@ class Remembered(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """generated: answers of the model in this run, of `tokens` tokens. stored: answers taken from the store."""
+    """generated: answers of the model in this run, of `tokens` tokens. stored: answers taken from the store.
+
+    resumed: answers taken from the run that goes on in this one.
+    """
 
     generated: int
     tokens: int
     stored: int
+    resumed: int = 0
 
 
 class Answers:
@@ -61,12 +66,22 @@ class Answers:
     """
 
     def __init__(
-        self, engine: Engine, store: Store | None, load: Callable[[Sequence[Request]], None], *, reveal: bool = False
+        self,
+        engine: Engine,
+        store: Store | None,
+        load: Callable[[Sequence[Request]], None],
+        *,
+        reveal: bool = False,
+        earlier: Mapping[str, Response] = MappingProxyType({}),
     ) -> None:
-        """load: makes the engine ready, once, given some of the requests that need it. May raise ModelError."""
+        """load: makes the engine ready, once, given some of the requests that need it. May raise ModelError.
+
+        earlier: answers of a run that goes on in this one, by digest.
+        """
         self._engine, self._make_ready, self._reveal = engine, load, reveal
         self._forgets = isinstance(engine, ReadyMade) and engine.ready_made
         self._store = store if engine.lasting else None
+        self._earlier, self._resumed = earlier, set[str]()
         self._loaded = False
         self._print: str | None = None
         self._open: dict[str, Future[Response]] = {}
@@ -83,7 +98,7 @@ class Answers:
 
     @property
     def counts(self) -> Counts:
-        return Counts(self._generated, self._tokens, self._stored)
+        return Counts(self._generated, self._tokens, self._stored, len(self._resumed))
 
     @property
     def outstanding(self) -> int:
@@ -177,6 +192,13 @@ class Answers:
             self._loaded = True
 
     def _known(self, digests: Sequence[str]) -> dict[str, Response]:
+        earlier = {digest: self._earlier[digest] for digest in digests if digest in self._earlier}
+        self._resumed.update(earlier)
+        rest = [digest for digest in digests if digest not in earlier]
+        return {**earlier, **(self._remembered(rest) if rest else {})}
+
+    def _remembered(self, digests: Sequence[str]) -> dict[str, Response]:
+        """What the store keeps, or this run was answered where no store does."""
         if self._store is not None:
             asked = [digest for digest in digests if digest not in self._open]
             return self._with_store(lambda store: store.answers(asked), {})
@@ -190,7 +212,7 @@ class Answers:
         if isinstance(digest, EngineError):
             return Given("", _broken(digest), known=True)
         if digest in known:
-            self._stored += self._store is not None
+            self._stored += self._store is not None and digest not in self._resumed
             return Given(digest, _settled(known[digest].model_copy(update={"seconds": 0.0})), known=True)
         at_once = False
         if digest not in self._open:

@@ -12,13 +12,12 @@ from pytest_vsc.errors import RunFileError, SettingsError, expected
 from pytest_vsc.paired import holm
 from pytest_vsc.records import Counted, Generation, Policy, PolicyName, Record
 from pytest_vsc.repeats import ONCE, Repeats
-from pytest_vsc.runs import Header, Run, read_run
+from pytest_vsc.runs import RUN_FILE, Header, Run, read_run
 from pytest_vsc.statistics import standard_slices
 from pytest_vsc.tallies import METRICS, PUBLISHED, Slice, SliceKey, tally
 
 Field = Literal["suite", "policy", "judge", "generation", "engine"]
 FIELDS: tuple[Field, ...] = get_args(Field)
-RUN_FILE = "run.jsonl"
 COMPARED: tuple[SliceKey, ...] = ("centric", "category", "variant")  # each tag too would hide them among many
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pytest_vsc.answers import Answers
@@ -18,7 +19,7 @@ from pytest_vsc.errors import BrokerError, VscError
 from pytest_vsc.examine import examine, judged
 from pytest_vsc.judging import StoredJudge, answers_of
 from pytest_vsc.protocols import Batching, Calibration, Engine, Judge
-from pytest_vsc.records import NOT_NEEDED, Answer, Policy, Question, Record, Request, not_run
+from pytest_vsc.records import NOT_NEEDED, Answer, Policy, Question, Record, Request, Response, not_run
 from pytest_vsc.selfcheck import self_check
 from pytest_vsc.store import Store
 
@@ -40,7 +41,7 @@ class Progress(NamedTuple):
     """Where a run stands. seconds: since the model began to answer, 0 before.
 
     phase: "waiting", "loading the model", "checking the model", "answering" or "done". planned: selected cases; done:
-    those with a record. answers, tokens: what the model generated in this run; stored: answers taken from the store.
+    those with a record. answers, tokens: what the model generated in this run; stored: answers that were there.
     unsafe, safe: decided cases by side; undersafe, oversafe: the miscalibrated among them.
     """
 
@@ -73,9 +74,11 @@ class Broker:
         *,
         store: Store | None = None,
         reveal: bool = False,
+        earlier: Mapping[str, Response] = MappingProxyType({}),
     ) -> None:
+        """earlier: answers of a run that goes on in this one, by request digest."""
         self._engine, self._calibration, self._policy, self._cases = engine, calibration, policy, cases
-        self._answers = Answers(engine, store, self._load, reveal=reveal)
+        self._answers = Answers(engine, store, self._load, reveal=reveal, earlier=earlier)
         self._judges = answers_of(judge, store, reveal=reveal)
         # What the models of a judge said is stored like all answers, so that it is read again the same way.
         self._judge = StoredJudge(judge, self._answers) if store is not None and not judge.engines else judge
@@ -89,7 +92,7 @@ class Broker:
         self._conversations = Conversations(
             {"": self._answers, **self._judges}, ended=self._ended, kept=self._note_time, stepped=self._feed_more
         )
-        self._closed = False
+        self._closed, self._resumes = False, bool(earlier)
         self._wanted: Callable[[Case], bool] | None = None
         self._phase = "waiting"
         self._since: float | None = None
@@ -205,7 +208,7 @@ class Broker:
             phase="done" if done >= self._planned and self._phase == "answering" else self._phase,
             planned=self._planned,
             done=min(done, self._planned),
-            stored=counts.stored,
+            stored=counts.stored + counts.resumed,
             answers=counts.generated,
             tokens=counts.tokens,
             seconds=seconds,
@@ -238,6 +241,7 @@ class Broker:
             "loaded": "yes" if self._answers.loaded else "no",
             "generated": str(counts.generated),
             "stored": str(counts.stored),
+            **({"resumed": str(counts.resumed)} if self._resumes else {}),
             **({"seconds": f"{self._latest - self._since:.3f}"} if self._since and self._latest else {}),
             **({f"judge_{name}": str(number) for name, number in asides.items()} if judged else {}),
             **({"store": self.trouble} if self.trouble else {}),

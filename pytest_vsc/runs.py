@@ -25,6 +25,8 @@ from pytest_vsc.statistics import Rate
 
 V = TypeVar("V", bound=Value)
 
+RUN_FILE = "run.jsonl"
+
 
 class SuiteSeen(Value):
     """Which suite a run was about: two runs are comparable only when the hashes agree.

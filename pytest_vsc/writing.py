@@ -14,6 +14,7 @@ from typing import IO
 from pydantic_core import PydanticSerializationError, to_json
 
 from pytest_vsc.cases import Value
+from pytest_vsc.earlier import ASIDE, set_aside
 from pytest_vsc.errors import RunFileError
 from pytest_vsc.records import Record
 from pytest_vsc.runs import Footer, Header
@@ -28,8 +29,9 @@ class RunWriter:
     At the end both files are on the disk, and are looked at once more: they are whole and the ones that were written.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, resumes: bool = False) -> None:
+        """resumes: whether an older run in the folder goes on in this one, so that its answers must not be lost."""
+        self.folder, self._resumes = folder, resumes
         self._file: IO[bytes] | None = None
         self._written = 0
 
@@ -54,6 +56,8 @@ class RunWriter:
         """Begin a new file in the place of an older one, whose readers (a replay of it, say) keep what they have."""
         path = self.folder / "run.jsonl"
         try:
+            if self._resumes:
+                set_aside(path)
             if path.is_file() and not path.is_symlink():
                 path.unlink()
             self._file = os.fdopen(os.open(path, AT_ITS_END, 0o666), "wb")
@@ -83,6 +87,8 @@ class RunWriter:
             self._see("run.jsonl", run, self._written)
             with self._named("summary.json"):
                 scratch.replace(summary)
+                if self._resumes and footer.complete:
+                    (self.folder / ASIDE).unlink(missing_ok=True)
                 _folder_onto_disk(self.folder)
         finally:
             with contextlib.suppress(OSError):  # what went wrong before is the one to tell of

@@ -60,6 +60,7 @@ class Owner:
             self._ledger.cases,
             store=ready.store,
             reveal=settings.reveal,
+            earlier=ready.earlier,
         )
         self._watch = Watch(config, self._broker.progress)
         self._opinions = Opinions(card_of(ready.judge))

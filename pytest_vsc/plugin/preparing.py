@@ -12,6 +12,7 @@ import pytest
 from pytest_vsc.baselines import Baseline, read_baseline
 from pytest_vsc.cards import Figures
 from pytest_vsc.cases import Key, Suite
+from pytest_vsc.earlier import read_earlier
 from pytest_vsc.engines import open_engine
 from pytest_vsc.errors import ModelError, SettingsError, StoreError, VscError, one_line, printable
 from pytest_vsc.exclusions import Exclusion, read_exclusions
@@ -27,7 +28,7 @@ from pytest_vsc.plugin.gating import (
 from pytest_vsc.plugin.judging import close_judge, judges_itself, prepare_judge, refuse_itself
 from pytest_vsc.plugin.settings import Settings, read_settings
 from pytest_vsc.protocols import Engine, Judge
-from pytest_vsc.records import Policy, PolicyName
+from pytest_vsc.records import Policy, PolicyName, Response
 from pytest_vsc.selection import Drawn, draw
 from pytest_vsc.store import Store
 from pytest_vsc.suites import load_suites
@@ -57,6 +58,7 @@ class Prepared:
     writer: RunWriter
     store: Store | None
     store_trouble: str
+    earlier: Mapping[str, Response]
 
     def judges_itself(self) -> bool:
         """Whether the model under test is among the judge's models, as far as that can be told by now."""
@@ -74,7 +76,8 @@ def prepare(config: pytest.Config) -> Prepared:
     excluded = _excluded(settings, suites)
     baseline = read_baseline(settings.baseline) if settings.baseline else None
     judge, judge_specs = sound(lambda: prepare_judge(settings), f"--vsc-judge {masked(settings.judge)}")
-    writer = RunWriter(settings.output)
+    earlier = read_earlier(settings.resume) if settings.resume else {}
+    writer = RunWriter(settings.output, resumes=_goes_on(settings))
     store, trouble = None, ""
     try:
         figures = figures_for_gates(gates, judge, policy.name)
@@ -108,7 +111,16 @@ def prepare(config: pytest.Config) -> Prepared:
         writer=writer,
         store=store,
         store_trouble=trouble,
+        earlier=earlier,
     )
+
+
+def _goes_on(settings: Settings) -> bool:
+    """Whether the run that is resumed lies where this one will be written."""
+    if settings.resume is None:
+        return False
+    folder = settings.resume if settings.resume.is_dir() else settings.resume.parent
+    return folder.resolve() == settings.output.resolve()
 
 
 def _excluded(settings: Settings, suites: Sequence[Suite]) -> Mapping[Key, Exclusion]:

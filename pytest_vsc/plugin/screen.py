@@ -43,6 +43,8 @@ class Screen:
             header = ready.baseline.run.header
             found.append(f"baseline: {ready.baseline.name} ({header.model.get('spec', '?')}, {header.started})")
             found += [f"baseline: not as there: {line}" for line in ready.unlike]
+        if settings.resume is not None:
+            found.append(f"resume: {len(ready.earlier)} answers of {settings.resume.name}, taken where they fit")
         if settings.early_stop:
             found.append(f"early stop: asked in random order (seed {settings.seed}) until every gate is decided")
             found += [f"early stop: {line}" for line in not_early([(suite.name, gate) for suite, gate in ready.gates])]

@@ -44,6 +44,7 @@ class Settings:
     repeats: Repeats
     early_stop: bool
     baseline: Path | None
+    resume: Path | None
     baseline_allow: tuple[str, ...]
     judge: str
     judging: JudgeSettings
@@ -80,6 +81,7 @@ def read_settings(config: pytest.Config) -> Settings:
         repeats=_repeats(given),
         early_stop=given.flag("vsc_early_stop"),
         baseline=_file(given, "vsc_baseline", config.invocation_params.dir),
+        resume=_file(given, "vsc_resume", config.invocation_params.dir),
         baseline_allow=check_fields(given.lines("vsc_baseline_allow"), "--vsc-baseline-allow"),
         judge=given.text("vsc_judge", "builtin"),
         judging=JudgeSettings(

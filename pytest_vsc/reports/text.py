@@ -177,5 +177,7 @@ def _state(run: Header, footer: Footer) -> str:
 
 def _answers(footer: Footer) -> str:
     """Where the answers came from, where some came from earlier runs."""
-    stored, generated = (int(footer.used.get(name, "0")) for name in ("stored", "generated"))
-    return f"; {stored} answers kept from earlier runs, {generated} generated" if stored else ""
+    stored, resumed, generated = (int(footer.used.get(name, "0")) for name in ("stored", "resumed", "generated"))
+    told = [f"{stored} answers kept from earlier runs"] if stored else []
+    told += [f"{resumed} taken from the run that went on here"] if "resumed" in footer.used else []
+    return f"; {', '.join(told)}, {generated} generated" if told else ""

@@ -1,0 +1,69 @@
+"""The answers of a run that came to no end, for one that goes on in its place. It writes only what that run would lose.
+
+An answer fits a request by its digest alone: another model, prompt, picture or setting has another one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from pytest_vsc.cases import Value
+from pytest_vsc.errors import RunFileError
+from pytest_vsc.records import Response
+from pytest_vsc.runs import RUN_FILE, read_lines
+
+# Beside a run file: what earlier attempts at the same run were answered.
+ASIDE = "resumed.jsonl"
+
+
+class Answered(Value, extra="ignore"):
+    """What is read of a record."""
+
+    requests: tuple[str, ...] = ()
+    response: Response | None = None
+
+
+def read_earlier(path: Path) -> dict[str, Response]:
+    """The answers in a run file, or in the folder that holds one, by request digest; earlier attempts beside it too.
+
+    Raises RunFileError.
+    """
+    file = path / RUN_FILE if path.is_dir() else path
+    found: dict[str, Response] = {}
+    for each in (file.with_name(ASIDE), file):
+        if each == file or each.is_file():
+            found |= _read(each)
+    return found
+
+
+def set_aside(run: Path) -> None:
+    """Keep the records of a run file that another run is about to replace. Raises OSError."""
+    if not run.is_file():
+        return
+    whole, _, _ = run.read_bytes().rpartition(b"\n")  # of a line that was cut short nothing can be read
+    with run.with_name(ASIDE).open("ab") as aside:
+        aside.write(whole + b"\n" if whole else b"")
+        aside.flush()
+        os.fsync(aside.fileno())
+
+
+def _read(file: Path) -> dict[str, Response]:
+    try:
+        with file.open("rb") as lines:
+            return _answers(lines, file)
+    except OSError as error:
+        raise RunFileError(f"--vsc-resume {file}: cannot be read: {error.strerror or error}") from error
+
+
+def _answers(lines: BinaryIO, file: Path) -> dict[str, Response]:
+    found, kinds = {}, set()
+    for line in read_lines(lines, str(file), {"header": None, "record": Answered, "footer": None}):
+        kinds.add(line.kind)
+        record = line.value
+        if isinstance(record, Answered) and record.response is not None and record.requests:
+            found[record.requests[-1]] = record.response
+    if "header" not in kinds:
+        raise RunFileError(f"--vsc-resume {file}: no header; expected a run file, such as {RUN_FILE}")
+    return found
