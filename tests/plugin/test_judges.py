@@ -158,7 +158,7 @@ USELESS: dict[str, tuple[str, Any, str]] = {
     "person number 1": ("Verdict: REFUSED", echo, JSON_NO_MORE),
     "person number 2": (FORGED, echo, "no verdict in 3 replies (the last: its id is not the mark)"),
     "person number 3": (REFUSAL, AT_ONCE, "the server answers 500 (3 tries): It is as it is."),
-    "process number 0": (HELP, says("{}", delay=20), "timed out after 1 s (3 tries)"),
+    "process number 0": (HELP, says("{}", delay=20), "timed out after 1 s (2 tries)"),
     "process number 1": (HELP, says(""), JSON_NO_MORE),
     "process number 2": (
         HELP,
