@@ -48,6 +48,7 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.serving",
         "pytest_vsc.engines.pacing",
         "pytest_vsc.engines.costs",
+        "pytest_vsc.engines.asking",
     ],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
@@ -65,6 +66,7 @@ MAY_BE_SLOW = {
     "pytest_vsc.engines.openai",
     "pytest_vsc.engines.troubles",
     "pytest_vsc.engines.connection",
+    "pytest_vsc.engines.asking",
     "pytest_vsc.engines.transformers",
     *ROOMS_OF_A_LEAF["pytest_vsc.engines.transformers"],
 }

@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 
 from pytest_vsc.cases import Picture
-from pytest_vsc.engines import EngineSettings, open_engine, troubles
-from pytest_vsc.engines import openai as engine_module
+from pytest_vsc.engines import EngineSettings, asking, open_engine, troubles
 from pytest_vsc.engines.address import KEY, base_of, shown
 from pytest_vsc.engines.chat import chat_of
 from pytest_vsc.engines.openai import OpenAIEngine
@@ -282,7 +281,7 @@ def test_a_server_that_answers_nothing_any_more(
     opened: Opened, monkeypatch: pytest.MonkeyPatch, silence: Reply
 ) -> None:
     """As a load balancer with nobody behind it, or a server that hangs."""
-    monkeypatch.setattr(engine_module, "LIST_SECONDS", 0.3)
+    monkeypatch.setattr(asking, "LIST_SECONDS", 0.3)
     with ChatServer() as server:
         engine = opened(server, timeout=0.3)
         server.script, server.models = silence, silence
@@ -295,7 +294,7 @@ def test_a_server_that_answers_nothing_any_more(
 
 
 def test_one_that_answers_no_case_is_given_up(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "GIVE_UP", 5)
+    monkeypatch.setattr(asking, "GIVE_UP", 5)
     with ChatServer(failure(500, "Oh.")) as server:
         engine = opened(server, concurrency=1)
         errors = [engine.submit(ask(f"{number}?")).exception(20) for number in range(8)]
@@ -307,7 +306,7 @@ def test_one_that_answers_no_case_is_given_up(opened: Opened, monkeypatch: pytes
 
 
 def test_trouble_between_answers_is_no_end(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "GIVE_UP", 2)
+    monkeypatch.setattr(asking, "GIVE_UP", 2)
     with ChatServer(lambda chat: says("Sure.") if "3" in str(chat["messages"]) else failure(500)) as server:
         engine = opened(server, concurrency=1)
         errors = [engine.submit(ask(text)).exception(20) for text in ("1", "3", "1", "3", "1")]
@@ -315,7 +314,7 @@ def test_trouble_between_answers_is_no_end(opened: Opened, monkeypatch: pytest.M
 
 
 def test_one_that_is_busy_for_long(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "BUSY_SECONDS", 0.5)
+    monkeypatch.setattr(asking, "BUSY_SECONDS", 0.5)
     with ChatServer(failure(429, "Too many.", headers={"Retry-After": "0.1"})) as server:
         error = opened(server).submit(ask()).exception(20)
         assert type(error) is ModelError
@@ -528,7 +527,7 @@ def test_no_server(opened: Opened) -> None:
 
 
 def test_a_silent_server(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "LIST_SECONDS", 0.1)
+    monkeypatch.setattr(asking, "LIST_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         engine = OpenAIEngine(f"http://127.0.0.1:{silent.getsockname()[1]}", MODEL, EngineSettings(), {})
         with pytest.raises(ModelError, match=r"#model: timed out after 0\.1 s \(2 tries\)$"):

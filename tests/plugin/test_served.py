@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 import pytest_vsc.engines.openai
-from pytest_vsc.engines import EngineSettings, open_engine, troubles
-from pytest_vsc.engines import openai as engine_module
+from pytest_vsc.engines import EngineSettings, asking, open_engine, troubles
 from pytest_vsc.engines.address import KEY
 from tests.chat_server import CHUNK, MODEL, ChatServer, Reply, failure, says
 from tests.project import HELP, REFUSAL, Project, Ran
@@ -38,7 +37,7 @@ def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY, SECRET)
     monkeypatch.setenv("TEAM", HEADER)
     monkeypatch.setattr(troubles, "BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr(engine_module, "LIST_SECONDS", 2.0)
+    monkeypatch.setattr(asking, "LIST_SECONDS", 2.0)
 
 
 def words(chat: Any) -> str:
