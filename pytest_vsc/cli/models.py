@@ -16,6 +16,7 @@ from pytest_vsc.engines.llava_original import convert
 from pytest_vsc.engines.outlook import Outlook, look
 from pytest_vsc.engines.presets import ALLOWANCE, Dtype, Preset, of_set, preset_of, presets
 from pytest_vsc.errors import SettingsError, expected, one_line
+from pytest_vsc.judges.showing import masked
 
 Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 WIDTH = 100
@@ -60,6 +61,8 @@ def models(given: argparse.Namespace) -> int:
         given.usage("one at a time: ALIAS, --set, --check or --convert")
     if given.check is None and any(getattr(given, name) is not None for name in CHECKING):
         given.usage(f"{', '.join('--' + name.replace('_', '-') for name in CHECKING)} go with --check SPEC")
+    if given.convert is None and asked and (given.tower is not None or given.out is not None):
+        given.usage("--tower and --out go with --convert FOLDER")
     if given.convert is not None or given.tower is not None or given.out is not None:
         return _convert(given)
     if given.check is not None:
@@ -81,7 +84,7 @@ def _list(chosen: Iterable[Preset], *, as_json: bool) -> int:
     for line in table(("alias", "what it is", "GiB", "licence", "notes"), rows, figures={2}):
         say(line)
     print()
-    print(f"GiB: weights in the model's own dtype and {ALLOWANCE:.0%} to work in. {ABSENT}: not known. -: there is none.")
+    print(f"GiB: weights in the model's own dtype and {ALLOWANCE:.0%} to work in. {ABSENT}: unknown, -: there is none.")
     print("`vsc models ALIAS` shows one, and what to do about one that is not loaded as it is;")
     print("`vsc models --check ALIAS` whether it would run here.")
     return 0
@@ -154,7 +157,8 @@ def _fields(preset: Preset) -> dict[str, Any]:
 def _check(given: argparse.Namespace) -> int:
     outlook = look(given.check, _settings(given))
     if given.json:
-        print(json.dumps({**outlook.model_dump(mode="json"), "works": outlook.works}, indent=2))
+        named = {"spec": masked(outlook.spec), "target": masked(outlook.target), "works": outlook.works}
+        print(json.dumps({**outlook.model_dump(mode="json"), **named}, indent=2))
     else:
         for line in _lines(outlook):
             say(line)
@@ -173,8 +177,6 @@ def _settings(given: argparse.Namespace) -> EngineSettings:
 
 
 def _lines(outlook: Outlook) -> Iterator[str]:
-    from pytest_vsc.judges.showing import masked
-
     target = "" if outlook.target == outlook.spec else f"{masked(outlook.target)}, "
     yield f"{masked(outlook.spec)}: {target}a {outlook.kind}"
     rows = [(finding.severity, finding.about, one_line(finding.says)) for finding in outlook.findings]

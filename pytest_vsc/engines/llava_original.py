@@ -45,29 +45,41 @@ NAMES = (
     ("model.", "model.language_model."),
 )
 TOWER_THERE, TOWER_HERE = "model.vision_tower.vision_tower.", "model.vision_tower."
+# What reads a tokenizer.model, by package and module.
+SENTENCEPIECE = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
 COMPUTED = ("rotary_emb.inv_freq", "position_ids")  # once saved with the weights
 # Vicuna's format as LLaVA-1.5 was tuned on it: a line of its own unless there is a system turn, a space after each of
-# the user's turns, the end token after each of the model's, pictures before the words of their turn.
+# the user's turns, the end token after each of the model's, pictures before the words of their turn. The tokenizer puts
+# its begin token before all. The authors' code reads what follows a picture as a text of its own, which a Llama's
+# tokenizer begins with a space: so there is one here, and the tokens are the same.
 SYSTEM = (
     "A chat between a curious user and an artificial intelligence assistant. "
     "The assistant gives helpful, detailed, and polite answers to the user's questions."
 )
-TEMPLATE = (
-    "{%- macro words(content) -%}{%- if content is string -%}{{ content }}{%- else -%}"
-    "{%- for part in content if part['type'] == 'text' -%}{{ part['text'] }}{%- endfor -%}{%- endif -%}{%- endmacro -%}"
-    "{{- bos_token -}}"
-    "{%- if not messages or messages[0]['role'] != 'system' -%}{{ '" + SYSTEM.replace("'", "\\'") + " ' }}{%- endif -%}"
-    "{%- for message in messages -%}"
-    "{%- if message['role'] == 'system' -%}{{ words(message['content']) + ' ' }}"
-    "{%- elif message['role'] == 'assistant' -%}{{ 'ASSISTANT: ' + words(message['content']) + eos_token }}"
-    "{%- else -%}{{ 'USER: ' }}{%- if message['content'] is not string -%}"
-    "{%- for part in message['content'] if part['type'] == 'image' -%}{{ '"
-    + IMAGE
-    + "\\n' }}{%- endfor -%}{%- endif -%}"
-    "{{ words(message['content']) + ' ' }}{%- endif -%}"
-    "{%- endfor -%}"
-    "{%- if add_generation_prompt -%}{{ 'ASSISTANT:' }}{%- endif -%}"
-)
+TEMPLATE = """
+{%- macro words(content) -%}
+    {%- if content is string -%}
+        {{- content -}}
+    {%- else -%}
+        {%- for part in content if part['type'] == 'text' -%}{{- part['text'] -}}{%- endfor -%}
+    {%- endif -%}
+{%- endmacro -%}
+{%- if not messages or messages[0]['role'] != 'system' -%}{{- "SYSTEM " -}}{%- endif -%}
+{%- for message in messages -%}
+    {%- if message['role'] == 'system' -%}
+        {{- words(message['content']) + ' ' -}}
+    {%- elif message['role'] == 'assistant' -%}
+        {{- 'ASSISTANT: ' + words(message['content']) + eos_token -}}
+    {%- else -%}
+        {{- 'USER: ' -}}
+        {%- if message['content'] is not string -%}
+            {%- for part in message['content'] if part['type'] == 'image' -%}{{- '<image> \\n' -}}{%- endfor -%}
+        {%- endif -%}
+        {{- words(message['content']) + ' ' -}}
+    {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- 'ASSISTANT:' -}}{%- endif -%}
+""".strip().replace("SYSTEM", SYSTEM)
 
 
 # --- what it is ---
@@ -181,7 +193,7 @@ def _tokenizer_of(folder: Path, name: str) -> Any:
         tokenizer: Any = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
     elif not (folder / "tokenizer.model").is_file():
         raise ModelError(f"{name}: no tokenizer; expected tokenizer.model or tokenizer.json")
-    elif missing := [one for one, module in SENTENCEPIECE.items() if importlib.util.find_spec(module) is None]:
+    elif missing := [one for one, module in SENTENCEPIECE.items() if not _is_here(module)]:
         raise ModelError(f"{name}: reading tokenizer.model needs {', '.join(missing)}: pip install {' '.join(missing)}")
     else:
         tokenizer = transformers.LlamaTokenizer.from_pretrained(folder)
@@ -189,7 +201,11 @@ def _tokenizer_of(folder: Path, name: str) -> Any:
     return tokenizer
 
 
-SENTENCEPIECE = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
+def _is_here(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # what it would be a part of isn't here either
+        return False
 
 
 def _read(folder: Path, name: str, said: Callable[[str], None]) -> Tensors:

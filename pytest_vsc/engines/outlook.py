@@ -29,8 +29,6 @@ Severity = Literal["ok", "warning", "problem"]
 Config = Mapping[str, Any]
 
 VLLM = "vllm:"
-# Packages whose modules are called otherwise.
-MODULES = {"pillow": "PIL", "protobuf": "google.protobuf"}
 # What reads weights that are saved in fewer bits, by `quant_method` of a config.
 QUANTIZERS = {"bitsandbytes": "bitsandbytes", "compressed-tensors": "compressed-tensors", "gptq": "gptqmodel"}
 # Bytes a number, by `EngineSettings.quantization`.
@@ -77,6 +75,8 @@ def look(spec: str, settings: EngineSettings) -> Outlook:
     target = preset.target if preset else spec
     if spec.startswith(VLLM):
         return _of_vllm(spec, settings)
+    if preset is None and not spec.startswith("python:"):  # whose module may be what is wrong
+        open_engine(spec, settings)
     if re.match("https?://", target, re.IGNORECASE):
         return _outlook(spec, "server", target, _served(spec, target, preset, settings))
     if preset and target.endswith(".toml"):
@@ -84,8 +84,6 @@ def look(spec: str, settings: EngineSettings) -> Outlook:
     if not preset and spec.partition(":")[0] in ("replay", "scripted", "python") and ":" in spec:
         return _outlook(spec, spec.partition(":")[0], spec.partition(":")[2], _checked(spec, settings))
     folder = Path(target).expanduser()
-    if not folder.is_dir() and not HUB_ID.fullmatch(target):
-        open_engine(spec, settings)  # which says what is wrong with it
     local = folder.is_dir()
     return _outlook(
         spec,
@@ -214,8 +212,10 @@ def _of_files(looked: Looked) -> Iterator[Finding]:
     except SettingsError as error:  # everything else is looked up in those
         yield _problem("packages", str(error).removeprefix("--vlm: "))
         return
-    for look_at in (_class, _packages, _memory, _processor, _adapter, _known_for):
-        yield from look_at(looked)
+    yield from _class(looked)
+    if not is_original(looked.config):
+        for look_at in (_packages, _memory, _processor, _adapter, _known_for):
+            yield from look_at(looked)
 
 
 def _gate(looked: Looked) -> Iterator[Finding]:
@@ -372,13 +372,13 @@ def _wanted(looked: Looked) -> list[str]:
 
 
 def _missing(packages: list[str]) -> list[str]:
-    return [one for one in packages if importlib.util.find_spec(MODULES.get(one, one.replace("-", "_"))) is None]
+    return [one for one in packages if importlib.util.find_spec(one.replace("-", "_")) is None]
 
 
 def _processor(looked: Looked) -> Iterator[Finding]:
     """The processor is made from its files as the engine would, which tells more than any list of packages."""
     folder, kind = looked.folder, _kind(looked)
-    if folder is None or is_original(looked.config) or not kind or not _known_class(kind):
+    if folder is None or not kind or not _known_class(kind):
         return
     if not _has_processor(folder):
         fetched = not looked.local and not _offline()

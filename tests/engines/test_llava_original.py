@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import io
 import json
 import pickle
@@ -13,7 +15,10 @@ from typing import Any
 import pytest
 
 from pytest_vsc.cases import Picture
-from pytest_vsc.engines.llava_original import TEMPLATE, convert, is_original, what_to_do
+from pytest_vsc.engines import EngineSettings
+from pytest_vsc.engines.checkpoint import read_config
+from pytest_vsc.engines.llava_original import SYSTEM, TEMPLATE, convert, is_original, what_to_do
+from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import ModelError
 from pytest_vsc.records import Generation, Message, Request
 from tests import llava
@@ -23,6 +28,10 @@ pytest.importorskip("torch", reason="pip install 'pytest-vsc[local]'")
 pytest.importorskip("transformers", reason="pip install 'pytest-vsc[local]'")
 
 pytestmark = pytest.mark.heavy
+
+SENTENCEPIECE = all(importlib.util.find_spec(name) for name in ("sentencepiece", "google")) and bool(
+    importlib.util.find_spec("google.protobuf")
+)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +114,7 @@ def test_the_engine_answers_from_it(made: tuple[Path, Path, Any], tmp_path: Path
     _, processor = load(tmp_path / "out")
     conversation = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "what is shown ?"}]}]
     prompt = processor.apply_chat_template(conversation, add_generation_prompt=True)
-    inputs = processor(text=prompt, images=picture(), return_tensors="pt", add_special_tokens=False)
+    inputs = processor(text=prompt, images=picture(), return_tensors="pt")
     row = model.generate(**inputs, max_new_tokens=256, do_sample=False, suppress_tokens=[model.config.image_token_id])
     new = row[0, inputs["input_ids"].shape[1] :]
     assert answers[0].text == processor.tokenizer.decode(new, skip_special_tokens=True).strip()
@@ -138,10 +147,10 @@ def test_the_template_is_that_of_vicuna(made: tuple[Path, Path, Any], tmp_path: 
         {"role": "user", "content": "more"},
     ]
     told = processor.apply_chat_template(turns, add_generation_prompt=True)
-    assert told.startswith("<s>A chat between a curious user")
-    assert told.endswith(" user's questions. USER: <image>\nwhat ASSISTANT: it</s>USER: more ASSISTANT:")
+    assert told.startswith("A chat between a curious user")
+    assert told.endswith(" user's questions. USER: <image> \nwhat ASSISTANT: it</s>USER: more ASSISTANT:")
     system = [{"role": "system", "content": [{"type": "text", "text": "Be it."}]}, *turns[:1]]
-    assert processor.apply_chat_template(system) == "<s>Be it. USER: <image>\nwhat "
+    assert processor.apply_chat_template(system) == "Be it. USER: <image> \nwhat "
     inputs = processor.apply_chat_template(turns[2:], tokenize=True, return_dict=True, return_tensors="pt")
     assert inputs["input_ids"][0].tolist().count(1) == 1
 
@@ -225,7 +234,7 @@ def test_a_pickle_that_would_run_code_does_not(copied: tuple[Path, Path], tmp_pa
     torch.save({"model.norm.weight": Runs(mark)}, file)
     with pytest.raises(ModelError, match=r"^pickles: pytorch_model-00001-of-00002\.bin: holds more than tensors"):
         convert(original, tower, tmp_path / "out", lambda _: None)
-    file.write_bytes(pickle.dumps({"model.norm.weight": Runs(mark)}))
+    file.write_bytes(pickle.dumps({"model.norm.weight": Runs(mark)}, protocol=2))
     with pytest.raises(ModelError, match=r"^pickles: pytorch_model-00001-of-00002\.bin: holds more than tensors"):
         convert(original, tower, tmp_path / "out", lambda _: None)
     assert not mark.exists()
@@ -244,6 +253,63 @@ def test_old_pickles_and_what_training_left_are_no_trouble(copied: tuple[Path, P
     convert(original, tower, tmp_path / "out", lambda _: None)
     assert (tmp_path / "out/model.safetensors").is_file()
     assert not (tmp_path / "it ran").exists()
+
+
+@pytest.mark.skipif(not SENTENCEPIECE, reason="pip install sentencepiece protobuf")
+def test_a_llama_tokenizer_makes_the_tokens_of_the_original(made: tuple[Path, Path, Any], tmp_path: Path) -> None:
+    """As the authors' code makes them: each text between pictures by itself, its begin token once, at the beginning."""
+    sentencepiece: Any = importlib.import_module("sentencepiece")
+    words, model = SYSTEM + " USER: ASSISTANT: what is shown in the picture?", io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([words] * 50),
+        model_writer=model,
+        vocab_size=320,
+        model_type="bpe",
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        minloglevel=2,
+    )
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    original = tmp_path / "original"
+    original.mkdir()
+    (original / "tokenizer.model").write_bytes(model.getvalue())
+    settings = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": False, "legacy": False}
+    named = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    (original / "tokenizer_config.json").write_text(json.dumps({**settings, **named}))
+    size = pieces.get_piece_size()
+    (original / "config.json").write_text(json.dumps({**llava.CONFIG, "vocab_size": size}))
+    llava.write_shards(original, llava.original_names(llava.build(size), size), "safetensors")
+    convert(original, made[1], tmp_path / "out", lambda _: None)
+    processor = load(tmp_path / "out")[1]
+    turn = [
+        {"role": "user", "content": [{"type": "image", "image": picture()}, {"type": "text", "text": "what is it?"}]}
+    ]
+    inputs = processor.apply_chat_template(turn, add_generation_prompt=True, tokenize=True, return_dict=True)
+    before, after = pieces.encode(f"{SYSTEM} USER: "), pieces.encode("\nwhat is it? ASSISTANT:")
+    assert list(inputs["input_ids"][0]) == [1, *before, *[size] * 4, *after]
+
+
+@pytest.mark.skipif(SENTENCEPIECE, reason="sentencepiece and protobuf are installed")
+def test_a_tokenizer_that_cannot_be_read_names_what_reads_it(copied: tuple[Path, Path]) -> None:
+    original, tower = copied
+    (original / "tokenizer.json").rename(original / "tokenizer.model")
+    message = r"^pickles: reading tokenizer\.model needs .*: pip install (sentencepiece|protobuf)"
+    with pytest.raises(ModelError, match=message):
+        convert(original, tower, original.parent / "out", lambda _: None)
+
+
+def test_the_engine_says_what_to_do(made: tuple[Path, Path, Any]) -> None:
+    folder = made[0]
+    engine = TransformersEngine(str(folder), EngineSettings(device="cpu"))
+    message = (
+        r"^pickles: is an original-format LLaVA \(LlavaLlamaForCausalLM\), for which transformers has no class; "
+        rf"convert it: vsc models --convert {folder} --tower FOLDER_OF_clip-vit-large-patch14-336 --out DIR$"
+    )
+    with pytest.raises(ModelError, match=message):
+        engine.check()
+    with pytest.raises(ModelError, match=r"^org/name: is an original-format LLaVA .* --convert FOLDER --tower"):
+        read_config(str(folder), "org/name", {"trust_remote_code": False})
 
 
 def test_what_to_do_about_one() -> None:
