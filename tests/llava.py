@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 SIZE, PATCH = 28, 14
+ROPE = 5000.0  # not what a Llama has unless it is told
 SPECIAL = ["<unk>", "<s>", "</s>"]
 WORDS = """
 A chat between curious user and an artificial intelligence assistant . The gives helpful , detailed polite answers to
@@ -25,7 +26,7 @@ CONFIG = {
     **TEXT,
     **IDS,
     "hidden_act": "silu",
-    "rope_theta": 10000.0,
+    "rope_theta": ROPE,
     "rope_scaling": None,
     "image_aspect_ratio": "pad",
     "mm_hidden_size": 32,
@@ -76,7 +77,7 @@ def build(words: int) -> Any:
     model = LlavaForConditionalGeneration(
         LlavaConfig(
             vision_config=CLIPVisionConfig(**VISION),
-            text_config=LlamaConfig(vocab_size=words + 1, rope_theta=10000.0, **TEXT, **IDS),
+            text_config=LlamaConfig(vocab_size=words + 1, rope_theta=ROPE, **TEXT, **IDS),
             image_token_index=words,
             image_seq_length=4,
         )
