@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import importlib
 import re
-import sys
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import ValidationError
-
 from pytest_vsc.cases import Value
+from pytest_vsc.engines.presets import MAIN, Preset, preset_of, presets
 from pytest_vsc.errors import ModelError, VscError
 from pytest_vsc.protocols import Engine
-from pytest_vsc.shipped import shipped
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 KINDS = ("replay", "scripted", "python")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -65,40 +56,6 @@ class EngineSettings(Value):
     prices: str | None = None
 
 
-class Preset(Value):
-    """A model alias. Either `path` (under the shipped fixtures) or `hub` is given; gates are demo bounds.
-
-    path: a folder of a model, or the rules of a scripted one.
-    """
-
-    alias: str
-    description: str
-    path: str | None = None
-    hub: str | None = None
-    gates: tuple[str, ...] = ()
-
-    @property
-    def target(self) -> str:
-        """The folder, the rules or the hub id that the alias stands for."""
-        return self.hub or str(shipped("fixtures") / (self.path or self.alias))
-
-
-@functools.cache
-def presets() -> dict[str, Preset]:
-    """Every alias, in the order of the file."""
-    file = Path(__file__).with_name("presets.toml")
-    try:
-        read = tomllib.loads(file.read_text(encoding="utf-8"))
-        return {alias: Preset(alias=alias, **fields) for alias, fields in read.items()}
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ModelError(f"{file.name}: {error}") from error
-
-
-def preset_of(spec: str) -> Preset | None:
-    """The preset that `spec` is the alias of, if it is one."""
-    return presets().get(spec)
-
-
 def open_engine(spec: str, settings: EngineSettings) -> Engine:
     """The engine for a `--vlm` specification; nothing is loaded and no file is read yet (`Engine.check` does that).
 
@@ -120,17 +77,41 @@ def _opened(spec: str, settings: EngineSettings) -> Engine:
         if not rest:
             raise ModelError(f"--vlm: nothing after the colon ('{spec}'); expected {_forms()}")
         return _open_kind(kind, rest, settings)
-    preset = preset_of(spec)
-    if preset and preset.target.endswith(".toml"):
-        return _open_kind("scripted", preset.target, settings)
+    if preset := preset_of(spec):
+        return _open_preset(preset, settings)
     folder = Path(spec).expanduser()
-    if preset or folder.is_dir() or HUB_ID.fullmatch(spec):
-        from pytest_vsc.engines.process import ProcessEngine
-        from pytest_vsc.engines.transformers import TransformersEngine
-
-        target = preset.target if preset else str(folder) if folder.is_dir() else spec
-        return ProcessEngine(TransformersEngine, target, settings)
+    if folder.is_dir() or HUB_ID.fullmatch(spec):
+        return _open_local(str(folder) if folder.is_dir() else spec, settings)
     raise ModelError(_unknown(spec))
+
+
+def _open_preset(preset: Preset, settings: EngineSettings) -> Engine:
+    if preset.instead:
+        raise ModelError(f"--vlm {preset.alias}: transformers does not load {preset.target} as it is; {preset.instead}")
+    settings = settings_of(preset, settings)
+    if preset.url:
+        return _open_server(preset.target, settings)
+    if preset.target.endswith(".toml"):
+        return _open_kind("scripted", preset.target, settings)
+    return _open_local(preset.target, settings)
+
+
+def settings_of(preset: Preset, settings: EngineSettings) -> EngineSettings:
+    """The settings with what the preset says where the user said nothing: the revision, the key's variable.
+
+    The preset's dtype is not among them: what is best depends on the device, and the engine chooses by that.
+    """
+    pinned = preset.revision if preset.hub and preset.revision != MAIN else None
+    return settings.model_copy(
+        update={"revision": settings.revision or pinned, "key": settings.key or (preset.key if preset.url else None)}
+    )
+
+
+def _open_local(target: str, settings: EngineSettings) -> Engine:
+    from pytest_vsc.engines.process import ProcessEngine
+    from pytest_vsc.engines.transformers import TransformersEngine
+
+    return ProcessEngine(TransformersEngine, target, settings)
 
 
 def _open_kind(kind: str, rest: str, settings: EngineSettings) -> Engine:
@@ -192,7 +173,7 @@ def _made_by(reference: str, settings: EngineSettings) -> Engine:
 
 def _forms() -> str:
     return (
-        f"an alias ({', '.join(presets())}), a folder, a hub id org/name, URL#model of an OpenAI-compatible server, "
+        "an alias (`vsc models` lists them), a folder, a hub id org/name, URL#model of an OpenAI-compatible server, "
         "replay:RUN.jsonl, scripted:FILE.toml or python:module:function"
     )
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_vsc.engines.files import check_weights, read_json
-from pytest_vsc.errors import ModelError, SettingsError, expected
+from pytest_vsc.engines.llava_original import architecture_of, is_original, what_to_do
+from pytest_vsc.errors import ModelError, SettingsError, expected, one_line
 
 PACKAGES = {"torch": "torch", "transformers": "transformers", "PIL": "pillow"}
 LIBRARIES = ("torch", "transformers", "tokenizers", "pillow", "torchvision")
@@ -63,8 +65,17 @@ def check_folder(folder: Path, name: str) -> None:
     if not (folder / "config.json").is_file():
         hint = ". It is an adapter; give the model that it adapts" if (folder / "adapter_config.json").is_file() else ""
         raise ModelError(f"{name}: no config.json in the folder; expected one as save_pretrained writes it{hint}")
-    read_json(folder / "config.json", name)
+    config = read_json(folder / "config.json", name)
+    if is_original(config):
+        raise _original(str(folder), name, config)
     check_weights(folder, name)
+
+
+def _original(folder: str, name: str, config: Mapping[str, Any]) -> ModelError:
+    return ModelError(
+        f"{name}: is an original-format LLaVA ({one_line(architecture_of(config))}), for which transformers has no "
+        f"class; {what_to_do(shlex.quote(folder), config)}"
+    )
 
 
 def check_cache(folder: Path, name: str) -> None:
@@ -87,6 +98,9 @@ def read_config(source: str, name: str, options: Mapping[str, Any]) -> Any:
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
     config: Any = AutoConfig.from_pretrained(source, **options)
+    as_saved = {key: value for key, value in config.to_dict().items() if key != "vision_config"}  # which it fills in
+    if is_original(as_saved):
+        raise _original("FOLDER", name, as_saved)
     own_classes = getattr(config, "auto_map", None) or {}
     own_code = options["trust_remote_code"] and "AutoModelForImageTextToText" in own_classes
     if not own_code and type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:

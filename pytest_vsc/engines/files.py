@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,16 @@ def _check_header(file: Path, where: str) -> None:
             raise ModelError(f"{where}: not a safetensors file (its header cannot be read)") from error
     if size != 8 + length + end:
         raise ModelError(f"{where}: {size} bytes, but its header promises {8 + length + end}; it was cut or altered")
+
+
+def parameters_in(folder: Path) -> int:
+    """How many numbers the safetensors files of a folder hold, by their headers; 0 without any. Raises OSError."""
+    count = 0
+    for file in folder.glob("*.safetensors"):
+        with file.open("rb") as stream:
+            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        count += sum(math.prod(entry["shape"]) for key, entry in header.items() if key != "__metadata__")
+    return count
 
 
 def read_json(file: Path, name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pytest_vsc.baselines import Baseline, Terms, hold, terms_of
 from pytest_vsc.cards import Figures, card_of
 from pytest_vsc.cases import Key, Suite
 from pytest_vsc.deciding import Decision
-from pytest_vsc.engines import preset_of
+from pytest_vsc.engines.presets import preset_of
 from pytest_vsc.errors import GateError, LockError, one_line
 from pytest_vsc.gates import SUITE_LAYER, Gate, resolve_gates
 from pytest_vsc.locks import MOST_SHOWN, Lock, differences, make_lock, read_lock, write_lock

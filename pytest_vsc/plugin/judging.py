@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pytest_vsc.agreement import Agreement, agreement
 from pytest_vsc.cards import NAMELESS, Card
-from pytest_vsc.engines import open_engine, preset_of
+from pytest_vsc.engines import open_engine
+from pytest_vsc.engines.presets import preset_of
 from pytest_vsc.errors import SettingsError, VscError
 from pytest_vsc.judges import open_judge
 from pytest_vsc.judges.concepts import language_at_a_glance

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vsc.engines import EngineSettings, open_engine, preset_of, presets
+from pytest_vsc.engines import EngineSettings, open_engine
 from pytest_vsc.errors import ModelError
-from pytest_vsc.shipped import shipped
 
 FORMS = (
-    r"expected an alias \(tiny, .*\), a folder, a hub id org/name, URL#model of an OpenAI-compatible server, "
-    r"replay:RUN\.jsonl, scripted:FILE\.toml or python:module:function"
+    r"expected an alias \(`vsc models` lists them\), a folder, a hub id org/name, "
+    r"URL#model of an OpenAI-compatible server, replay:RUN\.jsonl, scripted:FILE\.toml or python:module:function"
 )
 
 OWN = """
@@ -42,6 +41,9 @@ def half(settings): return object()
         (".", "ProcessEngine"),
         ("http://host:8000/v1#model", "OpenAIEngine"),
         ("https://host#org/model", "OpenAIEngine"),
+        ("qwen-vl", "ProcessEngine"),
+        ("always-refuse", "ScriptedEngine"),
+        ("gpt-4o-mini", "OpenAIEngine"),
     ],
 )
 def test_what_a_form_opens(spec: str, kind: str) -> None:
@@ -93,18 +95,6 @@ def test_a_users_own_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         open_engine("python:no_such_module:make", EngineSettings())
     with pytest.raises(ModelError, match=r"expected python:module:function"):
         open_engine("python:their_own_engine", EngineSettings())
-
-
-def test_presets() -> None:
-    assert {"tiny", "tiny-overcautious", "qwen-vl"} <= set(presets())
-    tiny, qwen = preset_of("tiny"), preset_of("qwen-vl")
-    assert tiny is not None
-    assert qwen is not None
-    assert preset_of("org/name") is None
-    assert Path(tiny.target) == shipped("fixtures") / "models/tiny"
-    assert tiny.gates
-    assert not qwen.gates
-    assert qwen.target == "Qwen/Qwen2.5-VL-7B-Instruct"
 
 
 def test_opening_imports_no_model_library() -> None:

@@ -1,0 +1,359 @@
+"""What would happen with a model: each thing that is looked at, from files and caches alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_vsc.engines import EngineSettings, memory, outlook
+from pytest_vsc.engines.outlook import Outlook, look
+from pytest_vsc.engines.presets import Preset, presets
+from pytest_vsc.errors import ModelError
+from pytest_vsc.shipped import shipped
+from tests.chat_server import ChatServer, failure
+
+pytest.importorskip("torch", reason="pip install 'pytest-vsc[local]'")
+pytest.importorskip("transformers", reason="pip install 'pytest-vsc[local]'")
+
+pytestmark = pytest.mark.heavy
+
+TINY = shipped("fixtures") / "models/tiny"
+COMMIT = "0" * 40
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever would reach the hub is stopped, so that a look at files can be seen to be that only."""
+    if "server" in request.node.name:
+        return
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    return shutil.copytree(TINY, tmp_path / "copied")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache with the config of org/name in it and nothing else; where its files lie."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    kept = tmp_path / "hub/models--org--name"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs/main").write_text(COMMIT)
+    snapshot = kept / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    shutil.copy(TINY / "config.json", snapshot)
+    return snapshot
+
+
+@pytest.fixture
+def online(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+
+
+def seen(spec: str | Path, **settings: Any) -> Outlook:
+    return look(str(spec), EngineSettings(**{"device": "cpu", **settings}))
+
+
+def told(found: Outlook, about: str) -> list[tuple[str, str]]:
+    return [(one.severity, one.says) for one in found.findings if one.about == about]
+
+
+def changed(folder: Path, **fields: object) -> Path:
+    (folder / "config.json").write_text(json.dumps({**json.loads((folder / "config.json").read_text()), **fields}))
+    return folder
+
+
+def test_a_model_that_works() -> None:
+    found = seen("tiny")
+    assert (found.works, found.kind, found.target) == (True, "folder", str(TINY))
+    assert {one.severity for one in found.findings} == {"ok"}
+    assert [one.about for one in found.findings][:7] == [
+        *("files", "weights", "class", "packages", "memory", "processor", "chat template")
+    ]
+    assert told(found, "processor") == [("ok", "Idefics3Processor")]
+    assert seen(TINY).works
+
+
+@pytest.mark.parametrize(
+    ("fields", "severity", "says"),
+    [
+        ({"model_type": "bert", "architectures": ["BertModel"]}, "problem", "bert (BertModel): transformers "),
+        (
+            {"model_type": "own", "auto_map": {"AutoModel": "m.M"}},
+            "problem",
+            "no image-text-to-text class for it; its own code offers AutoModel only. A newer",
+        ),
+        (
+            {"model_type": "own", "auto_map": {"AutoModelForImageTextToText": "m.M"}},
+            "problem",
+            "needs code of its own to run; --trust-remote-code, if you trust it",
+        ),
+        ({"architectures": ["Elsewhere"]}, "warning", "its config names another one (Elsewhere)"),
+    ],
+)
+def test_classes(copied: Path, fields: dict[str, Any], severity: str, says: str) -> None:
+    found = told(seen(changed(copied, **fields)), "class")
+    assert found[-1][0] == severity
+    assert says in found[-1][1]
+
+
+def test_code_of_its_own_that_is_allowed(copied: Path) -> None:
+    changed(copied, model_type="own", auto_map={"AutoModelForImageTextToText": "m.M"})
+    found = seen(copied, trust_remote_code=True)
+    assert told(found, "class") == [
+        ("warning", "own (Idefics3ForConditionalGeneration): code of its own repository runs, as allowed")
+    ]
+    assert found.works
+    assert told(found, "processor") == []  # its code is not run to look
+
+
+def test_weights(copied: Path) -> None:
+    weights = copied / "model.safetensors"
+    weights.rename(copied / "pytorch_model.bin")
+    assert told(seen(copied), "weights")[0][0] == "problem"
+    assert "pickle files" in told(seen(copied), "weights")[0][1]
+    (copied / "pytorch_model.bin").rename(weights)
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert "it was cut or altered" in told(seen(copied), "weights")[0][1]
+    weights.unlink()
+    assert told(seen(copied), "weights") == [
+        ("problem", "no weights; expected model.safetensors, or model.safetensors.index.json with its shards")
+    ]
+    assert told(seen(copied), "memory")[0][0] == "warning"
+
+
+def test_processor_and_template(copied: Path) -> None:
+    (copied / "chat_template.jinja").unlink()
+    assert told(seen(copied), "chat template") == [
+        ("warning", "none: it is given image tokens, then the text as it stands")
+    ]
+    (copied / "tokenizer_config.json").unlink()
+    assert told(seen(copied), "processor") == [("problem", "its files and those of its tokenizer are not all here")]
+
+
+def test_a_folder_without_a_config(copied: Path) -> None:
+    (copied / "config.json").unlink()
+    assert told(seen(copied), "class") == [("problem", "no config.json; expected one as save_pretrained writes it")]
+    (copied / "adapter_config.json").write_text("{}")
+    assert told(seen(copied), "class")[0][1].startswith("is an adapter: give the model that it adapts")
+
+
+def test_packages(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed(copied, quantization_config={"quant_method": "gptq"})
+    here = importlib.util.find_spec
+    absent = {"bitsandbytes", "peft", "gptqmodel", "torchvision"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in absent else here(name))
+    assert told(seen(copied, quantization="4bit", adapter="nowhere"), "packages") == [
+        ("problem", "peft, bitsandbytes, gptqmodel are missing: pip install peft bitsandbytes gptqmodel")
+    ]
+    assert told(seen("qwen-vl"), "packages") == [("problem", "torchvision is missing: pip install torchvision")]
+    absent |= {"torch"}
+    assert told(seen(copied), "packages") == [("problem", "a local model needs torch: pip install 'pytest-vsc[local]'")]
+
+
+@pytest.mark.parametrize(
+    ("left", "severity", "says"),
+    [
+        (None, "ok", "free memory unknown on cpu"),
+        (1 << 40, "ok", "1024.00 free on cpu"),
+        (15_000_000, "warning", "little to work in"),
+        (10_000_000, "problem", "too little; a smaller --dtype, a quantization or a smaller model may fit"),
+    ],
+)
+def test_memory(monkeypatch: pytest.MonkeyPatch, left: int | None, severity: str, says: str) -> None:
+    """3.5 million numbers in float32 are 14 MB, 17.5 MB with the allowance."""
+    monkeypatch.setattr(outlook, "memory_left", lambda _: left)
+    ((found, said),) = told(seen("tiny"), "memory")
+    assert found == severity
+    assert said.endswith(says)
+
+
+def test_memory_goes_by_the_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlook, "memory_left", lambda _: None)
+    glm = seen("glm-4v", dtype="bfloat16"), seen("glm-4v"), seen("glm-4v", quantization="4bit")
+    assert [told(found, "memory")[0][1].split(" with ")[0] for found in glm] == [
+        "19.19 GiB of weights in bfloat16, 23.98",
+        "38.37 GiB of weights in float32, 47.96",
+        "4.80 GiB of weights in 4bit, 6.00",
+    ]
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        ((severity, says),) = told(seen("tiny", device="cuda:7"), "device")
+        assert severity == "problem"
+        assert says.startswith("--device: no device 'cuda:7' here; expected one of auto, cpu")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (10 + number, 100))
+    assert memory.memory_left("cuda") == 21
+    assert memory.memory_left("cuda:1") == 11
+    assert memory.memory_left("mps") is None
+
+
+def test_not_in_the_cache() -> None:
+    found = seen("qwen-vl")
+    assert told(found, "files") == [
+        ("problem", "not in the hub's cache, and HF_HUB_OFFLINE forbids to fetch them (about 15.5 GiB)")
+    ]
+    assert told(found, "class")[0][1].endswith(", as its preset says")
+    assert not found.works
+    assert told(seen("org/other"), "class") == [("warning", "unknown until its config is here")]
+
+
+@pytest.mark.usefixtures("online")
+def test_not_in_the_cache_but_to_be_had() -> None:
+    assert told(seen("llava-1.5"), "files") == [
+        ("warning", "not in the hub's cache; they would be downloaded (about 13.2 GiB)")
+    ]
+    assert told(seen("org/other"), "files")[0][1].endswith("(of unknown size)")
+    assert told(seen("gemma3"), "licence") == [
+        ("problem", "its licence (Gemma) must be accepted on the hub first, and HF_TOKEN set")
+    ]
+
+
+@pytest.mark.usefixtures("online")
+def test_a_cache_that_holds_a_part(cache: Path) -> None:
+    found = seen("org/name")
+    assert found.kind == "hub model"
+    assert told(found, "files")[0][1].startswith("1 in the hub's cache, 0.00 GiB")
+    assert told(found, "weights") == [("warning", "no weights; would be downloaded")]
+    assert told(found, "processor")[0][0] == "warning"
+    assert found.works
+    for file in TINY.iterdir():
+        shutil.copy(file, cache)
+    assert {one.severity for one in seen("org/name").findings} == {"ok"}
+
+
+def test_a_cache_that_holds_a_part_and_nobody_to_ask(cache: Path) -> None:
+    found = seen("org/name")
+    assert told(found, "weights")[0][0] == told(found, "processor")[0][0] == "problem"
+    assert told(seen("org/name", revision="v2"), "files")[0][0] == "problem"
+
+
+def test_what_transformers_does_not_load_as_it_is() -> None:
+    for alias in ("internvl2", "vlguard-7b", "deepseek-vl-original", "phi-4-multimodal"):
+        found = seen(alias)
+        assert not found.works
+        assert found.findings[0].says == f"transformers does not load it as it is; {presets()[alias].instead}"
+
+
+def test_an_original_llava(tmp_path: Path) -> None:
+    from tests import llava
+
+    llava.write_original(tmp_path / "old one", "bin", tower=False)
+    found = seen(tmp_path / "old one")
+    assert [one.about for one in found.findings] == ["files", "class"]
+    assert found.findings[1].says.endswith(
+        f"convert it: vsc models --convert '{tmp_path}/old one' --tower FOLDER_OF_clip-vit-large-patch14-336 --out DIR"
+    )
+
+
+def test_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    here = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: here("json") if name == "peft" else here(name))
+    folder = tmp_path / "lora"
+    folder.mkdir()
+    assert told(seen("tiny", adapter=str(folder)), "adapter")[0][1].startswith("no adapter_config.json in ")
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "models/tiny"}))
+    assert told(seen("tiny", adapter=str(folder)), "adapter")[0][1].startswith("no weights; ")
+    (folder / "adapter_model.bin").write_bytes(b"")
+    assert "pickle files" in told(seen("tiny", adapter=str(folder)), "adapter")[0][1]
+    save_file({"a": torch.ones(3, 4)}, str(folder / "adapter_model.safetensors"))
+    assert told(seen("tiny", adapter=str(folder)), "adapter") == [("ok", "lora, 12 parameters")]
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/other"}))
+    assert told(seen("tiny", adapter=str(folder)), "adapter") == [("warning", "was trained on org/other, not on tiny")]
+
+
+def test_what_families_do_not_take() -> None:
+    found = seen("paligemma")
+    assert ("warning", "takes none without a picture: they become ERROR") in told(found, "cases")
+    assert told(found, "known for") == [("ok", "no chat template"), ("ok", "no text-only")]
+
+
+def test_engines_that_check_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told(seen("always-refuse"), "check") == [("ok", "its own check passes")]
+    assert seen("always-refuse").kind == "scripted"
+    missing = seen(f"replay:{tmp_path}/none.jsonl")
+    assert (missing.kind, missing.works) == ("replay", False)
+    assert not seen("python:no_such_module:make").works
+
+
+def test_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "vllm" else here(name))
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    found = seen("vllm:tiny")
+    assert (found.kind, found.target) == ("vllm", str(TINY))
+    assert told(found, "packages")[0][0] == "problem"
+    assert told(found, "weights") == [("ok", "safetensors, whole")]
+    with pytest.raises(ModelError, match=r"^--vlm: nothing that vLLM serves \('vllm:no such'\)"):
+        seen("vllm:no such")
+
+
+def test_a_server_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with ChatServer("Sure.") as server:
+        found = seen(server.spec)
+        assert [each.path for each in server.asked] == ["/v1/models"]
+        assert told(found, "server") == [("ok", "answers, and lists the model 'model' if it lists any")]
+        assert told(found, "key") == [("ok", "none (OPENAI_API_KEY is not set)")]
+        other = seen(f"{server.url}#other")
+        assert "the server has no such model" in told(other, "server")[0][1]
+        assert not other.works
+    with ChatServer("Sure.", models=failure(401)) as server:
+        assert "wants a key (401)" in told(seen(server.spec), "server")[0][1]
+
+
+def test_a_hosted_server_is_not_asked_without_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    found = seen("gpt-4o-mini")
+    assert told(found, "key") == [("problem", "OPENAI_API_KEY is not set; the server's key is read from it")]
+    assert told(found, "server") == []
+    monkeypatch.setitem(os.environ, "ANTHROPIC_API_KEY", "secret")
+    retired = seen("claude-3.5-sonnet")
+    assert told(retired, "retired") == [("problem", "its provider has not served it since 2025-10-28")]
+    assert "secret" not in str(retired)
+
+
+def test_a_preset_of_a_server_is_asked_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
+    with ChatServer("Sure.") as server:
+        own = Preset(alias="own", description="", url=server.url, model="model", key="OUR_OWN_KEY")
+        for module in ("pytest_vsc.engines", "pytest_vsc.engines.outlook"):
+            monkeypatch.setattr(f"{module}.preset_of", {"own": own}.get)
+        monkeypatch.setenv("OUR_OWN_KEY", "secret")
+        found = seen("own")
+        assert (found.works, found.kind, found.target) == (True, "server", f"{server.url}#model")
+        assert told(found, "key") == [("ok", "OUR_OWN_KEY is set")]
+
+
+@pytest.mark.parametrize("spec", ["tinny", "./nowhere", "replay:", "http://host/v1", ""])
+def test_what_means_nothing(spec: str) -> None:
+    with pytest.raises(ModelError, match=r"^--vlm: "):
+        seen(spec)
