@@ -132,6 +132,11 @@ def ten() -> list[Request]:
 # -- what comes back
 
 
+Outcome = Response | EngineError
+# By the digest of a request: each token that was chosen, and by how much before the next.
+Chosen = Mapping[str, Sequence[tuple[int, float]]]
+
+
 class Traced:
     """An engine that is watched: which tokens each request was answered with, and how narrowly each was chosen."""
 
@@ -140,11 +145,11 @@ class Traced:
         self.chosen: dict[str, list[tuple[int, float]]] = {}
         self.batches: list[list[Request]] = []
         inner: Any = engine._model
-        generate = inner.generate
+        generate = type(inner).generate  # not what another of these has put before it
 
         def watched(requests: Sequence[Request], inputs: Any, stop: Any, **how: Any) -> Any:
             choices = Choices()
-            outcomes = generate(requests, inputs, stop, **{**how, "first": choices})
+            outcomes = generate(inner, requests, inputs, stop, **{**how, "first": choices})
             self.batches.append(list(requests))
             for number, request in enumerate(requests):
                 self.chosen[request.digest("")] = [step[number] for step in choices.steps]
@@ -152,7 +157,7 @@ class Traced:
 
         inner.generate = watched
 
-    def answers(self, requests: Sequence[Request]) -> list[Response | EngineError]:
+    def answers(self, requests: Sequence[Request]) -> list[Outcome]:
         """The answers, or why there are none; all requests are put at once."""
         futures = [self.engine.submit(request) for request in requests]
         return [
@@ -186,16 +191,26 @@ class Compared(NamedTuple):
 
 def compare(requests: Sequence[Request], batched: Traced, single: Traced) -> Compared:
     """Token for token. A difference is a tie only where the single run's own choice was closer than TIE."""
-    equal, ties, apart = 0, list[float](), list[str]()
     together = batched.answers(requests)
     alone = [single.answers([request])[0] for request in requests]
-    answered = [(request, one, other) for request, one, other in zip(requests, together, alone, strict=True)]
-    for request, one, other in answered:
+    return _compared(requests, together, alone, batched.chosen, single.chosen)
+
+
+def compare_batches(requests: Sequence[Request], some: Traced, others: Traced) -> Compared:
+    """The same for two engines that form the same batches."""
+    return _compared(requests, some.answers(requests), others.answers(requests), some.chosen, others.chosen)
+
+
+def _compared(
+    requests: Sequence[Request], together: Sequence[Outcome], alone: Sequence[Outcome], chosen: Chosen, single: Chosen
+) -> Compared:
+    equal, ties, apart = 0, list[float](), list[str]()
+    for request, one, other in zip(requests, together, alone, strict=True):
         if isinstance(one, EngineError) or isinstance(other, EngineError):
             if str(one) != str(other):
                 apart.append(f"{request.messages[-1].text[:20]}: {one} / {other}")
             continue
-        ours, theirs = batched.chosen[request.digest("")], single.chosen[request.digest("")]
+        ours, theirs = chosen[request.digest("")], single[request.digest("")]
         length = other.tokens or 0
         step = next((n for n in range(length) if n >= len(ours) or ours[n][0] != theirs[n][0]), None)
         if step is None and one.text == other.text:
@@ -253,7 +268,7 @@ def measure(folder: Path, open_: Opened) -> Measured:
     )
 
 
-def _texts_alone(texts: Sequence[Response | EngineError], mixed: bool) -> str:
+def _texts_alone(texts: Sequence[Outcome], mixed: bool) -> str:
     refused = next((str(one) for one in texts if isinstance(one, EngineError)), "")
     return f"no: {refused}" if refused else "yes" if mixed else "in batches of their own"
 

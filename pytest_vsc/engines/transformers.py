@@ -163,7 +163,7 @@ class TransformersEngine:
 
     @property
     def _reuses_prefixes(self) -> bool:
-        return self._settings.prefix_cache and self._config.model_type in prefix.CLASSES
+        return self._settings.prefix_cache and prefix.allowed(self._config)
 
     def _folder(self) -> Path:
         """Where the files lie: the folder itself, or the snapshot in the hub's cache."""
