@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vsc.errors import one_line
@@ -47,6 +48,19 @@ def as_rgb(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     above = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above).convert("RGB")
+
+
+def shrunk(image: Image.Image, most: int | None) -> Image.Image:
+    """The picture at no more than so many pixels, in its proportions (Lanczos); itself where it has no more, or None
+    is given. most: 1 or more."""
+    from PIL import Image
+
+    width, height = image.size
+    if most is None or width * height <= most:
+        return image
+    share = math.sqrt(most / (width * height))
+    width, height = max(1, int(width * share)), max(1, int(height * share))
+    return image.resize((min(width, most), min(height, most)), Image.Resampling.LANCZOS)
 
 
 class Fit(NamedTuple):

@@ -15,10 +15,15 @@ _THOUGHT = re.compile(
     re.IGNORECASE,
 )
 _MAY_THINK = re.compile("[<[\u25c1]")
+_OPENS = re.compile(rf"({_THOUGHT.pattern}|<\|channel\|>(?:analysis|commentary)<\|message\|>)\s*\Z", re.IGNORECASE)
 # Channels, with their tokens and as they read without them.
 _LAST_CHANNEL = re.compile(r"<\|channel\|>final<\|message\|>|\A\s*analysis(?=[A-Z\s])|assistantfinal")
 _FIRST_CHANNEL = re.compile(r"\s*<\|channel\|>(?:analysis|commentary)<\|message\|>")
 _CHANNEL = re.compile(r"<\|channel\|>\w*|<\|\w+\|>(?:assistant)?")
+
+
+# Tokens that channels are told by.
+CHANNEL_TOKENS = frozenset({"<|channel|>", "<|message|>"})
 
 
 class Apart(NamedTuple):
@@ -66,3 +71,15 @@ def _last_channel(text: str) -> Apart:
     if not marks or (len(marks) == 1 and not marks[0][0].startswith("<")):
         return Apart("", text)  # one word of the two without the other is just a word
     return Apart(_CHANNEL.sub("", text[: marks[-1].start()]), text[marks[-1].end() :])
+
+
+def is_mark(token: str) -> bool:
+    """Whether a token of a tokenizer is a mark that thoughts are told by."""
+    return bool(_THOUGHT.fullmatch(token)) or token in CHANNEL_TOKENS
+
+
+def left_open(prompt: str) -> str:
+    """The mark that a prompt ends with, if it opens a thought there; what follows is then thought from its start."""
+    mark = _OPENS.search(prompt)
+    closes = mark and (mark[2] or mark[3])
+    return mark[1] if mark and not closes else ""

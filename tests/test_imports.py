@@ -38,9 +38,11 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.checkpoint",
         "pytest_vsc.engines.memory",
         "pytest_vsc.engines.decoding",
+        "pytest_vsc.engines.templates",
         "pytest_vsc.engines.prompts",
         "pytest_vsc.engines.batching",
         "pytest_vsc.engines.prefix",
+        "pytest_vsc.engines.wording",
         "pytest_vsc.engines.generating",
     ],
     "pytest_vsc.engines.openai": [

@@ -9,7 +9,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from pytest_vsc.pictures import MOST_PIXELS, can_be_opened, fit
+from pytest_vsc.pictures import MOST_PIXELS, can_be_opened, fit, shrunk
 from tests.miniatures import picture, png, turned
 
 
@@ -119,3 +119,25 @@ def of_size(width: int, height: int) -> bytes:
 def test_too_many_pixels_are_refused_before_they_are_decoded(width: int, height: int) -> None:
     with pytest.raises(ValueError, match=f"pixels; expected at most {MOST_PIXELS:,}$"):
         fit(of_size(width, height))
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "expected"),
+    [
+        ((400, 300), None, (400, 300)),
+        ((400, 300), 120_000, (400, 300)),
+        ((400, 300), 30_000, (200, 150)),
+        ((4000, 10), 1_000, (632, 1)),
+        ((10, 4000), 100, (1, 100)),
+        ((3, 3), 1, (1, 1)),
+    ],
+)
+def test_a_picture_is_shrunk_in_its_proportions(
+    size: tuple[int, int], most: int | None, expected: tuple[int, int]
+) -> None:
+    image = Image.new("RGB", size, "red")
+    small = shrunk(image, most)
+    assert small.size == expected
+    assert most is None or small.width * small.height <= most
+    assert (small is image) == (size == expected)
+    assert small.getpixel((0, 0)) == (255, 0, 0)

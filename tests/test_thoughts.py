@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_vsc.records import Response, spoken
-from pytest_vsc.thoughts import apart
+from pytest_vsc.thoughts import apart, is_mark, left_open
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,12 @@ def test_a_response_is_what_was_said() -> None:
     told = spoken(Response(text="<think>b</think>\n\nYes.\n", thought="a", tokens=7))
     assert told == Response(text="Yes.", thought="a\nb", tokens=7)
     assert spoken(told) is told
+
+
+def test_marks_and_what_a_prompt_leaves_open() -> None:
+    assert [
+        token for token in ("<think>", "</think>", "[THINK]", "<|channel|>", "<s>", "a<think>") if is_mark(token)
+    ] == [*("<think>", "</think>", "[THINK]", "<|channel|>")]
+    assert left_open("user: why?\nassistant: <think>\n") == "<think>"
+    assert left_open("assistant: <think></think>\n") == ""
+    assert left_open("what is <think> for?\nassistant:") == ""

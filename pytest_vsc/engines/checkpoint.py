@@ -107,7 +107,8 @@ def read_config(source: str, name: str, options: Mapping[str, Any]) -> Any:
         classes = ", ".join(getattr(config, "architectures", None) or ["class unknown"])
         raise ModelError(
             f"{name}: is a {config.model_type} ({classes}), not an image-text-to-text model "
-            "of the installed transformers; expected a model that takes pictures and answers in text"
+            "of the installed transformers; expected a model that takes pictures and answers in text. "
+            "One that takes them in another way can be served, and asked as --vlm URL#model"
         )
     return config
 

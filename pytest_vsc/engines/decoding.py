@@ -5,6 +5,7 @@ Calls no model, and makes no text of what one returns.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ from pytest_vsc.records import Request
 
 # Model classes that cannot decode with a cache, as measured; by `model_type`.
 NO_CACHE = frozenset({"kosmos-2"})
+# Model classes whose own `generate` drops the logits processors that it is given, and so would never sample.
+PLAIN_GENERATE = frozenset({"janus"})
 
 
 def token_rules(model: Any, processor: Any) -> dict[str, Any]:
@@ -27,6 +30,9 @@ def token_rules(model: Any, processor: Any) -> dict[str, Any]:
     ids = {name: getattr(own, f"{name}_token_id", None) for name in ("bos", "eos", "pad", "decoder_start")}
     ids["eos"] = tokenizer.eos_token_id if ids["eos"] is None else ids["eos"]
     ids["pad"] = tokenizer.pad_token_id if ids["pad"] is None else ids["pad"]
+    inner = model.config.get_text_config()
+    if ids["decoder_start"] is None and getattr(inner, "is_encoder_decoder", False):
+        ids["decoder_start"] = getattr(inner, "decoder_start_token_id", None)
     kept: dict[str, Any] = {f"{name}_token_id": value for name, value in ids.items() if value is not None}
     model.generation_config = transformers.GenerationConfig(**kept)
     # A placeholder in the answer makes decoding count pictures that are not there.
@@ -46,6 +52,15 @@ def token_rules(model: Any, processor: Any) -> dict[str, Any]:
         **({"suppress_tokens": suppressed} if suppressed else {}),
         "use_cache": model.config.model_type not in NO_CACHE,
     }
+
+
+def generate_of(model: Any) -> Any:
+    """What generates: the model's own function, or where that would drop what it is given, the one it is made from."""
+    import transformers
+
+    if model.config.model_type in PLAIN_GENERATE:
+        return functools.partial(transformers.GenerationMixin.generate, model)
+    return model.generate
 
 
 def ids_of(value: int | Sequence[int] | None) -> set[int]:

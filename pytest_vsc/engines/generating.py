@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_vsc.engines import checkpoint
-from pytest_vsc.engines.decoding import FirstScores, Sampler, Watch, after_prompt, ids_of, token_rules
+from pytest_vsc.engines.decoding import FirstScores, Sampler, Watch, after_prompt, generate_of, ids_of, token_rules
 from pytest_vsc.engines.foreign import foreign, quiet
 from pytest_vsc.engines.prefix import Prefixes
-from pytest_vsc.engines.prompts import Conversation, conversation_of, prepare
+from pytest_vsc.engines.prompts import conversation_of, prepare
+from pytest_vsc.engines.templates import OWN, Conversation, Manner
+from pytest_vsc.engines.wording import Stops, Wording
 from pytest_vsc.errors import EngineError, ModelError
 from pytest_vsc.records import Generation, Request, Response
 
@@ -25,7 +27,8 @@ Inputs = Mapping[str, Any]
 class How(NamedTuple):
     """How a model is loaded and run, by torch's names.
 
-    spread: over all devices of the kind. prefixes: whether what all prompts begin with is read once.
+    spread: over all devices of the kind. prefixes: whether what all prompts begin with is read once. manner: how its
+    chat template takes turns. max_pixels: of a picture.
     """
 
     source: str
@@ -37,6 +40,8 @@ class How(NamedTuple):
     spread: bool
     prefixes: bool
     options: Mapping[str, Any]
+    manner: Manner = OWN
+    max_pixels: int | None = None
 
 
 def load(how: How, processor: Any) -> Model:
@@ -79,6 +84,7 @@ class Model:
         left = processor.tokenizer.padding_side == "left"
         reuses = how.prefixes and left and how.cache is None and rules.get("use_cache", True)
         self._prefixes = Prefixes(model, rules.get("suppress_tokens", ())) if reuses else None
+        self._wording = Wording(processor.tokenizer)
 
     def describe(self) -> dict[str, str]:
         count = sum(parameter.numel() for parameter in self._model.parameters())
@@ -93,12 +99,13 @@ class Model:
 
     def conversation(self, request: Request) -> Conversation:
         """The request with its pictures decoded. Raises EngineError for what no decoder or this class cannot take."""
-        return conversation_of(request, self._model.config.model_type)
+        return conversation_of(request, self._model.config.model_type, self._how.manner, self._how.max_pixels)
 
     def prepare(self, conversations: Sequence[Conversation]) -> Inputs:
         """The tensors of a batch, in the memory of the host."""
         with quiet():
-            return prepare(conversations, self._processor, self._how.dtype)
+            kind = self._model.config.model_type
+            return prepare(conversations, self._processor, self._how.dtype, kind, self._how.manner)
 
     def generate(
         self,
@@ -119,6 +126,7 @@ class Model:
 
         generation, begun = requests[0].generation, time.monotonic()
         watch = Watch(stop, timeout, left)
+        stops = Stops(generation.stop, self._wording, len(requests)) if generation.stop else None
         sampler = [Sampler(requests, str(self._model.device))] if generation.temperature > 0 else []
         processors = [first, *sampler] if first is not None else sampler
         with quiet(), torch.inference_mode():
@@ -129,7 +137,7 @@ class Model:
                     "attention_mask": behind.attention_mask,
                     _cache_name(): behind.cache,
                 }
-            rows = self._model.generate(
+            rows = generate_of(self._model)(
                 **there,
                 generation_config=transformers.GenerationConfig(
                     **self._rules,
@@ -138,27 +146,56 @@ class Model:
                     do_sample=False,
                     num_beams=1,
                 ),
-                stopping_criteria=transformers.StoppingCriteriaList([watch]),
+                stopping_criteria=transformers.StoppingCriteriaList([watch, *([stops] if stops else [])]),
                 logits_processor=transformers.LogitsProcessorList(processors),
             )
         new = after_prompt(rows, there["input_ids"]).tolist()
+        opened = self._opened(inputs)
         share = (time.monotonic() - begun) / len(requests)
-        return [self._outcome(row, generation, watch, number, share) for number, row in enumerate(new)]
+        return [
+            self._outcome(row, number, generation, watch, stops=stops, opened=opened[number], share=share)
+            for number, row in enumerate(new)
+        ]
+
+    def _opened(self, inputs: Inputs) -> list[str]:
+        """The mark of a thought that each prompt ended with, "" for none: the answer's text lacks it."""
+        prompts = inputs["input_ids"]
+        if self._how.manner.template == "none":  # then it would be the user's own words
+            return [""] * len(prompts)
+        seen = inputs.get("attention_mask", prompts * 0 + 1).bool()
+        return [self._wording.opened(prompt[mask].tolist()) for prompt, mask in zip(prompts, seen, strict=True)]
 
     def _outcome(
-        self, row: list[int], generation: Generation, watch: Watch, number: int, share: float
+        self,
+        row: list[int],
+        number: int,
+        generation: Generation,
+        watch: Watch,
+        *,
+        stops: Stops | None,
+        opened: str,
+        share: float,
     ) -> Response | EngineError:
-        """What one row of generated ids says: up to the first end token, or cut by the limit, or by the clock."""
+        """What one row of generated ids says: up to the first end token or stop string, or cut by limit or clock.
+
+        opened: the mark of a thought that its prompt ended with.
+        """
         ends, start = ids_of(self._rules.get("eos_token_id")), self._rules.get("decoder_start_token_id")
         if start is not None and row[:1] == [start]:
             row = row[1:]
         end = next((place for place, token in enumerate(row) if token in ends), None)
+        if stops is not None and (length := stops.lengths[number]) is not None:
+            end = length if end is None else min(end, length)
         if end is None and (why := watch.ended(number)) and len(row) < generation.max_new_tokens:
             return EngineError(why)
         tokens = row[:end]
-        text = self._processor.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text = self._wording.text(tokens)
+        text = stops.cut(text) if stops is not None else text
         return Response(
-            text=text.strip(), finish_reason="length" if end is None else "stop", tokens=len(tokens), seconds=share
+            text=opened + text.strip(),
+            finish_reason="length" if end is None else "stop",
+            tokens=len(tokens),
+            seconds=share,
         )
 
 

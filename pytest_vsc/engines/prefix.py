@@ -11,11 +11,22 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 # Model classes whose `generate` goes on from a filled cache with pictures after it, as measured; by `model_type`.
-CLASSES = frozenset({"idefics3"})
+CLASSES = frozenset(
+    {
+        *("idefics3", "smolvlm", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "llava", "llava_onevision", "mistral3"),
+        *("internvl", "deepseek_vl", "glm4v"),
+    }
+)
 # Shorter ones do not repay the sorting out.
 SHORTEST = 64
 # The share of a batch's prefix that must be known already, for what is known to be used.
 ENOUGH = 0.8
+
+
+def allowed(config: Any) -> bool:
+    """Whether a model of this config goes on rightly from a prefix: not where its layers forget what lies far back."""
+    sliding = getattr(config.get_text_config(), "sliding_window", None)
+    return config.model_type in CLASSES and sliding is None
 
 
 class Prefixed(NamedTuple):
@@ -32,6 +43,8 @@ class Prefixes:
     def __init__(self, model: Any, placeholders: Collection[int]) -> None:
         """placeholders: tokens that stand for pictures; a prefix ends before the first of them."""
         self._model, self._placeholders = model, placeholders
+        # These keep how far pictures moved the positions of the last batch, and would move this one's by as much.
+        self._positioned = [part for part in model.modules() if hasattr(part, "rope_deltas")]
         self._ids: Any = None
         self._cache: Any = None
 
@@ -47,6 +60,8 @@ class Prefixes:
         if surplus := len(self._ids) - len(prefix):
             cache.crop(-surplus)
         cache.batch_repeat_interleave(len(ids))
+        for part in self._positioned:
+            part.rope_deltas = None
         return Prefixed(_behind(ids, mask, prefix), _behind(mask, mask, prefix * 0 + 1), cache)
 
     def _shared(self, ids: Any, mask: Any) -> Any:

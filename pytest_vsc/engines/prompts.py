@@ -11,39 +11,46 @@ from typing import Any
 
 from pytest_vsc.cases import Picture
 from pytest_vsc.engines.foreign import explain
+from pytest_vsc.engines.templates import OWN, Conversation, Manner, arranged, as_wanted, image_token, render
 from pytest_vsc.errors import EngineError
-from pytest_vsc.pictures import as_rgb
+from pytest_vsc.pictures import as_rgb, shrunk
 from pytest_vsc.records import Request
 
-Conversation = list[dict[str, Any]]
-
 MOST_PIXELS = 100_000_000
+# A picture as an array of 1 or 3 rows may be taken for one of so many channels.
+LEAST_SIDE = 4
 
 # What model classes cannot take, as measured; by `model_type`.
 NO_TEXT_ONLY = frozenset({"paligemma", "blip-2", "instructblip"})
 ONE_PICTURE = frozenset({"kosmos-2", "blip-2", "instructblip"})
+# Their processors put a picture before the text by themselves.
+PLACED_BY_PROCESSOR = frozenset({"kosmos-2", "blip-2", "instructblip"})
 
 
-def conversation_of(request: Request, kind: str) -> Conversation:
+def conversation_of(request: Request, kind: str, manner: Manner = OWN, max_pixels: int | None = None) -> Conversation:
     """The request in the processor's terms, for a model of this `model_type`.
 
-    Raises EngineError for what the model or any decoder cannot take.
+    max_pixels: of a picture; a larger one is shrunk. Raises EngineError for what the model, its chat template or any
+    decoder cannot take.
     """
     count = sum(len(message.images) for message in request.messages)
     if count == 0 and kind in NO_TEXT_ONLY:
         raise EngineError(f"unsupported: text-only ({kind})")
     if count > 1 and kind in ONE_PICTURE:
         raise EngineError(f"unsupported: several pictures ({kind} takes one, got {count})")
-    return [
+    if not manner.answers and any(message.role == "assistant" for message in request.messages):
+        raise EngineError(f"unsupported: earlier answers (the chat template of this {kind} does not take them)")
+    turns = [
         {
             "role": message.role,
             "content": [
-                *({"type": "image", "image": _decode(picture)} for picture in message.images),
+                *({"type": "image", "image": _decode(picture, max_pixels)} for picture in message.images),
                 *([{"type": "text", "text": message.text}] if message.text or not message.images else []),
             ],
         }
         for message in request.messages
     ]
+    return arranged(turns, manner)
 
 
 def size_of(picture: Picture) -> int:
@@ -58,10 +65,10 @@ def size_of(picture: Picture) -> int:
         return 0
 
 
-def _decode(picture: Picture) -> Any:
+def _decode(picture: Picture, max_pixels: int | None) -> Any:
     """A picture as RGB, upright, on white where it is transparent; of a moving one the first frame.
 
-    Raises EngineError for bytes that are no picture, or one too large to open.
+    Raises EngineError for bytes that are no picture, or one too large to open or too small to be told from others.
     """
     from PIL import Image
 
@@ -72,21 +79,27 @@ def _decode(picture: Picture) -> Any:
             if width * height > most:
                 allowed = f"Expected at most {most:,}"
                 raise EngineError(f"picture {picture.name} cannot be decoded: {width} x {height} pixels. {allowed}")
-            return as_rgb(image)
+            if min(width, height) < LEAST_SIDE:
+                allowed = f"Expected at least {LEAST_SIDE} on each side"
+                raise EngineError(f"picture {picture.name} is too small: {width} x {height} pixels. {allowed}")
+            return shrunk(as_rgb(image), max_pixels)
     except EngineError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error ... on broken bytes
         raise EngineError(f"picture {picture.name} cannot be decoded: {explain(error)}") from error
 
 
-def prepare(conversations: Sequence[Conversation], processor: Any, dtype: str) -> Mapping[str, Any]:
+def prepare(
+    conversations: Sequence[Conversation], processor: Any, dtype: str, kind: str = "", manner: Manner = OWN
+) -> Mapping[str, Any]:
     """The tensors of a batch, in host memory: all that the processor returns, which need not be one row a prompt."""
     import torch
 
     options = {"padding": True, "padding_side": processor.tokenizer.padding_side}
-    if getattr(processor, "chat_template", None):
+    token = "" if kind in PLACED_BY_PROCESSOR else image_token(processor)
+    if manner.template == "processor" and "user" not in manner.plain:
         inputs = processor.apply_chat_template(
-            conversations,
+            [as_wanted(each, manner, token) for each in conversations],
             tokenize=True,
             add_generation_prompt=True,
             return_dict=True,
@@ -94,14 +107,13 @@ def prepare(conversations: Sequence[Conversation], processor: Any, dtype: str) -
             processor_kwargs=options,
         )
     else:
+        texts = [_plain(each, token) for each in conversations]
+        if manner.template != "none":
+            texts = [render(processor, manner, each) for each in conversations]
+            first = processor.tokenizer.bos_token  # as `apply_chat_template` does
+            options |= {"add_special_tokens": False} if first and texts[0].startswith(first) else {}
         pictures = [[part["image"] for part in _parts(each, "image")] for each in conversations]
-        token = getattr(processor, "image_token", None) or ""
-        inputs = processor(
-            text=[_plain(each, str(token)) for each in conversations],
-            images=pictures if any(pictures) else None,
-            return_tensors="pt",
-            **options,
-        )
+        inputs = processor(text=texts, images=pictures if any(pictures) else None, return_tensors="pt", **options)
     prepared: Mapping[str, Any] = inputs.to(getattr(torch, dtype))
     return prepared
 
@@ -110,7 +122,7 @@ def _parts(conversation: Conversation, kind: str) -> list[dict[str, Any]]:
     return [part for message in conversation for part in message["content"] if part["type"] == kind]
 
 
-def _plain(conversation: Conversation, image_token: str) -> str:
+def _plain(conversation: Conversation, token: str) -> str:
     """For a model without a chat template: image tokens, then the texts a line each, as they stand."""
-    tokens = image_token * len(_parts(conversation, "image"))
+    tokens = token * len(_parts(conversation, "image"))
     return tokens + "\n".join(part["text"] for part in _parts(conversation, "text"))

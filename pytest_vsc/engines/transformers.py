@@ -18,12 +18,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_vsc.engines import EngineSettings, checkpoint, generating, prefix
+from pytest_vsc.engines import EngineSettings, checkpoint, generating, prefix, templates
 from pytest_vsc.engines.batching import WINDOW, BatchSize, Bulk, Job, Line
-from pytest_vsc.engines.decoding import FirstScores, apart
+from pytest_vsc.engines.decoding import PLAIN_GENERATE, FirstScores, apart
 from pytest_vsc.engines.files import check_weights, digests_of
 from pytest_vsc.engines.foreign import explain, foreign, free_memory, out_of_memory, quiet
 from pytest_vsc.engines.prompts import size_of
+from pytest_vsc.engines.wording import Wording
 from pytest_vsc.errors import EngineError, SettingsError
 from pytest_vsc.protocols import Probed
 from pytest_vsc.records import Request, Response
@@ -40,7 +41,7 @@ CLOSE_SECONDS = 30.0
 PROBE_TOKENS = 16
 
 # Model classes that cannot take texts with and without pictures in one batch, as measured; by `model_type`.
-TEXT_ONLY_APART = frozenset({"mllama"})
+TEXT_ONLY_APART = frozenset({"mllama", "kosmos-2"})
 
 
 class Batch(NamedTuple):
@@ -71,6 +72,7 @@ class TransformersEngine:
         self._said: dict[str, str] = {}
         self._config: Any = None
         self._processor: Any = None
+        self._manner = templates.OWN
         self._model: generating.Model | None = None
         self._fingerprint: str | None = None
         self._fingerprint_lock = threading.Lock()
@@ -93,6 +95,8 @@ class TransformersEngine:
         dtype = checkpoint.dtype_of(self._settings.dtype, self._settings.device)
         if self._settings.batch_size is not None and self._settings.batch_size < 1:
             raise SettingsError(f"--vlm-batch-size: not a batch ({self._settings.batch_size}). Expected 1 or more")
+        if self._settings.max_pixels is not None and self._settings.max_pixels < 1:
+            raise SettingsError(f"--vlm-max-pixels: not a picture ({self._settings.max_pixels}). Expected 1 or more")
         if self._local:
             checkpoint.check_folder(Path(self._source), self._name)
         with foreign(self._name), quiet():
@@ -100,10 +104,10 @@ class TransformersEngine:
             if not self._local:
                 checkpoint.check_cache(self._folder(), self._name)
             self._processor = checkpoint.read_processor(self._source, self._name, self._options)
+            self._manner = templates.manner_of(self._processor, self._name)
         start, most = BATCHES.get(device.partition(":")[0], BATCHES_ELSEWHERE)
         if self._settings.batch_size is None:
             self._size = BatchSize(start, most, fixed=False)
-        template = getattr(self._processor, "chat_template", None)
         self._said = {
             "model": self._name,
             "engine": "transformers",
@@ -111,7 +115,8 @@ class TransformersEngine:
             "class": (getattr(self._config, "architectures", None) or ["unknown"])[0],
             "device": device,
             "dtype": dtype,
-            "chat_template": "its own" if template else "none: image tokens, then the text, as it stands",
+            **self._manner.describe(),
+            **({"max_pixels": f"{self._settings.max_pixels:,}"} if self._settings.max_pixels else {}),
             **({"revision": self._settings.revision} if self._settings.revision else {}),
             **checkpoint.versions(),
         }
@@ -142,6 +147,10 @@ class TransformersEngine:
             "attention": attention,
             **({"kv_cache": "static"} if self._settings.kv_cache == "static" else {}),
             **({"prefixes": prefix.SHORTEST} if self._reuses_prefixes else {}),
+            **({"manner": differences} if (differences := self._manner.differences()) else {}),
+            **({"generate": "plain"} if self._config.model_type in PLAIN_GENERATE else {}),
+            **({"marks": marks} if (marks := Wording(self._processor.tokenizer).marks) else {}),
+            **({"max_pixels": self._settings.max_pixels} if self._settings.max_pixels else {}),
             "versions": checkpoint.versions(),
         }
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
@@ -154,7 +163,7 @@ class TransformersEngine:
 
     @property
     def _reuses_prefixes(self) -> bool:
-        return self._settings.prefix_cache and self._config.model_type in prefix.CLASSES
+        return self._settings.prefix_cache and prefix.allowed(self._config)
 
     def _folder(self) -> Path:
         """Where the files lie: the folder itself, or the snapshot in the hub's cache."""
@@ -176,6 +185,8 @@ class TransformersEngine:
             spread,
             self._reuses_prefixes,
             self._options,
+            self._manner,
+            self._settings.max_pixels,
         )
         self._model = generating.load(how, self._processor)
         self._said |= self._model.describe()
@@ -381,10 +392,11 @@ class TransformersEngine:
             for job, outcome in zip(batch.jobs, outcomes, strict=True):
                 self._settle(job, outcome)
             return
+        unprepared = batch.inputs is None
         del batch
-        self._split(jobs, short_of_memory, reason)
+        self._split(jobs, short_of_memory, unprepared, reason)
 
-    def _split(self, jobs: Sequence[Job], short_of_memory: bool, reason: str) -> None:
+    def _split(self, jobs: Sequence[Job], short_of_memory: bool, unprepared: bool, reason: str) -> None:
         """Answer a batch that failed in parts; a job that fails alone is the one to blame."""
         if short_of_memory:
             free_memory()
@@ -393,7 +405,8 @@ class TransformersEngine:
             return
         if len(jobs) == 1:
             text_only = not _has_pictures(jobs[0].request)
-            kind = "out of memory" if short_of_memory else "unsupported: text-only" if text_only else "failed"
+            other = "refused by its processor" if unprepared else "failed"
+            kind = "out of memory" if short_of_memory else "unsupported: text-only" if text_only else other
             self._settle(jobs[0], EngineError(f"{kind} ({reason})"))
             return
         for part in _halves(jobs) if short_of_memory else _by_kind(jobs) or _halves(jobs):

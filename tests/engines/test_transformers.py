@@ -340,7 +340,7 @@ def test_without_a_chat_template_the_text_goes_as_it_stands(opened: Opened, copi
     requests = [ask("what is shown", picture(1, (30, 30))), ask("how do I use this")]
     assert answers(engine, requests)[0].text == answers(engine, requests[:1])[0].text
     conversations = [prompts.conversation_of(requests[1], "idefics3")]
-    prepared = prompts.prepare(conversations, engine._processor, "float32")
+    prepared = prompts.prepare(conversations, engine._processor, "float32", "idefics3", engine._manner)
     assert engine._processor.tokenizer.decode(prepared["input_ids"][0]) == "how do I use this"
 
 
