@@ -22,7 +22,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-KINDS = ("replay", "scripted", "python")
+KINDS = ("replay", "scripted", "python", "vllm")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SERVER = re.compile(r"[\w.-]+(:\d+)?(/[^#@?]*)?#.+")  # an address without its scheme
 ENGINE_NAMES = ("check", "load", "describe", "fingerprint", "lasting", "submit", "close")
@@ -42,6 +42,7 @@ class EngineSettings(Value):
     concurrency: the most requests that a server is given at once. headers: names of HTTP headers, each with the name of
     the environment variable that holds its value. key: name of the environment variable that holds the server's key.
     max_cost: US dollars that the answers may cost. prices: file with what tokens cost.
+    server_args: further arguments of a server that is started for the run.
     """
 
     device: str = "auto"
@@ -63,6 +64,7 @@ class EngineSettings(Value):
     key: str | None = None
     max_cost: float | None = None
     prices: str | None = None
+    server_args: tuple[str, ...] = ()
 
 
 class Preset(Value):
@@ -123,14 +125,20 @@ def _opened(spec: str, settings: EngineSettings) -> Engine:
     preset = preset_of(spec)
     if preset and preset.target.endswith(".toml"):
         return _open_kind("scripted", preset.target, settings)
-    folder = Path(spec).expanduser()
-    if preset or folder.is_dir() or HUB_ID.fullmatch(spec):
+    if (target := _source_of(spec)) is not None:
         from pytest_vsc.engines.process import ProcessEngine
         from pytest_vsc.engines.transformers import TransformersEngine
 
-        target = preset.target if preset else str(folder) if folder.is_dir() else spec
         return ProcessEngine(TransformersEngine, target, settings)
     raise ModelError(_unknown(spec))
+
+
+def _source_of(spec: str) -> str | None:
+    """The folder or the hub id that is meant, None if neither is."""
+    preset, folder = preset_of(spec), Path(spec).expanduser()
+    if preset:
+        return preset.target
+    return str(folder) if folder.is_dir() else spec if HUB_ID.fullmatch(spec) else None
 
 
 def _open_kind(kind: str, rest: str, settings: EngineSettings) -> Engine:
@@ -142,7 +150,24 @@ def _open_kind(kind: str, rest: str, settings: EngineSettings) -> Engine:
         from pytest_vsc.engines.scripted import ScriptedEngine
 
         return ScriptedEngine(Path(rest), settings)
+    if kind == "vllm":
+        return _open_vllm(rest, settings)
     return _made_by(rest, settings)
+
+
+def _open_vllm(rest: str, settings: EngineSettings) -> Engine:
+    from pytest_vsc.engines.vllm import VllmEngine
+
+    source = _source_of(rest)
+    if source is None or source.endswith(".toml"):
+        models = [name for name, preset in presets().items() if not preset.target.endswith(".toml")]
+        near = difflib.get_close_matches(rest, models, n=1, cutoff=0.6)
+        hint = f"; did you mean 'vllm:{near[0]}'?" if near else ""
+        raise ModelError(
+            f"--vlm vllm: no model '{rest}' that can be served; expected an alias ({', '.join(models)}), a folder or "
+            f"a hub id org/name{hint}"
+        )
+    return VllmEngine(source, settings)
 
 
 def _open_server(spec: str, settings: EngineSettings) -> Engine:
@@ -193,7 +218,7 @@ def _made_by(reference: str, settings: EngineSettings) -> Engine:
 def _forms() -> str:
     return (
         f"an alias ({', '.join(presets())}), a folder, a hub id org/name, URL#model of an OpenAI-compatible server, "
-        "replay:RUN.jsonl, scripted:FILE.toml or python:module:function"
+        "vllm:SPEC, replay:RUN.jsonl, scripted:FILE.toml or python:module:function"
     )
 
 

@@ -14,7 +14,7 @@ from pytest_vsc.shipped import shipped
 
 FORMS = (
     r"expected an alias \(tiny, .*\), a folder, a hub id org/name, URL#model of an OpenAI-compatible server, "
-    r"replay:RUN\.jsonl, scripted:FILE\.toml or python:module:function"
+    r"vllm:SPEC, replay:RUN\.jsonl, scripted:FILE\.toml or python:module:function"
 )
 
 OWN = """
@@ -42,6 +42,9 @@ def half(settings): return object()
         (".", "ProcessEngine"),
         ("http://host:8000/v1#model", "OpenAIEngine"),
         ("https://host#org/model", "OpenAIEngine"),
+        ("vllm:tiny", "VllmEngine"),
+        ("vllm:org/name", "VllmEngine"),
+        ("vllm:.", "VllmEngine"),
     ],
 )
 def test_what_a_form_opens(spec: str, kind: str) -> None:
@@ -65,6 +68,14 @@ def test_what_a_form_opens(spec: str, kind: str) -> None:
             "host:8000/v1#model",
             rf"^--vlm: unknown model 'host:8000/v1#model'; {FORMS}; did you mean 'http://host:8000/v1#model'\?$",
         ),
+        ("vllm:", rf"^--vlm: nothing after the colon \('vllm:'\); {FORMS}$"),
+        (
+            "vllm:tinny",
+            r"^--vlm vllm: no model 'tinny' that can be served; expected an alias \(tiny, tiny-overcautious, "
+            r"qwen-vl\), a folder or a hub id org/name; did you mean 'vllm:tiny'\?$",
+        ),
+        ("vllm:always-refuse", r"^--vlm vllm: no model 'always-refuse' that can be served; expected an alias "),
+        ("vlm:tiny", rf"^--vlm: unknown model 'vlm:tiny'; {FORMS}; did you mean 'vllm:tiny'\?$"),
         ("replay:", rf"^--vlm: nothing after the colon \('replay:'\); {FORMS}$"),
     ],
 )
