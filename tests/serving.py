@@ -1,9 +1,11 @@
-"""A real OpenAI-compatible server with a real model, for tests: `transformers serve`. It is no part of any engine."""
+"""Real OpenAI-compatible servers with a real model, for tests: `transformers serve`, vLLM. No part of any engine."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +24,27 @@ def skip_without_server() -> None:
     """Skip the test at hand where there is none, and say how to get it."""
     if not all(map(importlib.util.find_spec, ("torch", "transformers", "fastapi", "uvicorn"))):
         pytest.skip("no server to ask: pip install 'transformers[serving]'")
+
+
+def skip_without_vllm() -> None:
+    """The same for vLLM, which must be in the environment of the tests."""
+    if not (importlib.util.find_spec("vllm") and Path(sys.executable).with_name("vllm").exists()):
+        pytest.skip("no vLLM in this environment: pip install vllm")
+
+
+def splitting(model: Path, copy: Path) -> Path:
+    """A copy of an embedded model that vLLM can serve: the same weights behind a processor that splits pictures.
+
+    vLLM counts the tiles of a picture for Idefics3, and one that is not split has none for it. So the answers are not
+    those of the embedded model, and whoever is compared must use the same copy.
+    """
+    shutil.copytree(model, copy)
+    file = copy / "processor_config.json"
+    config = json.loads(file.read_text())
+    tile = config["image_processor"]["max_image_size"]["longest_edge"]
+    config["image_processor"] |= {"do_image_splitting": True, "size": {"longest_edge": 2 * tile}}
+    file.write_text(json.dumps(config))
+    return copy
 
 
 @contextmanager

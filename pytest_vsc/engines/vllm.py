@@ -119,7 +119,7 @@ class VllmEngine:
     @property
     def lasting(self) -> bool:
         """Where every file and library that decides an answer is known."""
-        return self._ours and (self._local or self._knows_the_hub) and _pinned(self._settings.server_args) is not None
+        return self._ours and (self._local or self._knows_the_hub) and pinned(self._settings.server_args) is not None
 
     @property
     def fingerprint(self) -> str:
@@ -138,7 +138,7 @@ class VllmEngine:
             "vllm": self._version,
             "versions": checkpoint.versions() if self._ours else {},
             "flags": [*_how(own), *args],
-            "named": _pinned(args) or {},
+            "named": pinned(args) or {},
             "adapter": digests_of(Path(own.adapter), own.cache) if own.adapter else {},
             "max_pixels": own.max_pixels,
             "environment": {
@@ -353,7 +353,7 @@ def _version(command: str, ours: bool) -> str:
     return str(found[-1])
 
 
-def _pinned(arguments: Sequence[str]) -> dict[str, str] | None:
+def pinned(arguments: Sequence[str]) -> dict[str, str] | None:
     """sha256 of the files that arguments name, by argument; None where one names a folder or another model."""
     named = {}
     for word in arguments:
