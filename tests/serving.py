@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -16,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -50,6 +52,39 @@ def splitting(model: Path, copy: Path) -> Path:
 @contextmanager
 def served(folder: Path, log: Path) -> Iterator[str]:
     """`transformers serve` of a model's folder; gives its address."""
+    with running(folder, log) as server:
+        server.wait()
+        yield server.url
+
+
+class Running(NamedTuple):
+    """A server of its own process group, and where it writes what it does."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def wait(self) -> None:
+        """Until it is up."""
+        until = time.monotonic() + 300
+        while not is_up(self.port):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < until, self.log.read_text()
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def running(folder: Path, log: Path) -> Iterator[Running]:
+    """`transformers serve` of a model's folder, which need not be up yet."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
@@ -58,19 +93,14 @@ def served(folder: Path, log: Path) -> Iterator[str]:
             [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder), *options],
             stdout=written,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            env={"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1"},  # threads of several servers would fight
             start_new_session=True,
         )
+    server = Running(process, port, log)
     try:
-        until = time.monotonic() + 180
-        while not is_up(port):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
+        yield server
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        server.kill()
 
 
 def is_up(port: int) -> bool:
