@@ -156,17 +156,15 @@ def compared(runs: Mapping[str, Ran]) -> dict[str, Any]:
     return found
 
 
-def paired(
-    way: str, model: Path, folder: Path, sample: str | None, sample_of_pairs: str | None, repeat: int
-) -> tuple[Ran, dict[str, Any]]:
+def paired(way: str, model: Path, folder: Path, asked: argparse.Namespace) -> tuple[Ran, dict[str, Any]]:
     """A first run, and then the gate beside the bare client."""
-    at_once, rates = CONCURRENCY[way], list[tuple[float, float]]()
+    at_once, sample, rates = CONCURRENCY[way], asked.paired_sample or asked.sample, list[tuple[float, float]]()
     with server(way, model, folder) as (url, name):
         spec = f"{url}/v1#{name}"
-        first = gate(spec, sample, at_once)
-        for number in range(repeat + 1):
-            ours = gate(spec, sample_of_pairs, at_once)
-            theirs, items = bare_rate(url, name, sample_of_pairs, at_once)
+        first = gate(spec, asked.sample, at_once)
+        for number in range(asked.repeat + 1):
+            ours = gate(spec, sample, at_once)
+            theirs, items = bare_rate(url, name, sample, at_once)
             assert ours.asked == items
             note = "" if number else "   (not counted)"
             print(f"  {way:<8} gate {ours.rate:7.1f}   bare client {theirs:7.1f} answers/s{note}", flush=True)
@@ -211,9 +209,7 @@ def main() -> None:
             else:
                 if way == "vllm":
                     runs["vllm:"] = gate(f"vllm:{model}", asked.sample, CONCURRENCY[way])
-                runs[way], speeds[way] = paired(
-                    way, model, folder, asked.sample, asked.paired_sample or asked.sample, asked.repeat
-                )
+                runs[way], speeds[way] = paired(way, model, folder, asked)
     verdicts = compared(runs)
     figures = {"suite": "mini", "sample": asked.sample, "cases": len(next(iter(runs.values())).verdicts)}
     results.append("engines", {**figures, "repeat": asked.repeat, "verdicts": verdicts, "answers_per_second": speeds})
