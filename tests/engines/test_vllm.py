@@ -429,6 +429,40 @@ def test_the_model_is_known_by_its_files(opened: Opened) -> None:
         other.close()
 
 
+HUB = """
+import sys
+from pytest_vsc.engines import EngineSettings
+from pytest_vsc.engines.vllm import VllmEngine
+from pytest_vsc.errors import ModelError
+for name in ("org/name", "org/other"):
+    engine = VllmEngine(name, EngineSettings())
+    try:
+        engine.check()
+        print(engine.weights, len(engine.fingerprint))
+    except ModelError as error:
+        print(error)
+"""
+
+
+@pytest.mark.heavy
+def test_a_model_of_the_hub_is_looked_up_in_its_cache(folder: Path, tmp_path: Path, opened: Opened) -> None:
+    revision = "a" * 40
+    cached = tmp_path / "hub/models--org--name"
+    shutil.copytree(TINY, cached / "snapshots" / revision)
+    (cached / "refs").mkdir()
+    (cached / "refs/main").write_text(revision)
+    environ = {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(fake_vllm.ROOT)}
+    ran = subprocess.run(
+        [str(Path(sys.executable).readlink()), "-c", HUB],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environ},
+    )
+    missing = "org/other: not in the local cache, and the hub cannot be reached, or must not be (HF_HUB_OFFLINE)"
+    assert ran.stdout.splitlines() == [f"{opened().weights} 64", missing]
+
+
 def test_answers_are_kept_where_all_that_decides_them_is_known(
     opened: Opened, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
