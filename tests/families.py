@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_vsc.cases import Picture
-from pytest_vsc.engines import presets
+from pytest_vsc.engines.presets import presets
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import EngineError
 from pytest_vsc.records import Generation, Message, Request, Response

@@ -50,11 +50,12 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.troubles",
         "pytest_vsc.engines.secrets",
         "pytest_vsc.engines.connection",
-        "pytest_vsc.engines.serving",
+        "pytest_vsc.engines.builds",
         "pytest_vsc.engines.pacing",
         "pytest_vsc.engines.costs",
         "pytest_vsc.engines.asking",
     ],
+    "pytest_vsc.engines.vllm": ["pytest_vsc.engines.served"],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
         "pytest_vsc.judges.hashing",
@@ -66,6 +67,14 @@ ROOMS_OF_A_LEAF = {
 }
 # A leaf that stands beside another and uses its rooms: it looks at what the other would load.
 BESIDE_A_LEAF = {"pytest_vsc.engines.outlook": "pytest_vsc.engines.transformers"}
+# A leaf that is built on others: it starts the server that one asks, and looks at a model's files as another does.
+BUILT_ON = {
+    "pytest_vsc.engines.vllm": {
+        "pytest_vsc.engines.checkpoint",
+        "pytest_vsc.engines.foreign",
+        "pytest_vsc.engines.openai",
+    },
+}
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
 SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers", "openai"}
 MAY_BE_SLOW = {
@@ -141,7 +150,7 @@ def allowed_in_a_leaf_package(importer: str, target: str, package: str) -> bool:
     """Whether one module of a package of leaves may import another of the same package."""
     if importer in SHARED_BY_LEAVES:
         return False
-    if target in SHARED_BY_LEAVES:
+    if target in SHARED_BY_LEAVES or target in BUILT_ON.get(importer, ()):
         return True
     for leaf, rooms in ROOMS_OF_A_LEAF.items():
         order = [*rooms, leaf]
@@ -188,6 +197,9 @@ def test_a_module_imports_only_what_stands_above_it(module: str) -> None:
         ("pytest_vsc.engines.checkpoint", "from pytest_vsc.engines.files import read_json", []),
         ("pytest_vsc.engines.checkpoint", "from pytest_vsc.engines import EngineSettings", ["1: pytest_vsc.engines"]),
         ("pytest_vsc.engines.prompts", "from pytest_vsc.engines.foreign import explain", []),
+        ("pytest_vsc.engines.vllm", "from pytest_vsc.engines.openai import OpenAIEngine", []),
+        ("pytest_vsc.engines.openai", "import pytest_vsc.engines.vllm", ["1: pytest_vsc.engines.vllm"]),
+        ("pytest_vsc.engines.vllm", "import pytest_vsc.engines.prompts", ["1: pytest_vsc.engines.prompts"]),
         ("pytest_vsc.engines.foreign", "import pytest_vsc.engines.prompts", ["1: pytest_vsc.engines.prompts"]),
         (
             "pytest_vsc.engines.foreign",

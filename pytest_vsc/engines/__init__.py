@@ -13,7 +13,7 @@ from pytest_vsc.engines.presets import MAIN, Preset, preset_of, presets
 from pytest_vsc.errors import ModelError, VscError
 from pytest_vsc.protocols import Engine
 
-KINDS = ("replay", "scripted", "python")
+KINDS = ("replay", "scripted", "python", "vllm")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SERVER = re.compile(r"[\w.-]+(:\d+)?(/[^#@?]*)?#.+")  # an address without its scheme
 ENGINE_NAMES = ("check", "load", "describe", "fingerprint", "lasting", "submit", "close")
@@ -33,6 +33,7 @@ class EngineSettings(Value):
     concurrency: the most requests that a server is given at once. headers: names of HTTP headers, each with the name of
     the environment variable that holds its value. key: name of the environment variable that holds the server's key.
     max_cost: US dollars that the answers may cost. prices: file with what tokens cost.
+    server_args: further arguments of a server that is started for the run.
     """
 
     device: str = "auto"
@@ -54,6 +55,7 @@ class EngineSettings(Value):
     key: str | None = None
     max_cost: float | None = None
     prices: str | None = None
+    server_args: tuple[str, ...] = ()
 
 
 def open_engine(spec: str, settings: EngineSettings) -> Engine:
@@ -79,10 +81,15 @@ def _opened(spec: str, settings: EngineSettings) -> Engine:
         return _open_kind(kind, rest, settings)
     if preset := preset_of(spec):
         return _open_preset(preset, settings)
-    folder = Path(spec).expanduser()
-    if folder.is_dir() or HUB_ID.fullmatch(spec):
-        return _open_local(str(folder) if folder.is_dir() else spec, settings)
+    if (source := _source_of(spec)) is not None:
+        return _open_local(source, settings)
     raise ModelError(_unknown(spec))
+
+
+def _source_of(spec: str) -> str | None:
+    """The folder or the hub id that is meant, None if neither is."""
+    folder = Path(spec).expanduser()
+    return str(folder) if folder.is_dir() else spec if HUB_ID.fullmatch(spec) else None
 
 
 def _open_preset(preset: Preset, settings: EngineSettings) -> Engine:
@@ -123,7 +130,23 @@ def _open_kind(kind: str, rest: str, settings: EngineSettings) -> Engine:
         from pytest_vsc.engines.scripted import ScriptedEngine
 
         return ScriptedEngine(Path(rest), settings)
+    if kind == "vllm":
+        return _open_vllm(rest, settings)
     return _made_by(rest, settings)
+
+
+def _open_vllm(spec: str, settings: EngineSettings) -> Engine:
+    from pytest_vsc.engines.vllm import VllmEngine
+
+    preset, source = preset_of(spec), _source_of(spec)
+    if preset is not None and not preset.url and not preset.target.endswith(".toml"):
+        return VllmEngine(preset.target, settings_of(preset, settings))
+    if source is None:
+        raise ModelError(
+            f"--vlm vllm: no model '{spec}' that can be served; expected an alias of a model with weights (`vsc "
+            f"models` lists them), a folder or a hub id org/name{_nearest_alias(spec, 'vllm:')}"
+        )
+    return VllmEngine(source, settings)
 
 
 def _open_server(spec: str, settings: EngineSettings) -> Engine:
@@ -171,10 +194,17 @@ def _made_by(reference: str, settings: EngineSettings) -> Engine:
     return cast(Engine, engine)
 
 
+def _nearest_alias(word: str, before: str) -> str:
+    """Of the models with weights."""
+    served = [alias for alias, preset in presets().items() if not preset.url and not preset.target.endswith(".toml")]
+    near = difflib.get_close_matches(word, served, n=1, cutoff=0.6)
+    return f"; did you mean '{before}{near[0]}'?" if near else ""
+
+
 def _forms() -> str:
     return (
         "an alias (`vsc models` lists them), a folder, a hub id org/name, URL#model of an OpenAI-compatible server, "
-        "replay:RUN.jsonl, scripted:FILE.toml or python:module:function"
+        "vllm:SPEC, replay:RUN.jsonl, scripted:FILE.toml or python:module:function"
     )
 
 

@@ -14,12 +14,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pytest_vsc.engines.builds import Builds
 from pytest_vsc.engines.chat import MOST_SAID, Answered, chat_of, completion_of, response_of
 from pytest_vsc.engines.connection import TooLargeError
 from pytest_vsc.engines.costs import Account
 from pytest_vsc.engines.pacing import Pace
 from pytest_vsc.engines.secrets import Secrets
-from pytest_vsc.engines.serving import Served
 from pytest_vsc.engines.troubles import (
     is_busy,
     is_filtered,
@@ -71,7 +71,7 @@ class Asking:
     ) -> None:
         """name: what errors call it. timeout: seconds for one request."""
         self.client, self._name, self._model, self._timeout = client, name, model, timeout
-        self.secrets, self.account, self.pace, self.served = secrets, account, pace, Served()
+        self.secrets, self.account, self.pace, self.served = secrets, account, pace, Builds()
         self.lacks: frozenset[str] = frozenset()
         self.latest: float | None = None
         self.gone: ModelError | None = None

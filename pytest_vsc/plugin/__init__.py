@@ -37,6 +37,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--vlm-api-key", {"metavar": "ENV", "help": "the variable that holds a server's key (default: OPENAI_API_KEY)"}),
     ("--vlm-max-cost", {"metavar": "USD", "help": "what the answers of a server may cost (default: no limit)"}),
     ("--vlm-prices", {"metavar": "FILE", "help": "TOML with what tokens cost, before the prices that are known"}),
+    ("--vlm-vllm-args", {"metavar": "ARGS", "help": "further arguments of vllm serve, for --vlm vllm:SPEC"}),
     (
         "--vlm-prefix-cache",
         {"metavar": "on|off", "help": "read a prefix that all prompts share only once (default: on)"},

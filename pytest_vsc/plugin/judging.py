@@ -120,6 +120,7 @@ def known_by(engine: Engine) -> set[str]:
 
 def _target(spec: str) -> str:
     """What a specification stands for, however it is written."""
+    spec = spec.removeprefix("vllm:")  # the same model, whoever serves it
     preset = preset_of(spec)
     target = preset.target if preset else spec
     folder = Path(target).expanduser()

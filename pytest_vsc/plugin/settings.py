@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +178,17 @@ def _engine(given: _Given, cache: Path | None, base: Path) -> EngineSettings:
         key=given.text("vlm_api_key", "") or None,
         max_cost=given.number("vlm_max_cost", float, 0, None),
         prices=_path(given, "vlm_prices", base),
+        server_args=_arguments(given, "vlm_vllm_args"),
     )
+
+
+def _arguments(given: _Given, name: str) -> tuple[str, ...]:
+    """Split as a shell does. Raises SettingsError."""
+    place, said = given.found(name)
+    try:
+        return tuple(shlex.split(said))
+    except ValueError as error:
+        raise SettingsError(f"{place}: {str(error).lower()} ('{said}'). Expected arguments as in a shell") from None
 
 
 def _path(given: _Given, name: str, base: Path) -> str | None:

@@ -13,7 +13,8 @@ from pytest_vsc.errors import ModelError
 
 FORMS = (
     r"expected an alias \(`vsc models` lists them\), a folder, a hub id org/name, "
-    r"URL#model of an OpenAI-compatible server, replay:RUN\.jsonl, scripted:FILE\.toml or python:module:function"
+    r"URL#model of an OpenAI-compatible server, vllm:SPEC, replay:RUN\.jsonl, scripted:FILE\.toml or "
+    r"python:module:function"
 )
 
 OWN = """
@@ -44,6 +45,9 @@ def half(settings): return object()
         ("qwen-vl", "ProcessEngine"),
         ("always-refuse", "ScriptedEngine"),
         ("gpt-4o-mini", "OpenAIEngine"),
+        ("vllm:tiny", "VllmEngine"),
+        ("vllm:org/name", "VllmEngine"),
+        ("vllm:.", "VllmEngine"),
     ],
 )
 def test_what_a_form_opens(spec: str, kind: str) -> None:
@@ -67,6 +71,14 @@ def test_what_a_form_opens(spec: str, kind: str) -> None:
             "host:8000/v1#model",
             rf"^--vlm: unknown model 'host:8000/v1#model'; {FORMS}; did you mean 'http://host:8000/v1#model'\?$",
         ),
+        ("vllm:", rf"^--vlm: nothing after the colon \('vllm:'\); {FORMS}$"),
+        (
+            "vllm:tinny",
+            r"^--vlm vllm: no model 'tinny' that can be served; expected an alias of a model with weights \(`vsc "
+            r"models` lists them\), a folder or a hub id org/name; did you mean 'vllm:tiny'\?$",
+        ),
+        ("vllm:always-refuse", r"^--vlm vllm: no model 'always-refuse' that can be served; expected an alias "),
+        ("vlm:tiny", rf"^--vlm: unknown model 'vlm:tiny'; {FORMS}; did you mean 'vllm:tiny'\?$"),
         ("replay:", rf"^--vlm: nothing after the colon \('replay:'\); {FORMS}$"),
     ],
 )

@@ -12,7 +12,7 @@ SHOWN = ("owned_by", "max_model_len")
 MOST_BUILDS = 8  # a server that names another each time is told of as one that does
 
 
-class Served:
+class Builds:
     """One model of a server, as far as the server tells. known: whether all is told that is, before the first case."""
 
     def __init__(self) -> None:
