@@ -68,8 +68,10 @@ class Asking:
         account: Account,
         pace: Pace,
         timeout: float,
+        max_pixels: int | None = None,
     ) -> None:
-        """name: what errors call it. timeout: seconds for one request."""
+        """name: what errors call it. timeout: seconds for one request. max_pixels: of a picture."""
+        self._max_pixels = max_pixels
         self.client, self._name, self._model, self._timeout = client, name, model, timeout
         self.secrets, self.account, self.pace, self.served = secrets, account, pace, Builds()
         self.lacks: frozenset[str] = frozenset()
@@ -166,7 +168,7 @@ class Asking:
 
         create, lacks = self.client.chat.completions.with_raw_response.create, self.lacks
         while True:
-            chat = chat_of(request, self._model, lacks)
+            chat = await self._chat(request, lacks)
             try:
                 answered = await self._tried(functools.partial(create, **chat), self._timeout, sent)
             except openai.APIStatusError as error:
@@ -177,6 +179,12 @@ class Asking:
             else:
                 self.lacks |= lacks  # only now is it sure what the trouble was
                 return answered
+
+    async def _chat(self, request: Request, lacks: frozenset[str]) -> dict[str, Any]:
+        """The request as it is sent; decoding and shrinking pictures holds up nobody else."""
+        if self._max_pixels is None:
+            return chat_of(request, self._model, lacks)
+        return await asyncio.to_thread(chat_of, request, self._model, lacks, self._max_pixels)
 
     async def _tried(
         self, call: Callable[[], Awaitable[Any]], seconds: float, sent: list[int] | None = None

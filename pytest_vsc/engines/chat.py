@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from pytest_vsc.cases import Picture, Value
 from pytest_vsc.errors import EngineError, one_line
+from pytest_vsc.pictures import as_rgb, shrunk
 from pytest_vsc.records import FinishReason, Message, Request, Response
 
 # How servers say why an answer ends, in lower case. A "refusal" there is a filter beside the model (Anthropic's API).
@@ -41,16 +43,18 @@ class Answered(NamedTuple):
 # --- what is sent ---
 
 
-def chat_of(request: Request, model: str, lacks: frozenset[str] = frozenset()) -> dict[str, Any]:
+def chat_of(
+    request: Request, model: str, lacks: frozenset[str] = frozenset(), max_pixels: int | None = None
+) -> dict[str, Any]:
     """The request in the API's terms, without what the server lacks. Raises EngineError for what cannot be sent.
 
-    Each repeat has a seed of its own, since the same one would give the same answer.
+    max_pixels: of a picture; a larger one is shrunk, and sent as PNG. Each repeat has a seed of its own, since the same one would give the same answer.
     """
     generation = request.generation
     limit = "max_completion_tokens" if "max_tokens" in lacks else "max_tokens"
     chat: dict[str, Any] = {
         "model": model,
-        "messages": [_turn(message) for message in request.messages],
+        "messages": [_turn(message, max_pixels) for message in request.messages],
         limit: generation.max_new_tokens,
         "temperature": generation.temperature,
     }
@@ -66,18 +70,18 @@ def chat_of(request: Request, model: str, lacks: frozenset[str] = frozenset()) -
     return chat
 
 
-def _turn(message: Message) -> dict[str, Any]:
+def _turn(message: Message, max_pixels: int | None) -> dict[str, Any]:
     if not message.images:
         return {"role": message.role, "content": message.text}
     parts: list[dict[str, Any]] = [
-        {"type": "image_url", "image_url": {"url": _data_url(picture)}} for picture in message.images
+        {"type": "image_url", "image_url": {"url": _data_url(picture, max_pixels)}} for picture in message.images
     ]
     if message.text:  # some servers refuse an empty part
         parts.append({"type": "text", "text": message.text})
     return {"role": message.role, "content": parts}
 
 
-def _data_url(picture: Picture) -> str:
+def _data_url(picture: Picture, max_pixels: int | None) -> str:
     try:
         data = picture.read()
     except OSError as error:
@@ -85,7 +89,24 @@ def _data_url(picture: Picture) -> str:
     kind = next((kind for signature, kind in SIGNATURES if signature.match(data)), None)
     if kind is None:
         raise EngineError(f"{one_line(picture.name)}: not a picture of a known format")
+    if max_pixels is not None:
+        data, kind = _small(data, kind, max_pixels, one_line(picture.name))
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _small(data: bytes, kind: str, most: int, name: str) -> tuple[bytes, str]:
+    """A picture of at most so many pixels, itself if it is small enough, and its kind."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height <= most:
+                return data, kind
+            buffer = io.BytesIO()
+            shrunk(as_rgb(image), most).save(buffer, "PNG")
+            return buffer.getvalue(), "image/png"
+    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error ... on broken bytes
+        raise EngineError(f"{name}: cannot be decoded, so not be shrunk ({type(error).__name__})") from None
 
 
 # --- what comes back ---

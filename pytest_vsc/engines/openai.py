@@ -93,6 +93,7 @@ class OpenAIEngine:
             account=self._account,
             pace=self._pace,
             timeout=timeout,
+            max_pixels=self._settings.max_pixels,
         )
         self._loop = asyncio.new_event_loop()
         self._thread.start()
@@ -105,6 +106,7 @@ class OpenAIEngine:
             "engine": "openai",
             "server": parts_of(self._url).netloc,
             **({"revision": revision} if revision else {}),
+            **({"max_pixels": f"{self._settings.max_pixels:,}"} if self._settings.max_pixels else {}),
             **({"key": secrets.variable} if secrets and secrets.key else {}),
             **({"headers": ", ".join(secrets.headers)} if secrets and secrets.headers else {}),
             **(self._server.describe() if self._server else {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import importlib.util
+import io
 import json
 import socket
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings, asking, open_engine, troubles
@@ -135,6 +137,21 @@ def test_a_picture_goes_before_the_text_unchanged(
     assert (first["type"], head) == ("image_url", f"data:{mime};base64")
     assert base64.b64decode(sent) == data
     assert text == {"type": "text", "text": PROMPT}
+
+
+def test_a_picture_that_is_too_large_is_shrunk(opened: Opened) -> None:
+    small, large = encoded(drawn(1, 40), "JPEG"), encoded(drawn(2, 200), "JPEG")
+    with ChatServer() as server:
+        engine = opened(server, max_pixels=2500)
+        answer(engine, ask(PROMPT, Picture("a.jpg", data=small), Picture("b.jpg", data=large)))
+        sent = [part["image_url"]["url"] for part in server.chats[0]["messages"][0]["content"][:2]]
+        assert trouble(engine, ask(PROMPT, Picture("c.jpg", data=large[:300]))).startswith("c.jpg: cannot be decoded")
+        assert engine.describe()["max_pixels"] == "2,500"
+        assert engine.fingerprint != opened(server).fingerprint
+    assert base64.b64decode(sent[0].partition(",")[2]) == small
+    assert sent[1].startswith("data:image/png;base64,")
+    with Image.open(io.BytesIO(base64.b64decode(sent[1].partition(",")[2]))) as image:
+        assert image.size == (50, 50)
 
 
 def test_a_picture_alone_has_no_empty_text() -> None:
