@@ -48,7 +48,8 @@ def chat_of(
 ) -> dict[str, Any]:
     """The request in the API's terms, without what the server lacks. Raises EngineError for what cannot be sent.
 
-    max_pixels: of a picture; a larger one is shrunk, and sent as PNG. Each repeat has a seed of its own, since the same one would give the same answer.
+    Each repeat has a seed of its own, since the same one would give the same answer. max_pixels: of a picture; a larger
+    one is shrunk, and sent as PNG.
     """
     generation = request.generation
     limit = "max_completion_tokens" if "max_tokens" in lacks else "max_tokens"
