@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pytest_vsc.cases import Value
-from pytest_vsc.engines import HUB_ID, EngineSettings, checkpoint, open_engine, settings_of
+from pytest_vsc.engines import HUB_ID, KINDS, EngineSettings, checkpoint, open_engine, settings_of
 from pytest_vsc.engines.address import KEY
 from pytest_vsc.engines.files import check_weights, parameters_in, read_json
 from pytest_vsc.engines.foreign import foreign, quiet
@@ -57,13 +57,17 @@ class Outlook(Value):
 
 
 class Looked(NamedTuple):
-    """A model whose files are looked at. folder: where its config lies, None if it isn't here."""
+    """A model whose files are looked at.
+
+    folder: where its config lies, None if it isn't here. fault: why that can't be read, "" if it can or isn't there.
+    """
 
     target: str
     name: str
     local: bool
     folder: Path | None
     config: Config
+    fault: str
     preset: Preset | None
     settings: EngineSettings
 
@@ -81,7 +85,7 @@ def look(spec: str, settings: EngineSettings) -> Outlook:
         return _outlook(spec, "server", target, _served(spec, target, preset, settings))
     if preset and target.endswith(".toml"):
         return _outlook(spec, "scripted", target, _checked(spec, settings))
-    if not preset and spec.partition(":")[0] in ("replay", "scripted", "python") and ":" in spec:
+    if not preset and ":" in spec and spec.partition(":")[0] in KINDS:
         return _outlook(spec, spec.partition(":")[0], spec.partition(":")[2], _checked(spec, settings))
     folder = Path(target).expanduser()
     local = folder.is_dir()
@@ -185,9 +189,13 @@ def _looked(target: str, local: bool, preset: Preset | None, settings: EngineSet
     folder = Path(target) if local else _cached(target, settings.revision)
     name = Path(target).resolve().name if local else target
     config: Config = {}
+    fault = ""
     if folder is not None and (folder / "config.json").is_file():
-        config = read_json(folder / "config.json", name)
-    return Looked(target, name, local, folder, config, preset, settings)
+        try:
+            config = read_json(folder / "config.json", name)
+        except ModelError as error:
+            fault = str(error).removeprefix(f"{name}: ")
+    return Looked(target, name, local, folder, config, fault, preset, settings)
 
 
 def _cached(target: str, revision: str | None) -> Path | None:
@@ -207,6 +215,9 @@ def _of_files(looked: Looked) -> Iterator[Finding]:
         return
     yield from _gate(looked)
     yield from _files(looked)
+    if looked.fault:
+        yield _problem("config", looked.fault)
+        return
     try:
         checkpoint.require_packages()
     except SettingsError as error:  # everything else is looked up in those

@@ -157,6 +157,13 @@ def test_a_folder_without_a_config(copied: Path) -> None:
     assert told(seen(copied), "class")[0][1].startswith("is an adapter: give the model that it adapts")
 
 
+def test_a_config_that_cannot_be_read(copied: Path) -> None:
+    (copied / "config.json").write_text("{")
+    found = seen(copied)
+    assert [(one.severity, one.about) for one in found.findings] == [("ok", "files"), ("problem", "config")]
+    assert found.findings[-1].says.startswith("config.json is not JSON (")
+
+
 def test_packages(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed(copied, quantization_config={"quant_method": "gptq"})
     here = importlib.util.find_spec
