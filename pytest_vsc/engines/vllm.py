@@ -51,6 +51,7 @@ TAKEN = {
     "--dtype": "--vlm-dtype",
     "--trust-remote-code": "--vlm-trust-remote-code",
     "--max-num-seqs": "--vlm-batch-size",
+    "--hf-token": "the variable HF_TOKEN",  # what is told as an argument is written into the run's header
 }
 SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD")
 

@@ -335,6 +335,7 @@ def test_a_folder_is_looked_at_before_anything_is_started(opened: Opened, folder
         ({"server_args": ("--served_model_name=x",)}, r"^--vlm-vllm-args: --served-model-name is chosen for the run"),
         ({"server_args": ("--dtype=half",)}, r"^--vlm-vllm-args: --dtype is set by --vlm-dtype\. "),
         ({"server_args": ("--no-trust-remote-code",)}, r"^--vlm-vllm-args: .* is set by --vlm-trust-remote-code\. "),
+        ({"server_args": ("--hf-token=x",)}, r"^--vlm-vllm-args: --hf-token is set by the variable HF_TOKEN\. "),
         ({"server_args": ("--enable-log-requests",)}, r"^--vlm-vllm-args: --enable-log-requests is chosen for"),
         ({"adapter": "/nowhere"}, r"^--vlm-adapter: no adapter_config\.json in /nowhere\. Expected a folder as PEFT"),
     ],
