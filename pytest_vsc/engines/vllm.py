@@ -51,6 +51,7 @@ TAKEN = {
     "--dtype": "--vlm-dtype",
     "--trust-remote-code": "--vlm-trust-remote-code",
     "--max-num-seqs": "--vlm-batch-size",
+    "--hf-token": "the variable HF_TOKEN",  # what is told as an argument is written into the run's header
 }
 SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD")
 
@@ -95,7 +96,7 @@ class VllmEngine:
             rank_of(Path(self._settings.adapter))
         OpenAIEngine("http://127.0.0.1", self._served_as, self._asking(), {}).check()
         version = _version(self._command, self._ours)
-        _check_device(self._settings.device, version)
+        _check_device(self._settings.device, version, os.environ)
         self._version = version
 
     def describe(self) -> dict[str, str]:
@@ -262,16 +263,18 @@ def _how(settings: EngineSettings) -> list[str]:
 
 def environment(environ: Mapping[str, str], key: str, device: str) -> dict[str, str]:
     """What the server's process finds in its environment. The key is nowhere else: arguments are for all to see."""
-    number = device.partition(":")[2]
-    visible = environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    if number and len(visible) > int(number):
-        number = visible[int(number)]
+    number, seen = device.partition(":")[2], _seen(environ)
     return {
         **environ,
-        **({"CUDA_VISIBLE_DEVICES": number} if number else {}),
+        **({"CUDA_VISIBLE_DEVICES": seen[int(number)] if seen else number} if number else {}),
         "VLLM_API_KEY": key,
         "VLLM_NO_USAGE_STATS": "1",
     }
+
+
+def _seen(environ: Mapping[str, str]) -> list[str]:
+    """The devices that are to be seen, where that is limited."""
+    return [number for number in environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if number]
 
 
 def rank_of(adapter: Path) -> int:
@@ -326,12 +329,15 @@ def _has_bitsandbytes() -> bool:
     return not folders or any((folder / layers).is_file() for folder in folders)
 
 
-def _check_device(device: str, version: str) -> None:
+def _check_device(device: str, version: str, environ: Mapping[str, str]) -> None:
     """vLLM is built for one kind of device."""
     fine = ("auto", "cpu") if "+cpu" in version else ("auto", "cuda")
     if device not in fine and not ("cuda" in fine and re.fullmatch(r"cuda:\d+", device)):
         more = ", cuda:N" if "cuda" in fine else ""
         raise SettingsError(f"--vlm-device: not for vLLM {version} ('{device}'). Expected {', '.join(fine)}{more}")
+    number, seen = device.partition(":")[2], _seen(environ)
+    if number and seen and int(number) >= len(seen):
+        raise SettingsError(f"--vlm-device: no device '{device}' in CUDA_VISIBLE_DEVICES ({','.join(seen)})")
 
 
 def _version(command: str, ours: bool) -> str:

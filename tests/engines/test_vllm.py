@@ -24,7 +24,7 @@ from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings, open_engine
 from pytest_vsc.engines.served import Server, last_words
 from pytest_vsc.engines.vllm import VllmEngine, environment, pinned, rank_of
-from pytest_vsc.errors import ModelError, VscError
+from pytest_vsc.errors import ModelError, SettingsError, VscError
 from pytest_vsc.records import Generation, Message, Request
 from pytest_vsc.shipped import shipped
 from tests import fake_vllm
@@ -335,6 +335,7 @@ def test_a_folder_is_looked_at_before_anything_is_started(opened: Opened, folder
         ({"server_args": ("--served_model_name=x",)}, r"^--vlm-vllm-args: --served-model-name is chosen for the run"),
         ({"server_args": ("--dtype=half",)}, r"^--vlm-vllm-args: --dtype is set by --vlm-dtype\. "),
         ({"server_args": ("--no-trust-remote-code",)}, r"^--vlm-vllm-args: .* is set by --vlm-trust-remote-code\. "),
+        ({"server_args": ("--hf-token=x",)}, r"^--vlm-vllm-args: --hf-token is set by the variable HF_TOKEN\. "),
         ({"server_args": ("--enable-log-requests",)}, r"^--vlm-vllm-args: --enable-log-requests is chosen for"),
         ({"adapter": "/nowhere"}, r"^--vlm-adapter: no adapter_config\.json in /nowhere\. Expected a folder as PEFT"),
     ],
@@ -369,11 +370,17 @@ def test_the_rank_that_there_is_room_for(tmp_path: Path, config: dict[str, Any],
 
 @pytest.mark.parametrize(
     ("device", "visible", "given"),
-    [("auto", "3", "3"), ("cuda:1", None, "1"), ("cuda:1", "4,6", "6"), ("cuda:2", "4,6", "2"), ("cuda", None, None)],
+    [("auto", "3", "3"), ("cuda:1", None, "1"), ("cuda:0", None, "0"), ("cuda:1", "4,6", "6"), ("cuda", None, None)],
 )
 def test_the_device_is_one_of_those_that_are_seen(device: str, visible: str | None, given: str | None) -> None:
     environ = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
     assert environment(environ, "key", device).get("CUDA_VISIBLE_DEVICES") == given
+
+
+def test_a_device_that_is_not_seen(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    with pytest.raises(SettingsError, match=r"^--vlm-device: no device 'cuda:2' in CUDA_VISIBLE_DEVICES \(4,6\)$"):
+        opened(device="cuda:2").check()
 
 
 def test_what_it_says_of_itself(opened: Opened) -> None:
