@@ -7,8 +7,7 @@ import io
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Future, wait
 from typing import NamedTuple
 
 from pytest_vsc.cases import Picture
@@ -118,20 +117,23 @@ def put(engine: Engine, request: Request, *, urgent: bool = False) -> Future[Res
     return future
 
 
-def said(future: Future[Response], seconds: float) -> Said:
-    """How a request ended. Fails when it does not, or ends with what is neither a Response nor an EngineError."""
-    try:
-        response: object = future.result(max(0.0, seconds))
-    except CancelledError:
-        return Said()
-    except FutureTimeout:
+def said(future: Future[Response], seconds: float, left: float | None = None) -> Said:
+    """How a request ended. Fails when it does not, or ends with what is neither a Response nor an EngineError.
+
+    left: what is left of the seconds.
+    """
+    if wait([future], seconds if left is None else max(0.0, left)).not_done:
         fail(f"no answer within {seconds:g} s; a future that is never settled has a run wait for ever")
-    except EngineError as error:
+    if future.cancelled():
+        return Said()
+    error = future.exception()
+    if isinstance(error, EngineError):
         return Said(error=error)
-    except ModelError as error:
+    if isinstance(error, ModelError):
         fail(f"the future holds a ModelError ({error}), which ends a run; expected an EngineError for one request")
-    except BaseException as error:
+    if error is not None:
         fail(f"the future holds a {type(error).__name__}; expected a Response or an EngineError")
+    response: object = future.result()
     if not isinstance(response, Response):
         fail(f"the future holds a {type(response).__name__}; expected a pytest_vsc.records.Response")
     return Said(response)
@@ -140,7 +142,7 @@ def said(future: Future[Response], seconds: float) -> Said:
 def all_said(futures: Iterable[Future[Response]], seconds: float) -> list[Said]:
     """How many requests ended, all within so many seconds."""
     until = time.monotonic() + seconds
-    return [said(future, until - time.monotonic()) for future in futures]
+    return [said(future, seconds, until - time.monotonic()) for future in futures]
 
 
 def answer(engine: Engine, request: Request, seconds: float) -> Response:

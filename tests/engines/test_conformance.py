@@ -7,7 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,13 @@ NO_STOP = {"stop_strings_end_an_answer"}
 BY_RULES = {*NO_MODEL, *NO_STOP, "a_bad_picture_fails_that_request_only", "weights_are_known_again"}
 NOT_CUT = {"max_new_tokens_cuts_an_answer"}
 ALONE = {"fingerprint_follows_what_changes_answers", "a_model_that_is_not_there_is_refused"}
+# What a real server adds to that of the tests, which is asked all the rest.
+OF_A_SERVER = {
+    *("answers_a_picture", "answers_text_alone", "answers_several_turns", "answers_two_pictures"),
+    *("unicode_goes_in_and_comes_out", "the_same_request_is_answered_the_same", "max_new_tokens_cuts_an_answer"),
+    *("tokens_are_counted", "a_bad_picture_fails_that_request_only", "a_text_that_is_no_unicode_harms_nobody"),
+    *("a_batch_is_answered_as_one_at_a_time", "close_settles_what_waits"),
+}
 NOT_FOR = {
     "scripted": {*BY_RULES, *NOT_CUT},
     "slow-scripted": {*BY_RULES, *NOT_CUT, *ALONE},
@@ -196,7 +203,7 @@ NOT_FOR = {
     "openai": {*UNBATCHED, *NO_STOP, "a_dead_model_is_a_model_error"},
     "transformers": {*NO_STOP, "a_dead_model_is_a_model_error"},
     "process": {*NO_STOP, "fingerprint_follows_what_changes_answers"},  # which that of this process shows
-    "served": {*NO_MODEL, *NO_STOP, *ALONE},
+    "served": {check.__name__ for check in CHECKS} - OF_A_SERVER,
 }
 HERE = [
     pytest.param(name, check, marks=[pytest.mark.heavy] if name in HEAVY else [], id=f"{name}-{check.__name__}")
@@ -207,14 +214,27 @@ HERE = [
 
 
 @pytest.fixture(scope="module")
-def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
-    with SUBJECTS[request.param](tmp_path_factory.mktemp(request.param)) as found, running(found) as loaded:
-        yield loaded
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Subject]]:
+    """Gives the subject of a name with an engine that is loaded; the one before is closed."""
+    there: dict[str, Subject] = {}
+    with ExitStack() as stack:
+
+        def open_(name: str) -> Subject:
+            if name not in there:
+                stack.close()
+                there.clear()
+                found = stack.enter_context(SUBJECTS[name](tmp_path_factory.mktemp(name)))
+                there[name] = stack.enter_context(running(found))
+            return there[name]
+
+        yield open_
 
 
-@pytest.mark.parametrize(("subject", "check"), HERE, indirect=["subject"])
-def test_an_engine_does_what_any_must(check: Callable[[Subject], None], subject: Subject) -> None:
-    check(subject)
+@pytest.mark.parametrize(("name", "check"), HERE)
+def test_an_engine_does_what_any_must(
+    name: str, check: Callable[[Subject], None], opened: Callable[[str], Subject]
+) -> None:
+    check(opened(name))
 
 
 def test_what_is_left_out_would_say_so(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pytest_vsc.engines import EngineSettings, open_engine
 from pytest_vsc.errors import ModelError
 from pytest_vsc.judges import open_judge
-from tests.installed import ENGINE, install
+from tests.installed import ENGINE, EXAMPLE, install
 from tests.project import HELP, Project
 from tests.test_imports import ROOT
 
@@ -177,3 +177,25 @@ def test_a_fault_is_one_message(pytester: pytest.Pytester, monkeypatch: pytest.M
     ran.assert_outcomes(failed=1, deselected=32)
     said = "an answer has 10 tokens; asked were at most 2"
     ran.stdout.fnmatch_lines(["_*test_my_engine[[]max_new_tokens_cuts_an_answer]*", said, "=*"], consecutive=True)
+
+
+EXAMPLE_KIT = """\
+import pytest
+from pytest_vsc.testing import CHECKS, Subject
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_my_engine(check):
+    check(Subject("measuring:pixels", absent=Subject("measuring:inches"), lacks={"stop"}))
+"""
+
+
+def test_the_example_of_the_readme(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = {"measuring": "my_engine:make_of"}
+    site = install(pytester.path / "site", "measuring-engine", engines, {"my_engine": EXAMPLE})
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (site, ROOT.parent))))
+    pytester.makepyfile(test_my_engine=EXAMPLE_KIT)
+    pytester.runpytest_subprocess("-p", "no:randomly", timeout=120).assert_outcomes(passed=27, skipped=6)
+    arguments = ("--vsc-sample", "8", "--vsc-cache", "off", "-p", "no:xdist")
+    ran = pytester.runpytest_subprocess("--vlm", "python:my_engine:make", *arguments, timeout=120)
+    ran.stdout.fnmatch_lines(["vlm: python:my_engine:make"])
+    assert ran.ret == 1
