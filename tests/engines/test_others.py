@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vsc.engines import EngineSettings, open_engine
+from pytest_vsc.engines import KINDS, EngineSettings, open_engine
 from pytest_vsc.errors import ModelError
 from pytest_vsc.judges import open_judge
 from tests.installed import ENGINE, EXAMPLE, install
@@ -107,7 +107,7 @@ def test_what_goes_wrong_in_ones_own_module_is_one_line(tmp_path: Path, monkeypa
         open_engine("python:own_worse:make", EngineSettings())
 
 
-@pytest.mark.parametrize("word", ["replay", "scripted", "python", "http"])
+@pytest.mark.parametrize("word", [*KINDS, "http"])
 def test_ours_cannot_be_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
     monkeypatch.syspath_prepend(install(tmp_path, "greedy", {word: "polite_engine:make"}, {"polite_engine": ENGINE}))
     with pytest.raises(
