@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from pytest_vsc.engines import EngineSettings
+from pytest_vsc.engines import EngineSettings, asking
 from pytest_vsc.engines.address import KEY
 from pytest_vsc.engines.process import ProcessEngine
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.protocols import Engine
 from pytest_vsc.shipped import shipped
 from pytest_vsc.testing import CHECKS, Subject, every_request, running
-from tests.chat_server import ChatServer, Reply, says
+from tests.chat_server import MODEL, ChatServer, Reply, says
 from tests.installed import ENGINE, install
 from tests.serving import served, skip_without_server
 
@@ -94,23 +94,31 @@ def parrot(chat: Any) -> Reply:
     text = content if isinstance(content, str) else content[-1]["text"]
     words = text.split(" ")
     kept = words[: chat["max_tokens"]]
-    return says(" ".join(kept), "length" if len(kept) < len(words) else "stop", delay=0.01)
+    said = " ".join(kept)
+    for stop in chat.get("stop", ()):
+        said = said.partition(stop)[0]
+    return says(said, "length" if len(kept) < len(words) else "stop", delay=0.01)
 
 
 @contextmanager
 def openai(folder: Path) -> Iterator[Subject]:  # as the others
     """A server of the tests, which repeats what it is asked."""
     pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
-    with pytest.MonkeyPatch.context() as patch, ChatServer(parrot) as server:
+    with pytest.MonkeyPatch.context() as patch, ChatServer(parrot, models=(MODEL, "another")) as server:
         patch.setenv("NO_PROXY", "127.0.0.1")
         patch.setenv(KEY, SECRET)
+        patch.setattr(asking, "LIST_SECONDS", 2.0)
+
+        def kill(_: Engine) -> None:
+            server.script = server.models = Reply(reset=True)
+
         yield Subject(
             server.spec,
             unlike=(Subject(f"{server.url}#another"), Subject(server.spec, EngineSettings(revision="build 7"))),
             absent=Subject(f"{server.url}#absent"),
             secrets=(SECRET,),
-            lacks={"stop"},
             ahead=32,  # 16 under way, and those that ended meanwhile
+            kill=kill,
         )
 
 
@@ -140,7 +148,6 @@ def local(make: Callable[[str, EngineSettings], Engine], folder: Path, **more: A
         subject.settings,
         unlike=unlike,
         absent=of(folder / "none"),
-        lacks={"stop"},
         ahead=32,  # a batch under way, two that are ready, one that is being made ready
         seconds=300,
         **more,
@@ -193,16 +200,22 @@ OF_A_SERVER = {
     *("tokens_are_counted", "a_bad_picture_fails_that_request_only", "a_text_that_is_no_unicode_harms_nobody"),
     *("a_batch_is_answered_as_one_at_a_time", "close_settles_what_waits"),
 }
+# What a process of its own adds to the engine in it, which is asked all the rest.
+OF_A_PROCESS = {
+    *("describes_itself_in_words", "answers_a_picture", "probing_tells_alone_from_batched", "submit_returns_at_once"),
+    *("a_bad_picture_fails_that_request_only", "who_is_waited_for_goes_first", "what_is_cancelled_holds_nobody_up"),
+    *("a_request_before_load_fails_in_its_future", "close_settles_what_waits", "close_leaves_nothing_running"),
+    "a_dead_model_is_a_model_error",
+}
 NOT_FOR = {
     "scripted": {*BY_RULES, *NOT_CUT},
     "slow-scripted": {*BY_RULES, *NOT_CUT, *ALONE},
     "replay": {*NO_MODEL, *NO_STOP, *NOT_CUT},
     "installed": BY_RULES,
     "python": {*BY_RULES, *ALONE},
-    # A server that cannot be reached may be there again: each request has an error of its own.
-    "openai": {*UNBATCHED, *NO_STOP, "a_dead_model_is_a_model_error"},
-    "transformers": {*NO_STOP, "a_dead_model_is_a_model_error"},
-    "process": {*NO_STOP, "fingerprint_follows_what_changes_answers"},  # which that of this process shows
+    "openai": UNBATCHED,
+    "transformers": {"a_dead_model_is_a_model_error"},
+    "process": {check.__name__ for check in CHECKS} - OF_A_PROCESS,
     "served": {check.__name__ for check in CHECKS} - OF_A_SERVER,
 }
 HERE = [
@@ -235,6 +248,11 @@ def test_an_engine_does_what_any_must(
     name: str, check: Callable[[Subject], None], opened: Callable[[str], Subject]
 ) -> None:
     check(opened(name))
+
+
+def test_what_is_left_out_is_there() -> None:
+    known = {check.__name__ for check in CHECKS}
+    assert set().union(OF_A_SERVER, OF_A_PROCESS, *NOT_FOR.values()) <= known
 
 
 def test_what_is_left_out_would_say_so(tmp_path: Path) -> None:
