@@ -33,6 +33,9 @@ SHARED_BY_LEAVES = {
 ROOMS_OF_A_LEAF = {
     "pytest_vsc.engines.transformers": [
         "pytest_vsc.engines.foreign",
+        "pytest_vsc.engines.adapter",
+        "pytest_vsc.engines.quantizing",
+        "pytest_vsc.engines.owncode",
         "pytest_vsc.engines.checkpoint",
         "pytest_vsc.engines.decoding",
         "pytest_vsc.engines.prompts",
@@ -51,7 +54,7 @@ ROOMS_OF_A_LEAF = {
     ],
 }
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
-SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers", "openai"}
+SLOW = {"torch", "transformers", "accelerate", "bitsandbytes", "openai", "peft", "safetensors", "tokenizers"}
 MAY_BE_SLOW = {
     "pytest_vsc.judges.weights",
     "pytest_vsc.engines.openai",

@@ -19,17 +19,19 @@ from pytest_vsc.errors import ModelError, SettingsError, expected
 
 CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 OPTION = "--vlm-adapter"
-OLDEST = (0, 17)
+OLDEST = (0, 18)  # the first that imports beside transformers 5
 
 # Kinds of PEFT that change what the layers of a model compute, and nothing around it; tried on the embedded model.
 # Others put tokens before the prompt, choose among several adapters, or compile code of their own.
-KINDS = ("ADALORA", "HRA", "IA3", "LN_TUNING", "LOHA", "LOKR", "LORA", "OFT", "VERA")
+KINDS = ("ADALORA", "HRA", "IA3", "LN_TUNING", "LOHA", "LOKR", "LORA", "OFT")
 # Fields of a config that no adapter for this engine has, and why not.
 NEVER = {
     "alora_invocation_tokens": "works only behind certain words of a prompt",
     "megatron_config": "names code that is to be imported",
 }
-_SHAPES = re.compile(r"size mismatch for (\S+): .*?shape (.+?) from checkpoint.*? current model is (.+?)\.?$", re.MULTILINE)
+_SHAPES = re.compile(
+    r"size mismatch for (\S+): .*?shape (.+?) from checkpoint.*? current model is (.+?)\.?$", re.MULTILINE
+)
 
 
 class Adapter(NamedTuple):
@@ -46,7 +48,7 @@ class Adapter(NamedTuple):
 
 
 def check_adapter(said: str) -> Adapter:
-    """The adapter in a folder as peft's `save_pretrained` writes it. Raises SettingsError without peft, or ModelError."""
+    """The adapter in a folder as `save_pretrained` of peft writes it. Raises ModelError, or SettingsError without peft."""
     folder = Path(said)
     name = folder.resolve().name
     if not folder.is_dir():

@@ -68,7 +68,7 @@ def device_map_of(wanted: str | None, device: str) -> str | None:
     if wanted not in DEVICE_MAPS:
         raise SettingsError(f"--vlm-device-map: unknown map '{wanted}'; {expected(wanted, DEVICE_MAPS)}")
     if device != "auto":
-        raise SettingsError(f"{where}: clashes with --vlm-device {device}, which names one place; leave one of them out")
+        raise SettingsError(f"{where}: clashes with --vlm-device {device}, which names one place; leave one out")
     if importlib.util.find_spec("accelerate") is None:
         raise SettingsError(f"{where}: needs accelerate, which is not installed: pip install 'pytest-vsc[local]'")
     return wanted

@@ -31,7 +31,7 @@ def check_quantization(kind: str, device: str, held: str, name: str) -> None:
     """
     where = f"{OPTION} {kind}"
     if held:
-        raise ModelError(f"{name}: its weights are quantized already ({held}), which {where} clashes with; leave it out")
+        raise ModelError(f"{name}: its weights are quantized already ({held}); leave out {where}")
     for package, install in (("bitsandbytes", "pytest-vsc[quantization]"), ("accelerate", "pytest-vsc[local]")):
         if importlib.util.find_spec(package) is None:
             raise SettingsError(f"{where}: needs {package}, which is not installed: pip install '{install}'")
@@ -81,7 +81,7 @@ def words(kind: str, dtype: str) -> str:
 
 def held_in(config: Any) -> Mapping[str, Any]:
     """What a model's config says of weights that are quantized in its files; empty where they are not."""
-    said = getattr(config, "quantization_config", None)
+    said: Any = getattr(config, "quantization_config", None)
     said = said.to_dict() if hasattr(said, "to_dict") else said
     return said if isinstance(said, Mapping) else {}
 
