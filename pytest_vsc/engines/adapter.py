@@ -48,7 +48,7 @@ class Adapter(NamedTuple):
 
 
 def check_adapter(said: str) -> Adapter:
-    """The adapter in a folder as `save_pretrained` of peft writes it. Raises ModelError, or SettingsError without peft."""
+    """The adapter in a folder as `save_pretrained` of peft writes it. Raises ModelError; SettingsError without peft."""
     folder = Path(said)
     name = folder.resolve().name
     if not folder.is_dir():
