@@ -331,7 +331,7 @@ INTRODUCTION = """\
 
 Each family's own config, model and processor classes, as a tiny model with random weights that is made in code, saved
 and loaded again by the engine as any checkpoint is: `python -m tests.families --out fixtures/models/FAMILIES.md`.
-Measured on {day} with {versions}, in float32 on a CPU. What a family's real weights know is not tried here, and the chat
+Measured on {day} with {versions}, in float32 on a CPU. What its real weights know is not tried here, and the chat
 templates are in the manner of each family, not those of its checkpoints: of a checkpoint the run's header says how its
 own template takes turns.
 

@@ -35,6 +35,9 @@ ROOMS_OF_A_LEAF = {
     "pytest_vsc.engines.transformers": [
         "pytest_vsc.engines.foreign",
         "pytest_vsc.engines.llava_original",
+        "pytest_vsc.engines.adapter",
+        "pytest_vsc.engines.quantizing",
+        "pytest_vsc.engines.owncode",
         "pytest_vsc.engines.checkpoint",
         "pytest_vsc.engines.memory",
         "pytest_vsc.engines.decoding",
@@ -76,7 +79,7 @@ BUILT_ON = {
     },
 }
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
-SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers", "openai"}
+SLOW = {"torch", "transformers", "accelerate", "bitsandbytes", "openai", "peft", "safetensors", "tokenizers"}
 MAY_BE_SLOW = {
     "pytest_vsc.judges.weights",
     "pytest_vsc.engines.openai",
