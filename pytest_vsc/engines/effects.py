@@ -5,7 +5,7 @@ Opens no engine and knows nothing of what a value means.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import SettingsError
@@ -20,6 +20,13 @@ HEEDED: dict[str, tuple[str, frozenset[str]]] = {
             | {"prefix_cache", "quantization", "revision", "timeout", "trust_remote_code"}
         ),
     ),
+    "vllm": (
+        "a model that vLLM is started for (vllm:SPEC)",  # what of these it does not do it says itself, and what to do
+        frozenset(
+            {"adapter", "attention", "batch_size", "concurrency", "device", "device_map", "dtype", "kv_cache"}
+            | {"max_pixels", "prefix_cache", "quantization", "revision", "server_args", "timeout", "trust_remote_code"}
+        ),
+    ),
     "openai": (
         "a model behind a server (URL#model)",
         frozenset({"concurrency", "headers", "key", "max_cost", "max_pixels", "prices", "revision", "timeout"}),
@@ -31,14 +38,18 @@ HEEDED: dict[str, tuple[str, frozenset[str]]] = {
 JUDGES = frozenset({"device", "timeout"})
 USUAL = EngineSettings()
 SETTINGS = frozenset(EngineSettings.model_fields) - {"cache"}  # where digests are kept is no wish about a model
-NAMES = {"headers": "header", "key": "api_key"}  # of the options that are not called as the setting is
+# Of the options that are not called as the setting is.
+NAMES = {"headers": "header", "key": "api_key", "server_args": "vllm_args"}
 LISTED = frozenset({"headers", "trust_remote_code"})  # those that no later option takes back
 
 
-def refuse_without_effect(spec: str, settings: EngineSettings, engine: Engine, judging: Iterable[Engine]) -> None:
+def refuse_without_effect(
+    spec: str, settings: EngineSettings, engine: Engine, judging: Iterable[Engine], typed: Collection[str] = SETTINGS
+) -> None:
     """Raises SettingsError for what was set, but neither the engine of `spec` heeds nor one that judges.
 
-    Of an engine that is not ours nothing is known, and all is left to its maker.
+    typed: what was set for this run; what an ini file says to all of them may be meant for others. Of an engine that is
+    not ours nothing is known, and all is left to its maker.
     """
     own, given = _known(engine), {name for name in SETTINGS if getattr(settings, name) != getattr(USUAL, name)}
     if own is None or spec.startswith("python:"):
@@ -47,12 +58,10 @@ def refuse_without_effect(spec: str, settings: EngineSettings, engine: Engine, j
     for other in judging:
         known = _known(other)
         heeded |= JUDGES & (known[1] if known else SETTINGS)
-    if idle := sorted(given - heeded):
+    if idle := sorted((given - heeded).intersection(typed)):
         fitting = [words for words, also in HEEDED.values() if also.issuperset(idle)]
         hint = f"; expected with {' or '.join(fitting)}" if fitting else ""
-        raise SettingsError(
-            f"{', '.join(map(_option, idle))}: no effect on {kind}{hint}. Leave it out, in the ini file too"
-        )
+        raise SettingsError(f"{', '.join(map(_option, idle))}: no effect on {kind}{hint}. Leave it out")
 
 
 def stand_in(options: Iterable[str]) -> list[str]:
@@ -72,5 +81,10 @@ def _known(engine: Engine) -> tuple[str, frozenset[str]] | None:
     return HEEDED.get(name) if room == __package__ else None
 
 
+def destination(name: str) -> str:
+    """What the option of a setting is called where pytest keeps it, and in the ini file."""
+    return f"vlm_{NAMES.get(name, name)}"
+
+
 def _option(name: str) -> str:
-    return f"--vlm-{NAMES.get(name, name).replace('_', '-')}"
+    return f"--{destination(name).replace('_', '-')}"

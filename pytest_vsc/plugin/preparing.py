@@ -81,7 +81,7 @@ def prepare(config: pytest.Config) -> Prepared:
     writer = RunWriter(settings.output, resumes=_goes_on(settings))
     store, trouble = None, ""
     try:
-        refuse_without_effect(settings.spec, settings.engine, engine, judge.engines.values())
+        refuse_without_effect(settings.spec, settings.engine, engine, judge.engines.values(), settings.typed)
         figures = figures_for_gates(gates, judge, policy.name)
         basis = Basis(settings, suites, gates, policy, judge, excluded.keys())
         lock = hold_to_the_lock(basis)

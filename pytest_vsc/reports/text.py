@@ -46,7 +46,9 @@ UNUSUAL = {
     "device_map": "",
     "remote_code": "",
     "chat_template": "its own",
-    "system_turn": "",
+    "system": "",
+    "earlier_answers": "",
+    "thought": "",
     "max_pixels": "",
 }
 
