@@ -179,6 +179,13 @@ def test_what_a_family_needs_is_named_where_it_is_missing(monkeypatch: pytest.Mo
     assert families.lacking(FAMILIES["llava"]) == ""
 
 
+def test_the_page_tells_of_every_family() -> None:
+    page = (Path(__file__).parents[2] / "fixtures/models/FAMILIES.md").read_text(encoding="utf-8")
+    told = [line.split(" | ")[0].removeprefix("| ") for line in page.splitlines() if line.startswith("| ")]
+    assert told[2:] == list(FAMILIES)
+    assert families.page([], []).split("\n| ")[1].partition(" |")[0] == told[0]
+
+
 def test_a_difference_counts_as_a_tie_only_where_the_choice_was_narrow() -> None:
     class Fixed:
         def __init__(self, *choices: tuple[int, float]) -> None:
