@@ -199,3 +199,8 @@ def test_the_example_of_the_readme(pytester: pytest.Pytester, monkeypatch: pytes
     ran = pytester.runpytest_subprocess("--vlm", "python:my_engine:make", *arguments, timeout=120)
     ran.stdout.fnmatch_lines(["vlm: python:my_engine:make"])
     assert ran.ret == 1
+
+
+def test_the_readmes_example_is_the_one_that_is_run() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"```python\n# my_engine.py\n{EXAMPLE}```\n" in text
