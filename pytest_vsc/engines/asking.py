@@ -22,6 +22,7 @@ from pytest_vsc.engines.pacing import Pace
 from pytest_vsc.engines.secrets import Secrets
 from pytest_vsc.engines.troubles import (
     is_busy,
+    is_denied,
     is_filtered,
     is_late,
     is_passing,
@@ -43,7 +44,7 @@ TRIES = 3
 LATE_TRIES = 2  # of which each takes its whole time
 BUSY_SECONDS = 300.0  # how long a server may say that it is given too much
 GIVE_UP = 20  # requests in a row that came to nothing
-DENIED, GONE = 403, (401, 404)  # no further request would be answered; the former once one was: only this one
+GONE = (401, 404)  # no further request would be answered
 MOST_NAMED = 10  # models of a server in an error
 # Asked before anything else: who answers, and what the server does not take.
 GREETING = "Hello."
@@ -130,7 +131,7 @@ class Asking:
         greeting = Request((Message("user", GREETING),), Generation(max_new_tokens=GREETING_TOKENS))
         with contextlib.suppress(EngineError):
             await self.answer(greeting, self.account.promise(GREETING_TOKENS), typical=False)
-        self._failed, self.latest, self.served.known = 0, None, True
+        self._failed, self.served.known = 0, True
 
     # -- what is asked of the server
 
@@ -240,8 +241,8 @@ class Asking:
         if self.gone is not None:
             return self.gone
         self._failed += 1
-        if isinstance(trouble, EngineError) and is_passing(error):
-            if not is_busy(error) and not await self._is_there():
+        if isinstance(trouble, EngineError) and (is_passing(error) or is_denied(error)):
+            if not (is_busy(error) or is_denied(error)) and not await self._is_there():
                 trouble = self._ending(trouble)
             elif self._failed >= GIVE_UP or (is_busy(error) and self._starved()):
                 trouble = EngineError(f"none of the last {self._failed} requests was answered ({trouble})")
@@ -303,7 +304,7 @@ class Asking:
         busy = f" for {BUSY_SECONDS:g} s" if is_busy(error) and not is_used_up(error) else ""
         tries = f" ({TRIES} tries)" if is_passing(error) and not is_busy(error) else busy
         told = f"the server answers {status}{tries}{self._quoted(message_of(error), request)}"
-        ends = status in GONE or is_used_up(error) or (status == DENIED and self.latest is None)
+        ends = status in GONE or is_used_up(error) or (is_denied(error) and self.latest is None)
         return ModelError(f"{self._name}: {told}") if ends else EngineError(told)
 
     def _quoted(self, message: str, request: Request | None) -> str:

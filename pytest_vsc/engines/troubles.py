@@ -66,6 +66,13 @@ def is_busy(error: Exception) -> bool:
     return error.status_code == BUSY or (error.status_code == 503 and _retry_after(error.response.headers) is not None)
 
 
+def is_denied(error: Exception) -> bool:
+    """Whether the server says that this must not be asked: by this key at all, or by a gateway's rules this once."""
+    import openai
+
+    return isinstance(error, openai.PermissionDeniedError)
+
+
 def is_used_up(error: Exception) -> bool:
     """Whether the account has nothing left, which waiting does not change."""
     import openai

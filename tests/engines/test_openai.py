@@ -354,7 +354,6 @@ def test_a_quota_that_is_used_up_is_not_waited_for(opened: Opened) -> None:
     [
         (401, SECRET, "the server refuses the key of OPENAI_API_KEY (401)"),
         (401, "", "the server wants a key (401); set OPENAI_API_KEY"),
-        (403, SECRET, "the server answers 403: No ***."),
         (404, "", f"the server answers 404: No {SECRET}."),
     ],
 )
@@ -364,6 +363,21 @@ def test_the_model_is_gone(opened: Opened, status: int, key: str, message: str) 
         assert type(error) is ModelError
         assert str(error) == f"{server.spec}: {message}"
         assert len(server.chats) == 1
+
+
+def test_a_key_that_may_not_ask(opened: Opened) -> None:
+    with ChatServer(greeting=failure(403, f"No {SECRET}.")) as server:
+        with pytest.raises(ModelError, match=r"#model: the server answers 403: No \*\*\*\.$"):
+            opened(server, key=SECRET)
+
+
+def test_a_first_case_that_may_not_be_asked_is_no_end(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway's rules may be against it; against so many in a row they are against all."""
+    monkeypatch.setattr(asking, "GIVE_UP", 4)
+    with ChatServer(lambda chat: says("Sure.") if "1" in str(chat["messages"]) else failure(403, "No.")) as server:
+        engine = opened(server, concurrency=1)
+        errors = [type(engine.submit(ask(f"{number}?")).exception(20)) for number in (0, 1, 2, 3, 4, 5, 6)]
+        assert errors == [EngineError, type(None), *[EngineError] * 3, ModelError, ModelError]
 
 
 # -- what a server lacks
