@@ -366,9 +366,11 @@ def test_the_model_is_gone(opened: Opened, status: int, key: str, message: str) 
 
 
 def test_a_key_that_may_not_ask(opened: Opened) -> None:
-    with ChatServer(greeting=failure(403, f"No {SECRET}.")) as server:
-        with pytest.raises(ModelError, match=r"#model: the server answers 403: No \*\*\*\.$"):
-            opened(server, key=SECRET)
+    with (
+        ChatServer(greeting=failure(403, f"No {SECRET}.")) as server,
+        pytest.raises(ModelError, match=r"#model: the server answers 403: No \*\*\*\.$"),
+    ):
+        opened(server, key=SECRET)
 
 
 def test_a_first_case_that_may_not_be_asked_is_no_end(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
