@@ -314,7 +314,7 @@ def row(family: Family, measured: Measured) -> list[str]:
 def page(rows: Sequence[Sequence[str]], skipped: Sequence[str]) -> str:
     versions = ", ".join(f"{name} {version}" for name in PACKAGES if (version := _version(name)))
     table = [HEADINGS, ["---"] * len(HEADINGS), *rows]
-    lines = [f"| {' | '.join(cell.replace('|', '&#124;') for cell in each)} |" for each in table]
+    lines = [f"| {' | '.join(map(_escaped, each))} |" for each in table]
     return "\n".join(
         [
             INTRODUCTION.format(versions=versions, day=datetime.date.today().isoformat(), tokens=TOKENS, tie=TIE),
@@ -331,7 +331,10 @@ INTRODUCTION = """\
 
 Each family's own config, model and processor classes, as a tiny model with random weights that is made in code, saved
 and loaded again by the engine as any checkpoint is: `python -m tests.families --out fixtures/models/FAMILIES.md`.
-Measured on {day} with {versions}, in float32 on a CPU. What a family's real weights know is not tried here.
+Measured on {day} in float32 on a CPU, with {versions}
+(`pip install torch==2.14.1 torchvision==0.29.1 num2words` gives what the families need). What a family's real weights
+know is not tried here, and the chat templates are in the manner of each family, not those of its checkpoints: of a
+checkpoint the run's header says how its own template takes turns.
 
 - *batched == single*: eight pictures of different sizes with texts of different lengths and two texts without a
   picture, {tokens} greedy tokens, in batches of up to 16 and one by one. Counted are answers that are equal token for
@@ -340,6 +343,10 @@ Measured on {day} with {versions}, in float32 on a CPU. What a family's real wei
 - *text-only in an image batch*: whether a text without a picture is answered, and together with pictures.
 - *several pictures*, *system turn*: whether it is answered, and otherwise than with one picture or without the turn.
 """
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "&#124;").replace("<", "&lt;")
 
 
 def _version(package: str) -> str:

@@ -47,7 +47,9 @@ def save(made: Made, folder: Path) -> None:
         model = transformers.AutoModelForImageTextToText.from_config(made.config, dtype=torch.float32)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "norm" not in name.lower() and parameter.dim() > 0:
+            if parameter.numel() == 1:
+                parameter.fill_(1.0)  # a gate that pictures pass through
+            elif "norm" not in name.lower():
                 parameter.normal_(std=made.spread)
     model.generation_config = transformers.GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id

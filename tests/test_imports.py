@@ -35,6 +35,9 @@ ROOMS_OF_A_LEAF = {
     "pytest_vsc.engines.transformers": [
         "pytest_vsc.engines.foreign",
         "pytest_vsc.engines.llava_original",
+        "pytest_vsc.engines.adapter",
+        "pytest_vsc.engines.quantizing",
+        "pytest_vsc.engines.owncode",
         "pytest_vsc.engines.checkpoint",
         "pytest_vsc.engines.memory",
         "pytest_vsc.engines.decoding",
@@ -92,7 +95,7 @@ BUILT_ON = {
     "pytest_vsc.engines.outlook.serving": {"pytest_vsc.engines.vllm"},
 }
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
-SLOW = {"torch", "transformers", "accelerate", "safetensors", "tokenizers", "openai"}
+SLOW = {"torch", "transformers", "accelerate", "bitsandbytes", "openai", "peft", "safetensors", "tokenizers"}
 MAY_BE_SLOW = {
     "pytest_vsc.judges.weights",
     "pytest_vsc.engines.openai",
@@ -103,6 +106,8 @@ MAY_BE_SLOW = {
     "pytest_vsc.engines.transformers",
     *ROOMS_OF_A_LEAF["pytest_vsc.engines.transformers"],
 }
+# The plugin is one of pytest's; what is in `testing` is called by other people's tests, which it fails or skips.
+MAY_USE_PYTEST = {"plugin", "testing"}
 # The plugin is loaded in every pytest run of its users' environment, whether or not they use it.
 NEVER_WITH_THE_PLUGIN = ["torch", "PIL", "openai", "numpy", "pydantic", "scipy", "yaml"]
 
@@ -235,6 +240,8 @@ def test_a_module_imports_only_what_stands_above_it(module: str) -> None:
         ("pytest_vsc.engines.replay", "import pytest_vsc.judges", ["1: pytest_vsc.judges"]),
         ("pytest_vsc.engines", "def f():\n    from pytest_vsc.engines.scripted import ScriptedEngine", []),
         ("pytest_vsc.plugin.owner", "from pytest_vsc.engines.scripted import ScriptedEngine", []),
+        ("pytest_vsc.testing.subjects", "from pytest_vsc.engines import open_engine", []),
+        ("pytest_vsc.engines.others", "from pytest_vsc.testing import Subject", ["1: pytest_vsc.testing"]),
     ],
 )
 def test_a_broken_layer_is_seen(importer: str, source: str, found: list[str]) -> None:
@@ -247,8 +254,8 @@ def test_slow_libraries_are_imported_where_and_when_they_are_used(module: str) -
     assert [one for one in slow if one.at_once or module not in MAY_BE_SLOW] == []
 
 
-@pytest.mark.parametrize("module", [name for name in SHIPPED if room_of(name) != "plugin"])
-def test_pytest_is_imported_by_the_plugin_only(module: str) -> None:
+@pytest.mark.parametrize("module", [name for name in SHIPPED if room_of(name) not in MAY_USE_PYTEST])
+def test_pytest_is_imported_by_the_plugin_and_the_kit_only(module: str) -> None:
     found = [one for one in imports_of(ast.parse(SHIPPED[module].read_text("utf-8"))) if top(one) == "pytest"]
     assert found == []
 

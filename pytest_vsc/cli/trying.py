@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from pytest_vsc import impostors, trials
+from pytest_vsc.engines.effects import stand_in
 from pytest_vsc.errors import SettingsError, one_line
 from pytest_vsc.impostors import EVERYWHERE, FOLDER, Model
 from pytest_vsc.trials import Judged, Trial
@@ -112,7 +113,7 @@ class Tries:
         """The command of a run. No path stands alone in it: that would move pytest away from the user's ini file."""
         own = [word.replace(FOLDER, str(place)) for word in (f"--vlm={model.spec}", *model.options)]
         kept = [f"--vsc-output={place}", f"--junitxml={place / 'junit.xml'}"]
-        options = self._options
+        options = stand_in(self._options)
         if model is EVERYWHERE[0] or model.right:  # what others are made of: these ask every case
             options = [*(word for word in options if word != EARLY_STOP), "-o", "vsc_early_stop=false"]
         return [sys.executable, "-m", "pytest", *options, *QUIET, *kept, *own]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import re
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 from pytest_vsc.cases import Value
 from pytest_vsc.engines.presets import MAIN, Preset, preset_of, presets
-from pytest_vsc.errors import ModelError, VscError
+from pytest_vsc.errors import ModelError
 from pytest_vsc.protocols import Engine
 
 KINDS = ("replay", "scripted", "python", "vllm")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SERVER = re.compile(r"[\w.-]+(:\d+)?(/[^#@?]*)?#.+")  # an address without its scheme
-ENGINE_NAMES = ("check", "load", "describe", "fingerprint", "lasting", "submit", "close")
 
 
 class EngineSettings(Value):
@@ -75,6 +73,11 @@ def _opened(spec: str, settings: EngineSettings) -> Engine:
     if re.match("https?://", spec, re.IGNORECASE):
         return _open_server(spec, settings)
     kind, colon, rest = spec.partition(":")
+    if colon:
+        from pytest_vsc.engines.others import declared, open_installed
+
+        if theirs := declared(kind):  # looked for under our words too, which nobody may take over
+            return open_installed(theirs, rest, settings)
     if colon and kind in KINDS:
         if not rest:
             raise ModelError(f"--vlm: nothing after the colon ('{spec}'); expected {_forms()}")
@@ -132,7 +135,9 @@ def _open_kind(kind: str, rest: str, settings: EngineSettings) -> Engine:
         return ScriptedEngine(Path(rest), settings)
     if kind == "vllm":
         return _open_vllm(rest, settings)
-    return _made_by(rest, settings)
+    from pytest_vsc.engines.others import made_by
+
+    return made_by(rest, settings)
 
 
 def _open_vllm(spec: str, settings: EngineSettings) -> Engine:
@@ -162,38 +167,6 @@ def _open_server(spec: str, settings: EngineSettings) -> Engine:
     return OpenAIEngine(url, model.strip(), settings)
 
 
-def _made_by(reference: str, settings: EngineSettings) -> Engine:
-    """What the user's own factory `module:function` makes of the settings. Raises ModelError."""
-    where = f"--vlm python:{reference}"
-    module_name, _, function_name = reference.partition(":")
-    if not module_name or not function_name:
-        raise ModelError(f"{where}: expected python:module:function")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ModelError(
-            f"{where}: cannot import '{module_name}' ({error}). "
-            "Its folder must be on PYTHONPATH or in pytest's `pythonpath`"
-        ) from error
-    except Exception as error:
-        raise ModelError(f"{where}: '{module_name}' breaks when imported: {type(error).__name__}: {error}") from error
-    factory = getattr(module, function_name, None)
-    if not callable(factory):
-        near = difflib.get_close_matches(function_name, dir(module), n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ModelError(f"{where}: '{module_name}' has no function '{function_name}'{hint}")
-    try:
-        engine: Any = factory(settings)
-    except VscError:
-        raise
-    except Exception as error:
-        raise ModelError(f"{where}: making the engine failed: {type(error).__name__}: {error}") from error
-    missing = sorted(set(ENGINE_NAMES) - set(dir(engine)))
-    if missing:
-        raise ModelError(f"{where}: made a {type(engine).__name__}, which lacks {', '.join(missing)} of an engine")
-    return cast(Engine, engine)
-
-
 def _nearest_alias(word: str, before: str) -> str:
     """Of the models with weights."""
     served = [alias for alias, preset in presets().items() if not preset.url and not preset.target.endswith(".toml")]
@@ -202,13 +175,18 @@ def _nearest_alias(word: str, before: str) -> str:
 
 
 def _forms() -> str:
+    from pytest_vsc.engines.others import installed
+
+    theirs = "".join(f", {name}:..." for name in installed())
     return (
         "an alias (`vsc models` lists them), a folder, a hub id org/name, URL#model of an OpenAI-compatible server, "
-        "vllm:SPEC, replay:RUN.jsonl, scripted:FILE.toml or python:module:function"
+        f"vllm:SPEC, replay:RUN.jsonl, scripted:FILE.toml{theirs} or python:module:function"
     )
 
 
 def _unknown(spec: str) -> str:
+    from pytest_vsc.engines.others import installed
+
     if spec.startswith((".", "/", "~")) or "\\" in spec:
         return f"--vlm: no such folder '{spec}'; expected {_forms()}"
     if Path(spec).is_file():
@@ -218,6 +196,7 @@ def _unknown(spec: str) -> str:
     if SERVER.fullmatch(spec):
         return f"--vlm: unknown model '{spec}'; expected {_forms()}; did you mean 'http://{spec}'?"
     kind, colon, rest = spec.partition(":")
-    near = difflib.get_close_matches(kind, [*KINDS] if colon else [*presets()], n=1, cutoff=0.6)
-    hint = f"; did you mean '{near[0]}{colon}{rest}'?" if near else ""
+    kinds = [*KINDS, *installed()]
+    near = difflib.get_close_matches(kind, kinds if colon else [*presets(), *kinds], n=1, cutoff=0.6)
+    hint = f"; did you mean '{near[0]}{':' if near[0] in kinds else ''}{rest}'?" if near else ""
     return f"--vlm: unknown model '{spec}'; expected {_forms()}{hint}"

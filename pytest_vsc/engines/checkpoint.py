@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pytest_vsc.errors import ModelError, SettingsError, expected, one_line
 PACKAGES = {"torch": "torch", "transformers": "transformers", "PIL": "pillow"}
 LIBRARIES = ("torch", "transformers", "tokenizers", "pillow", "torchvision")
 DTYPES = ("auto", "bfloat16", "float16", "float32")
+DEVICE_MAPS = ("auto", "balanced", "balanced_low_0", "sequential")
 
 
 def require_packages() -> None:
@@ -58,13 +59,33 @@ def dtype_of(wanted: str, device: str) -> str:
     return "bfloat16" if device_of(device).startswith("cuda") else "float32"
 
 
+def device_map_of(wanted: str | None, device: str) -> str | None:
+    """How a model is spread, by accelerate's word; left open over all CUDA devices, where no device was named.
+
+    None is not at all. Raises SettingsError.
+    """
+    if wanted is None:
+        return "auto" if device == "auto" and devices(device_of(device)) > 1 else None
+    where = f"--vlm-device-map {wanted}"
+    if wanted not in DEVICE_MAPS:
+        raise SettingsError(f"--vlm-device-map: unknown map '{wanted}'; {expected(wanted, DEVICE_MAPS)}")
+    if device != "auto":
+        raise SettingsError(f"{where}: clashes with --vlm-device {device}, which names one place; leave one out")
+    if importlib.util.find_spec("accelerate") is None:
+        raise SettingsError(f"{where}: needs accelerate, which is not installed: pip install 'pytest-vsc[local]'")
+    return wanted
+
+
 def check_folder(folder: Path, name: str) -> None:
     """What can be seen of a model folder without any library. Raises ModelError."""
     if not folder.is_dir():
         raise ModelError(f"{name}: no such folder ({folder})")
+    adapter = (folder / "adapter_config.json").is_file()
     if not (folder / "config.json").is_file():
-        hint = ". It is an adapter; give the model that it adapts" if (folder / "adapter_config.json").is_file() else ""
+        hint = f". It is an adapter: --vlm MODEL --vlm-adapter {folder}" if adapter else ""
         raise ModelError(f"{name}: no config.json in the folder; expected one as save_pretrained writes it{hint}")
+    if adapter:
+        raise _model_and_adapter(name)
     config = read_json(folder / "config.json", name)
     if is_original(config):
         raise _original(str(folder), name, config)
@@ -76,6 +97,20 @@ def _original(folder: str, name: str, config: Mapping[str, Any]) -> ModelError:
         f"{name}: is an original-format LLaVA ({one_line(architecture_of(config))}), for which transformers has no "
         f"class; {what_to_do(shlex.quote(folder), config)}"
     )
+
+
+def _model_and_adapter(name: str) -> ModelError:
+    """transformers puts such an adapter on where peft is installed, and leaves it out where it is not."""
+    return ModelError(
+        f"{name}: the folder holds a model and an adapter. Expected one of them: move adapter_config.json and "
+        "adapter_model.safetensors to a folder of their own, for --vlm-adapter"
+    )
+
+
+def refuse_inner_adapter(model: Any, name: str) -> None:
+    """Raises ModelError for a model that came with an adapter of its own."""
+    if getattr(model, "_hf_peft_config_loaded", False):
+        raise _model_and_adapter(name)
 
 
 def check_cache(folder: Path, name: str) -> None:
@@ -90,6 +125,13 @@ def snapshot_of(source: str, revision: str | None) -> Path:
     from transformers.utils import cached_file
 
     return Path(str(cached_file(source, "config.json", revision=revision))).parent
+
+
+def fetch(source: str, file: str, revision: str | None) -> None:
+    """Have a file of a model of the hub in the hub's cache."""
+    from transformers.utils import cached_file
+
+    cached_file(source, file, revision=revision)
 
 
 def read_config(source: str, name: str, options: Mapping[str, Any]) -> Any:
@@ -126,10 +168,10 @@ def read_processor(source: str, name: str, options: Mapping[str, Any]) -> Any:
     return processor
 
 
-def versions() -> dict[str, str]:
-    """Versions of the libraries that can change an answer; the absent are left out."""
+def versions(beside: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of the libraries that can change an answer, and of those `beside`; the absent are left out."""
     found = {}
-    for library in LIBRARIES:
+    for library in (*LIBRARIES, *beside):
         try:
             found[library] = importlib.metadata.version(library)
         except importlib.metadata.PackageNotFoundError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def check_weights(folder: Path, name: str, *, complete: bool = True) -> None:
         if complete:
             raise ModelError(f"{name}: no weights; expected model.safetensors, or {INDEX} with its shards")
     for file in weights:
-        _check_header(file, f"{name}: {file.name}")
+        check_header(file, f"{name}: {file.name}")
     index = folder / INDEX
     if complete and index.is_file():
         shards = set(read_json(index, name).get("weight_map", {}).values())
@@ -49,8 +50,11 @@ def check_weights(folder: Path, name: str, *, complete: bool = True) -> None:
             raise ModelError(f"{name}: {len(missing)} of {len(shards)} weight files are missing, such as {missing[0]}")
 
 
-def _check_header(file: Path, where: str) -> None:
-    """A safetensors file says in its header how long it is: 8 bytes length, JSON, then the tensors."""
+def check_header(file: Path, where: str) -> None:
+    """A safetensors file says in its header how long it is: 8 bytes length, JSON, then the tensors.
+
+    Raises ModelError for one that is not whole.
+    """
     size = file.stat().st_size
     with file.open("rb") as stream:
         start = stream.read(8)
@@ -91,12 +95,12 @@ def read_json(file: Path, name: str) -> dict[str, Any]:
     return read
 
 
-def digests_of(folder: Path, memo: str | None = None) -> dict[str, str]:
+def digests_of(folder: Path, memo: str | None = None, patterns: Sequence[str] = DECIDING) -> dict[str, str]:
     """sha256 (hex) by name of every file that decides an answer. Raises OSError.
 
     memo: a folder in which the digests of large files are kept from run to run.
     """
-    files = sorted({file for pattern in DECIDING for file in folder.glob(pattern)})
+    files = sorted({file for pattern in patterns for file in folder.glob(pattern)})
     known = Memo(Path(memo) / MEMO if memo else None, worth=WORTH_KEEPING)
     with ThreadPoolExecutor(4) as pool:  # hashing lets go of the interpreter lock; shards are hashed side by side
         digests = list(pool.map(lambda file: _digest(file, known), files))

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging import ERROR, getLogger
 
 from pytest_vsc.errors import ModelError, VscError
 
@@ -78,25 +79,31 @@ def free_memory() -> None:
 
 
 _quiet_lock = threading.Lock()
-_quiet_depth: list[tuple[int, bool]] = []
+_quiet_depth: list[tuple[int, bool, int]] = []
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No progress bars and no advice of transformers meanwhile; the last to leave puts the user's own level back."""
+    """No progress bars and no advice of transformers meanwhile; the last to leave puts the user's own level back.
+
+    Nor what bitsandbytes has to say of the dtype in every layer, for every token.
+    """
     from transformers.utils import logging
 
+    kernels = getLogger("bitsandbytes")
     with _quiet_lock:
-        _quiet_depth.append((logging.get_verbosity(), logging.is_progress_bar_enabled()))
+        _quiet_depth.append((logging.get_verbosity(), logging.is_progress_bar_enabled(), kernels.level))
+        kernels.setLevel(ERROR)
         logging.set_verbosity_error()
         logging.disable_progress_bar()
     try:
         yield
     finally:
         with _quiet_lock:
-            level, bars = _quiet_depth[0]
+            level, bars, kernels_level = _quiet_depth[0]
             _quiet_depth.pop()
             if not _quiet_depth:
+                kernels.setLevel(kernels_level)
                 logging.set_verbosity(level)
                 if bars:
                     logging.enable_progress_bar()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_vsc.engines import checkpoint
+from pytest_vsc.engines.adapter import Adapter, put_on
 from pytest_vsc.engines.decoding import FirstScores, Sampler, Watch, after_prompt, generate_of, ids_of, token_rules
 from pytest_vsc.engines.foreign import foreign, quiet
 from pytest_vsc.engines.prefix import Prefixes
@@ -27,8 +28,9 @@ Inputs = Mapping[str, Any]
 class How(NamedTuple):
     """How a model is loaded and run, by torch's names.
 
-    spread: over all devices of the kind. prefixes: whether what all prompts begin with is read once. manner: how its
-    chat template takes turns. max_pixels: of a picture.
+    device_map: how it is spread over several devices, None for not at all. prefixes: whether what all prompts begin
+    with is read once. manner: how its chat template takes turns. max_pixels: of a picture. quantized: whether its
+    weights are, or will be.
     """
 
     source: str
@@ -37,11 +39,13 @@ class How(NamedTuple):
     dtype: str
     attention: str | None
     cache: str | None
-    spread: bool
+    device_map: str | None
     prefixes: bool
     options: Mapping[str, Any]
     manner: Manner = OWN
     max_pixels: int | None = None
+    adapter: Adapter | None = None
+    quantized: bool = False
 
 
 def load(how: How, processor: Any) -> Model:
@@ -58,8 +62,9 @@ def _load(how: How) -> Any:
     import torch
     import transformers
 
-    straight = how.device.startswith("cuda") and importlib.util.find_spec("accelerate") is not None
-    place = {"device_map": "auto" if how.spread else {"": how.device}} if straight else {}
+    accelerated = importlib.util.find_spec("accelerate") is not None
+    straight = accelerated and (how.device.startswith("cuda") or how.device_map is not None or how.quantized)
+    place = {"device_map": how.device_map or {"": how.device}} if straight else {}
     model, info = transformers.AutoModelForImageTextToText.from_pretrained(
         how.source,
         use_safetensors=True,
@@ -73,7 +78,9 @@ def _load(how: How) -> Any:
         if keys := sorted(map(str, info.get(fault, ()))):
             what = "are missing from" if fault == "missing_keys" else "have another shape in"
             raise ModelError(f"{how.name}: {len(keys)} tensors {what} its weights, such as {keys[0]}")
-    return (model if straight else model.to(how.device)).eval()
+    checkpoint.refuse_inner_adapter(model, how.name)
+    model = (model if straight else model.to(how.device)).eval()
+    return put_on(model, how.adapter) if how.adapter else model
 
 
 class Model:
@@ -87,7 +94,7 @@ class Model:
         self._wording = Wording(processor.tokenizer)
 
     def describe(self) -> dict[str, str]:
-        count = sum(parameter.numel() for parameter in self._model.parameters())
+        count = self._model.num_parameters()  # which knows that two may be packed into one
         spread = sorted({str(place) for place in getattr(self._model, "hf_device_map", {}).values()})
         return {
             "class": type(self._model).__name__,

@@ -63,13 +63,13 @@ class ProcessEngine:
     def check(self) -> None:
         try:
             self._start()
-            self._call("check")
+            self._told("check")
         except BaseException:
             self.close()
             raise
 
     def load(self) -> None:
-        self._call("load")
+        self._told("load")
 
     def describe(self) -> dict[str, str]:
         return dict(self._said)
@@ -77,13 +77,13 @@ class ProcessEngine:
     @property
     def fingerprint(self) -> str:
         if self._fingerprint is None:
-            self._fingerprint = self._call("fingerprint")
+            self._fingerprint = self._told("fingerprint")
         return self._fingerprint
 
     @property
     def weights(self) -> str:
         """As `protocols.Recognised` says. Raises ModelError."""
-        told: str = self._call("weights")
+        told: str = self._told("weights")
         return told
 
     def probe(self, requests: Sequence[Request]) -> Probed:
@@ -141,6 +141,13 @@ class ProcessEngine:
     def _call(self, name: str, *arguments: object) -> Any:
         """Have the engine do something, and wait for it. Raises what it raised."""
         return self._sent(name, *arguments)[1].result()
+
+    def _told(self, name: str) -> Any:
+        """The same for what is no request, and so fails with no EngineError: without a process there is no model."""
+        try:
+            return self._call(name)
+        except EngineError as error:
+            raise ModelError(str(error)) from None
 
     def _sent(self, name: str, *arguments: object) -> tuple[int, Future[Any]]:
         number, future = next(self._numbers), Future[Any]()

@@ -85,13 +85,14 @@ class ReplayEngine:
         self._index: Index | None = None
         self._lines: BinaryIO | None = None
         self._lock = threading.Lock()
-        self._closed = False
+        self._loaded = self._closed = False
 
     def check(self) -> None:
         self._read()
 
     def load(self) -> None:
         self._read()
+        self._loaded = True
 
     def describe(self) -> dict[str, str]:
         """What the recorded model said of itself, and the file as `replay`."""
@@ -124,8 +125,8 @@ class ReplayEngine:
                 self._lines.close()
 
     def _answer(self, request: Request) -> Response:
-        if self._closed:
-            raise EngineError(f"replay:{self._file}: closed")
+        if self._closed or not self._loaded:
+            raise EngineError(f"replay:{self._file}: {'closed' if self._closed else 'not loaded'}")
         index = self._index or self._read()
         try:
             digest = request.digest(index.model["fingerprint"])

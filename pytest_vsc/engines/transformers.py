@@ -18,7 +18,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_vsc.engines import EngineSettings, checkpoint, generating, prefix, templates
+from pytest_vsc.engines import EngineSettings, checkpoint, generating, owncode, prefix, quantizing, templates
+from pytest_vsc.engines.adapter import Adapter, check_adapter, described
 from pytest_vsc.engines.batching import WINDOW, BatchSize, Bulk, Job, Line
 from pytest_vsc.engines.decoding import PLAIN_GENERATE, FirstScores, apart
 from pytest_vsc.engines.files import check_weights, digests_of
@@ -73,6 +74,8 @@ class TransformersEngine:
         self._config: Any = None
         self._processor: Any = None
         self._manner = templates.OWN
+        self._adapter: Adapter | None = None
+        self._device_map: str | None = None
         self._model: generating.Model | None = None
         self._fingerprint: str | None = None
         self._fingerprint_lock = threading.Lock()
@@ -91,22 +94,23 @@ class TransformersEngine:
         if self._said:
             return
         checkpoint.require_packages()
-        device = checkpoint.device_of(self._settings.device)
-        dtype = checkpoint.dtype_of(self._settings.dtype, self._settings.device)
-        if self._settings.batch_size is not None and self._settings.batch_size < 1:
-            raise SettingsError(f"--vlm-batch-size: not a batch ({self._settings.batch_size}). Expected 1 or more")
-        if self._settings.max_pixels is not None and self._settings.max_pixels < 1:
-            raise SettingsError(f"--vlm-max-pixels: not a picture ({self._settings.max_pixels}). Expected 1 or more")
+        settings = self._settings
+        device = checkpoint.device_of(settings.device)
+        dtype = checkpoint.dtype_of(settings.dtype, settings.device)
+        self._device_map = checkpoint.device_map_of(settings.device_map, settings.device)
+        if settings.batch_size is not None and settings.batch_size < 1:
+            raise SettingsError(f"--vlm-batch-size: not a batch ({settings.batch_size}). Expected 1 or more")
+        if settings.max_pixels is not None and settings.max_pixels < 1:
+            raise SettingsError(f"--vlm-max-pixels: not a picture ({settings.max_pixels}). Expected 1 or more")
         if self._local:
             checkpoint.check_folder(Path(self._source), self._name)
+        self._adapter = check_adapter(settings.adapter) if settings.adapter else None
         with foreign(self._name), quiet():
-            self._config = checkpoint.read_config(self._source, self._name, self._options)
-            if not self._local:
-                checkpoint.check_cache(self._folder(), self._name)
-            self._processor = checkpoint.read_processor(self._source, self._name, self._options)
-            self._manner = templates.manner_of(self._processor, self._name)
+            code = self._read()
+        if settings.quantization:
+            quantizing.check_quantization(settings.quantization, device, self._held, self._name)
         start, most = BATCHES.get(device.partition(":")[0], BATCHES_ELSEWHERE)
-        if self._settings.batch_size is None:
+        if settings.batch_size is None:
             self._size = BatchSize(start, most, fixed=False)
         self._said = {
             "model": self._name,
@@ -116,10 +120,47 @@ class TransformersEngine:
             "device": device,
             "dtype": dtype,
             **self._manner.describe(),
-            **({"max_pixels": f"{self._settings.max_pixels:,}"} if self._settings.max_pixels else {}),
-            **({"revision": self._settings.revision} if self._settings.revision else {}),
-            **checkpoint.versions(),
+            **({"max_pixels": f"{settings.max_pixels:,}"} if settings.max_pixels else {}),
+            **({"revision": settings.revision} if settings.revision else {}),
+            **(described(self._adapter, self._name) if self._adapter else {}),
+            **({"device_map": self._device_map} if self._device_map else {}),
+            **({"remote_code": code} if code else {}),
+            **self._versions(),
         }
+        if quantization := self._quantization():
+            self._said["quantization"] = quantization
+
+    def _read(self) -> str:
+        """Read the config and the processor, and tell what code of the model's own is run for that."""
+        self._config = checkpoint.read_config(self._source, self._name, self._options)
+        if not self._local:
+            checkpoint.check_cache(self._folder(), self._name)
+        self._processor = checkpoint.read_processor(self._source, self._name, self._options)
+        self._manner = templates.manner_of(self._processor, self._name)
+        if not self._settings.trust_remote_code:
+            return ""
+        revision = self._settings.revision
+        return owncode.check_code(
+            self._folder(),
+            self._name,
+            lambda file: None if self._local else checkpoint.fetch(self._source, file, revision),
+        )
+
+    @property
+    def _held(self) -> str:
+        """How the model's files are quantized."""
+        return quantizing.held_words(quantizing.held_in(self._config))
+
+    def _quantization(self) -> str:
+        """How the weights are quantized, for a reader and in the fingerprint."""
+        if self._settings.quantization:
+            return quantizing.words(self._settings.quantization, self._said["dtype"])
+        return f"its own: {self._held}" if self._held else ""
+
+    def _versions(self) -> dict[str, str]:
+        quantizers = ["bitsandbytes"] if self._settings.quantization else []
+        held = quantizing.libraries_of(quantizing.held_in(self._config))
+        return checkpoint.versions([*(["peft"] if self._adapter else []), *quantizers, *held])
 
     def describe(self) -> dict[str, str]:
         return {**self._said, "batch_size": str(self._size)} if self._said else {}
@@ -151,14 +192,18 @@ class TransformersEngine:
             **({"generate": "plain"} if self._config.model_type in PLAIN_GENERATE else {}),
             **({"marks": marks} if (marks := Wording(self._processor.tokenizer).marks) else {}),
             **({"max_pixels": self._settings.max_pixels} if self._settings.max_pixels else {}),
-            "versions": checkpoint.versions(),
+            **({"adapter": self._adapter.digests(self._settings.cache)} if self._adapter else {}),
+            **({"quantization": self._quantization()} if self._settings.quantization else {}),
+            "versions": self._versions(),
         }
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
     @property
     def weights(self) -> str:
-        """sha256 over the files of the model. Raises ModelError while they are not here."""
+        """sha256 over the files of the model and its adapter. Raises ModelError while they are not here."""
         files = digests_of(self._folder(), self._settings.cache)
+        if self._adapter:
+            files |= self._adapter.digests(self._settings.cache)
         return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -174,7 +219,10 @@ class TransformersEngine:
     def load(self) -> None:
         self.check()
         device = self._said["device"]
-        spread = self._settings.device == "auto" and checkpoint.devices(device) > 1
+        quantization, options = self._settings.quantization, self._options
+        if quantization:
+            config = quantizing.config_of(quantization, self._said["dtype"])
+            options = {**options, "quantization_config": config}
         how = generating.How(
             self._source,
             self._name,
@@ -182,11 +230,13 @@ class TransformersEngine:
             self._said["dtype"],
             self._settings.attention,
             "static" if self._settings.kv_cache == "static" else None,
-            spread,
+            self._device_map,
             self._reuses_prefixes,
-            self._options,
+            options,
             self._manner,
             self._settings.max_pixels,
+            self._adapter,
+            bool(quantization or self._held),
         )
         self._model = generating.load(how, self._processor)
         self._said |= self._model.describe()

@@ -33,7 +33,7 @@ def prepare_judge(settings: Settings) -> tuple[Judge, tuple[str, ...]]:
         return open_engine(spec, settings.judge_engine)
 
     judge = open_judge(settings.judge, settings.judging, opened, settings.base)
-    if not settings.allow_self and any(_target(spec) == _target(settings.spec) for spec in asked):
+    if not settings.allow_self and _asked_by_name(settings, asked):
         raise _self_judged(settings)
     try:
         for engine in judge.engines.values():
@@ -54,7 +54,7 @@ def refuse_itself(settings: Settings, engine: Engine, judge: Judge) -> None:
 
 def judges_itself(settings: Settings, engine: Engine, judge: Judge, specs: tuple[str, ...]) -> bool:
     """Whether the model under test is among the judge's models, by name or by what they are."""
-    if any(_target(spec) == _target(settings.spec) for spec in specs):
+    if _asked_by_name(settings, specs):
         return True
     own = known_by(engine) if judge.engines else set()
     return any(own & known_by(each) for each in judge.engines.values())
@@ -116,6 +116,11 @@ def known_by(engine: Engine) -> set[str]:
         with contextlib.suppress(Exception):
             told.add(str(getattr(engine, name)))
     return told - {""}
+
+
+def _asked_by_name(settings: Settings, specs: Iterable[str]) -> bool:
+    """Whether one of the specifications is that of the model under test; with an adapter on, that is another model."""
+    return settings.engine.adapter is None and any(_target(spec) == _target(settings.spec) for spec in specs)
 
 
 def _target(spec: str) -> str:

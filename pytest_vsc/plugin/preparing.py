@@ -14,6 +14,7 @@ from pytest_vsc.cards import Figures
 from pytest_vsc.cases import Key, Suite
 from pytest_vsc.earlier import read_earlier
 from pytest_vsc.engines import open_engine
+from pytest_vsc.engines.effects import refuse_without_effect
 from pytest_vsc.errors import ModelError, SettingsError, StoreError, VscError, one_line, printable
 from pytest_vsc.exclusions import Exclusion, read_exclusions
 from pytest_vsc.gates import Gate
@@ -80,6 +81,7 @@ def prepare(config: pytest.Config) -> Prepared:
     writer = RunWriter(settings.output, resumes=_goes_on(settings))
     store, trouble = None, ""
     try:
+        refuse_without_effect(settings.spec, settings.engine, engine, judge.engines.values(), settings.typed)
         figures = figures_for_gates(gates, judge, policy.name)
         basis = Basis(settings, suites, gates, policy, judge, excluded.keys())
         lock = hold_to_the_lock(basis)

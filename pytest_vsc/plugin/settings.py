@@ -14,6 +14,7 @@ import pytest
 
 from pytest_vsc.baselines import check_fields
 from pytest_vsc.engines import EngineSettings
+from pytest_vsc.engines.effects import SETTINGS, destination
 from pytest_vsc.errors import SettingsError, expected
 from pytest_vsc.judges import PANEL_RULES, JudgeSettings, PanelRule
 from pytest_vsc.locks import FILE
@@ -31,11 +32,13 @@ class Settings:
     """What a run was asked to do. An option goes before an ini value, an ini value before the suite's, then defaults.
 
     policy None leaves it to the suites. cache: the folder of the kept answers, None for none. gate_layers: (where they
-    were written, texts), the weaker layer first. seed: of the sample, and of the order of a run that may stop early.
+    were written, texts), the weaker layer first. typed: settings of the engine that stand on the command line. seed: of
+    the sample, and of the order of a run that may stop early.
     """
 
     spec: str
     engine: EngineSettings
+    typed: frozenset[str]
     generation: Generation
     system: str | None
     suites: tuple[str, ...]
@@ -73,6 +76,7 @@ def read_settings(config: pytest.Config) -> Settings:
     return Settings(
         spec=str(config.option.vlm),
         engine=_engine(given, cache, config.invocation_params.dir),
+        typed=frozenset(name for name in SETTINGS if getattr(config.option, destination(name)) not in (None, False)),
         generation=_generation(given),
         system=_system(given, config.invocation_params.dir),
         suites=given.lines("vsc_suite") or ("mini",),

@@ -38,6 +38,19 @@ COLOURS: dict[str, Markup] = {
     "SKIPPED": {"yellow": True},
 }
 PARTS = ("image", "text")  # the slices that the block shows beside the whole
+# What an engine may say of its model that is out of the ordinary, and what it says where it is not.
+UNUSUAL = {
+    "adapter": "",
+    "adapter_made_for": "",
+    "quantization": "",
+    "device_map": "",
+    "remote_code": "",
+    "chat_template": "its own",
+    "system": "",
+    "earlier_answers": "",
+    "thought": "",
+    "max_pixels": "",
+}
 
 
 def header(
@@ -59,7 +72,7 @@ def header(
     known += [" ".join(model[name] for name in ("device", "dtype") if name in model)] if "device" in model else []
     known += [f"batches of {model['batch_size']}"] if "batch_size" in model else []
     known += [f"{model['concurrency']} at once"] if "concurrency" in model else []
-    lines = [f"vlm: {', '.join([spec, *known])}"]
+    lines = [f"vlm: {', '.join([spec, *known])}", *_unusual(model)]
     for suite in suites:
         sides = ", ".join(f"{count} {side}" for side, count in count_by_side(suite.cases).items())
         lines.append(f"vsc suite: {suite.name} {suite.header.version} ({sides}), sha256 {suite.sha256[:12]}")
@@ -78,6 +91,12 @@ def header(
     if gates_off:
         lines.append(f"vsc gates off: {', '.join(gates_off)}")
     return [clean(line) for line in lines]
+
+
+def _unusual(model: Mapping[str, str]) -> list[str]:
+    """A line for each thing about the model itself, or how it is run, that a reader would not take for granted."""
+    told = {name: model.get(name, ordinary) for name, ordinary in UNUSUAL.items()}
+    return [f"vsc {name.replace('_', ' ')}: {told[name]}" for name in told if told[name] != UNUSUAL[name]]
 
 
 def card_words(card: Card) -> str:

@@ -45,6 +45,12 @@ def engine_of(tmp_path: Path, *lines: object, end: str = "\n") -> ReplayEngine:
     return ReplayEngine(file)
 
 
+def loaded(tmp_path: Path, *lines: object, end: str = "\n") -> ReplayEngine:
+    engine = engine_of(tmp_path, *lines, end=end)
+    engine.load()
+    return engine
+
+
 def test_answers_by_digest_under_the_recorded_fingerprint(tmp_path: Path) -> None:
     engine = engine_of(tmp_path, HEADER, record("a", "An answer\u2028of lines"), record("b", "No."), FOOTER)
     engine.check()
@@ -56,7 +62,7 @@ def test_answers_by_digest_under_the_recorded_fingerprint(tmp_path: Path) -> Non
 
 
 def test_what_the_run_does_not_hold_fails_without_its_words(tmp_path: Path) -> None:
-    engine = engine_of(tmp_path, HEADER, record("a", "An answer"))
+    engine = loaded(tmp_path, HEADER, record("a", "An answer"))
     with pytest.raises(
         EngineError, match=r"not in run .*run\.jsonl: a request of 1 message with images/soup\.png"
     ) as got:
@@ -67,7 +73,7 @@ def test_what_the_run_does_not_hold_fails_without_its_words(tmp_path: Path) -> N
 
 
 def test_a_recorded_error_stays_one_unless_a_rerun_replaced_it(tmp_path: Path) -> None:
-    engine = engine_of(
+    engine = loaded(
         tmp_path, HEADER, record("a", None, "engine: timed out"), record("b", None, "x"), record("b", "Yes."), FOOTER
     )
     with pytest.raises(EngineError, match=r"^engine: timed out$"):
@@ -76,7 +82,7 @@ def test_a_recorded_error_stays_one_unless_a_rerun_replaced_it(tmp_path: Path) -
 
 
 def test_a_last_line_cut_short_is_left_out(tmp_path: Path) -> None:
-    engine = engine_of(tmp_path, HEADER, record("a", "An answer"), '{"kind": "record", "requ', end="")
+    engine = loaded(tmp_path, HEADER, record("a", "An answer"), '{"kind": "record", "requ', end="")
     assert engine.submit(ask("a")).result().text == "An answer"
 
 
@@ -128,12 +134,12 @@ def test_a_run_written_in_the_place_of_the_replayed_one_changes_nothing(tmp_path
     writer = RunWriter(tmp_path)
     writer.begin(header)
     writer.close()
+    engine.load()
     assert engine.submit(ask("b")).result().text == "No."
 
 
 def test_a_replayed_file_that_somebody_cuts_gives_no_answer(tmp_path: Path) -> None:
-    engine = engine_of(tmp_path, HEADER, record("a", "An answer"), record("b", "No."), FOOTER)
-    engine.check()
+    engine = loaded(tmp_path, HEADER, record("a", "An answer"), record("b", "No."), FOOTER)
     file = tmp_path / "run.jsonl"
     os.truncate(file, file.stat().st_size - 200)
     with pytest.raises(EngineError, match=r"run\.jsonl: changed while it was read"):
@@ -142,4 +148,4 @@ def test_a_replayed_file_that_somebody_cuts_gives_no_answer(tmp_path: Path) -> N
 
 
 def test_nothing_is_generated_so_an_answer_takes_no_time(tmp_path: Path) -> None:
-    assert engine_of(tmp_path, HEADER, record("a", "An answer")).submit(ask("a")).result().seconds == 0
+    assert loaded(tmp_path, HEADER, record("a", "An answer")).submit(ask("a")).result().seconds == 0

@@ -502,7 +502,7 @@ def test_a_shared_prefix_is_read_once(
 
 def test_a_model_is_spread_by_accelerates_device_map(engine: TransformersEngine, model_folder: Path) -> None:
     pytest.importorskip("accelerate")
-    how = generating.How(str(model_folder), "random", "cuda", "float32", None, None, True, True, {})
+    how = generating.How(str(model_folder), "random", "cuda", "float32", None, None, "auto", True, {})
     spread = generating.load(how, engine._processor)
     request = ask("explain", picture(1, SIZES[0]))
     [response] = spread.generate([request], spread.prepare([spread.conversation(request)]), threading.Event())
@@ -663,7 +663,7 @@ def test_folders_that_are_no_model(copied: Path, tmp_path: Path) -> None:
     (copied / "config.json").unlink()
     assert refused(copied).startswith("copied: no config.json in the folder")
     (copied / "adapter_config.json").write_text("{}")
-    assert refused(copied).endswith("It is an adapter; give the model that it adapts")
+    assert refused(copied).endswith(f"It is an adapter: --vlm MODEL --vlm-adapter {copied}")
 
 
 def test_a_folder_without_a_processor(copied: Path) -> None:
