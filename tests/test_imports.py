@@ -59,6 +59,13 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.asking",
     ],
     "pytest_vsc.engines.vllm": ["pytest_vsc.engines.served"],
+    "pytest_vsc.engines.outlook": [
+        "pytest_vsc.engines.outlook.findings",
+        "pytest_vsc.engines.outlook.places",
+        "pytest_vsc.engines.outlook.loading",
+        "pytest_vsc.engines.outlook.fitting",
+        "pytest_vsc.engines.outlook.serving",
+    ],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
         "pytest_vsc.judges.hashing",
@@ -68,22 +75,31 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.judges.fitting",
     ],
 }
-# A leaf that stands beside another and uses its rooms: it looks at what the other would load.
-BESIDE_A_LEAF = {"pytest_vsc.engines.outlook": "pytest_vsc.engines.transformers"}
-# A leaf that is built on others: it starts the server that one asks, and looks at a model's files as another does.
+# A leaf that stands beside others, and its rooms: they open engines, and use the rooms of those that they look at.
+BESIDE_A_LEAF = {
+    "pytest_vsc.engines.outlook": {"pytest_vsc.engines.transformers"},
+    "pytest_vsc.engines.outlook.findings": set[str](),
+    "pytest_vsc.engines.outlook.places": {"pytest_vsc.engines.transformers"},
+    "pytest_vsc.engines.outlook.loading": {"pytest_vsc.engines.transformers"},
+    "pytest_vsc.engines.outlook.fitting": {"pytest_vsc.engines.transformers"},
+    "pytest_vsc.engines.outlook.serving": {"pytest_vsc.engines.transformers", "pytest_vsc.engines.openai"},
+}
+# What is built on other leaves: it starts the server that one asks, looks at a model's files as another does, or asks
+# another what it refuses.
 BUILT_ON = {
     "pytest_vsc.engines.vllm": {
         "pytest_vsc.engines.checkpoint",
         "pytest_vsc.engines.foreign",
         "pytest_vsc.engines.openai",
     },
+    "pytest_vsc.engines.outlook.serving": {"pytest_vsc.engines.vllm"},
 }
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
 SLOW = {"torch", "transformers", "accelerate", "bitsandbytes", "openai", "peft", "safetensors", "tokenizers"}
 MAY_BE_SLOW = {
     "pytest_vsc.judges.weights",
     "pytest_vsc.engines.openai",
-    "pytest_vsc.engines.outlook",
+    "pytest_vsc.engines.outlook.loading",
     "pytest_vsc.engines.troubles",
     "pytest_vsc.engines.connection",
     "pytest_vsc.engines.asking",
@@ -160,9 +176,9 @@ def allowed_in_a_leaf_package(importer: str, target: str, package: str) -> bool:
     for leaf, rooms in ROOMS_OF_A_LEAF.items():
         order = [*rooms, leaf]
         if target in rooms:
-            return importer in order[order.index(target) + 1 :] or BESIDE_A_LEAF.get(importer) == leaf
+            return importer in order[order.index(target) + 1 :] or leaf in BESIDE_A_LEAF.get(importer, ())
         if importer in rooms:
-            return False
+            return target == package and importer in BESIDE_A_LEAF
     return package in (importer, target)
 
 
@@ -215,6 +231,11 @@ def test_a_module_imports_only_what_stands_above_it(module: str) -> None:
         ("pytest_vsc.engines", "import pytest_vsc.engines.checkpoint", ["1: pytest_vsc.engines.checkpoint"]),
         ("pytest_vsc.engines.outlook", "from pytest_vsc.engines import checkpoint, open_engine", []),
         ("pytest_vsc.engines.outlook", "import pytest_vsc.engines.chat", ["1: pytest_vsc.engines.chat"]),
+        ("pytest_vsc.engines.outlook.serving", "from pytest_vsc.engines import open_engine", []),
+        ("pytest_vsc.engines.outlook.serving", "import pytest_vsc.engines.asking, pytest_vsc.engines.vllm", []),
+        ("pytest_vsc.engines.outlook.serving", "import pytest_vsc.engines.replay", ["1: pytest_vsc.engines.replay"]),
+        ("pytest_vsc.engines.outlook.loading", "import pytest_vsc.engines.asking", ["1: pytest_vsc.engines.asking"]),
+        ("pytest_vsc.engines.outlook.places", "import pytest_vsc.engines.outlook", ["1: pytest_vsc.engines.outlook"]),
         ("pytest_vsc.engines.checkpoint", "import pytest_vsc.engines.outlook", ["1: pytest_vsc.engines.outlook"]),
         ("pytest_vsc.engines.replay", "import pytest_vsc.judges", ["1: pytest_vsc.judges"]),
         ("pytest_vsc.engines", "def f():\n    from pytest_vsc.engines.scripted import ScriptedEngine", []),

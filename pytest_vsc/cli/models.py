@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias, get_args
 
 from pytest_vsc.cli.printing import count, safe, say, shown, table
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.llava_original import convert
-from pytest_vsc.engines.outlook import Outlook, look
+from pytest_vsc.engines.outlook import look
+from pytest_vsc.engines.outlook.findings import Outlook
 from pytest_vsc.engines.presets import ALLOWANCE, Dtype, Preset, of_set, preset_of, presets
 from pytest_vsc.errors import SettingsError, expected, one_line
 from pytest_vsc.judges.showing import masked
 
 Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-WIDTH = 100
-NOTES = 20  # columns
+WIDTH = 100  # columns of the list, and more where the terminal has them
+NOTES = 20  # columns that they get at least
+HEADS = ("alias", "what it is", "GiB", "licence", "notes")
+BOUND = "\N{NO-BREAK SPACE}"  # between words that stay on one line
 CHECKING = ("trust_remote_code", "revision", "device", "dtype", "adapter", "quantization")
 ABSENT = "?"
 
@@ -79,9 +84,8 @@ def _list(chosen: Iterable[Preset], *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([_fields(preset) for preset in chosen], indent=2))
         return 0
-    chosen = list(chosen)
-    rows = [row for preset in chosen for row in _rows(preset)]
-    for line in table(("alias", "what it is", "GiB", "licence", "notes"), rows, figures={2}):
+    width = max(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
+    for line in table(HEADS, list(_rows(list(chosen), width)), figures={2}):
         say(line)
     print()
     print(f"GiB: weights in the model's own dtype and {ALLOWANCE:.0%} to work in. {ABSENT}: unknown, -: there is none.")
@@ -90,11 +94,15 @@ def _list(chosen: Iterable[Preset], *, as_json: bool) -> int:
     return 0
 
 
-def _rows(preset: Preset) -> Iterator[tuple[str, ...]]:
-    """One line for a preset, and more where its notes need them."""
-    first, *others = textwrap.wrap(_notes(preset), NOTES) or [""]
-    yield preset.alias, preset.description, _memory(preset), preset.licence or _unknown(preset), first
-    yield from (("", "", "", "", more) for more in others)
+def _rows(chosen: Sequence[Preset], width: int) -> Iterator[tuple[str, ...]]:
+    """One line for each preset, and more where its notes need them to stay within the width."""
+    facts = [(one.alias, one.description, _memory(one), one.licence or _unknown(one)) for one in chosen]
+    taken = sum(max(map(len, column)) + 2 for column in zip(HEADS[:-1], *facts, strict=True))
+    for preset, fact in zip(chosen, facts, strict=True):
+        lines = textwrap.wrap(_notes(preset), max(NOTES, width - taken), break_on_hyphens=False)
+        first, *others = [line.replace(BOUND, " ") for line in lines] or [""]
+        yield (*fact, first)
+        yield from (("", "", "", "", more) for more in others)
 
 
 def _memory(preset: Preset) -> str:
@@ -114,7 +122,7 @@ def _notes(preset: Preset) -> str:
         *(["not as it is"] if preset.instead else []),
         *(["own code"] if preset.remote_code else []),
         *(["licence to accept"] if preset.gated else []),
-        *([f"key {preset.key}"] if preset.key else []),
+        *([f"key{BOUND}{preset.key}"] if preset.key else []),
         *preset.packages,
         *preset.quirks,
     ]
@@ -155,7 +163,7 @@ def _fields(preset: Preset) -> dict[str, Any]:
 
 
 def _check(given: argparse.Namespace) -> int:
-    outlook = look(given.check, _settings(given))
+    outlook = look(given.check, _settings(given), date.today())
     if given.json:
         named = {"spec": masked(outlook.spec), "target": masked(outlook.target), "works": outlook.works}
         print(json.dumps({**outlook.model_dump(mode="json"), **named}, indent=2))

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -83,21 +83,46 @@ class VllmEngine:
     def check(self) -> None:
         if self._version:
             return
+        self._see_command()
+        self._see_settings()
+        self._see_files()
+        self._see_adapter()
+        self._version = self._see_version()
+
+    def refusals(self) -> Iterator[VscError]:
+        """All that `check` would raise but for the files of the model, which are neither read nor fetched here."""
+        sees: list[Callable[[], object]] = [self._see_command, self._see_settings, self._see_adapter]
+        for see in [*sees, self._see_version] if self._command else sees:
+            try:
+                see()
+            except VscError as error:
+                yield error
+
+    def _see_command(self) -> None:
         if self._command is None:
             raise ModelError(f"{self._name}: needs vLLM in this environment, or its command on PATH: pip install vllm")
+
+    def _see_settings(self) -> None:
         _check_arguments(self._settings.server_args)
         _check_settings(self._settings)
+        OpenAIEngine("http://127.0.0.1", self._served_as, self._asking(), {}).check()
+
+    def _see_files(self) -> None:
         if self._local:
             checkpoint.check_folder(Path(self._source), self._name)
         elif self._knows_the_hub:
             with foreign(self._name):
                 checkpoint.check_cache(self._folder(), self._name)
+
+    def _see_adapter(self) -> None:
         if self._settings.adapter:
             rank_of(Path(self._settings.adapter))
-        OpenAIEngine("http://127.0.0.1", self._served_as, self._asking(), {}).check()
+
+    def _see_version(self) -> str:
+        assert self._command is not None
         version = _version(self._command, self._ours)
         _check_device(self._settings.device, version, os.environ)
-        self._version = version
+        return version
 
     def describe(self) -> dict[str, str]:
         own = self._settings

@@ -29,7 +29,8 @@ def aliases(out: str) -> list[str]:
 # --- list ---
 
 
-def test_list(vsc: Run) -> None:
+def test_list(vsc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(command.WIDTH))
     code, out, err = vsc("models")
     assert (code, err) == (0, "")
     assert aliases(out) == list(presets())
@@ -38,7 +39,24 @@ def test_list(vsc: Run) -> None:
     assert qwen.split() == ["qwen-vl", "Qwen2.5-VL", "7B", "Instruct", "19.3", "Apache-2.0", "torchvision"]
 
 
-def test_what_is_unknown_is_told_from_what_there_is_none_of(vsc: Run) -> None:
+def test_a_key_stays_beside_its_word(vsc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = vsc("models")[1]
+    assert max(map(len, narrow.splitlines())) <= command.WIDTH
+    assert [line.strip() for line in narrow.splitlines() if "ANTHROPIC" in line] == ["key ANTHROPIC_API_KEY"]
+    assert command.BOUND not in narrow
+
+
+def test_a_wide_terminal_is_used(vsc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    wide = vsc("models")[1]
+    assert command.WIDTH < max(map(len, wide.splitlines())) <= 140
+    assert len(aliases(wide)) == len(wide.partition("\n\n")[0].splitlines()) - 1  # nothing is wrapped
+    assert "retired 2025-10-28, key ANTHROPIC_API_KEY" in wide
+
+
+def test_what_is_unknown_is_told_from_what_there_is_none_of(vsc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(command.WIDTH))
     lines = {line.split()[0]: line.split() for line in vsc("models")[1].splitlines() if line}
     assert lines["spa-vl-ppo"][-6:-4] == ["?", "?"]
     assert lines["gpt-4o-mini"][3:5] == ["-", "-"]

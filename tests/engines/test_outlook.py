@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import shutil
 import socket
+import sys
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_vsc.engines import EngineSettings, memory, outlook
-from pytest_vsc.engines.outlook import Outlook, look
+from pytest_vsc.engines import EngineSettings, memory
+from pytest_vsc.engines.outlook import fitting, look, serving
+from pytest_vsc.engines.outlook.findings import Outlook
 from pytest_vsc.engines.presets import Preset, presets
 from pytest_vsc.errors import ModelError
 from pytest_vsc.shipped import shipped
+from tests import fake_vllm
 from tests.chat_server import ChatServer, failure
 
 pytest.importorskip("torch", reason="pip install 'pytest-vsc[local]'")
@@ -26,6 +30,7 @@ pytestmark = pytest.mark.heavy
 
 TINY = shipped("fixtures") / "models/tiny"
 COMMIT = "0" * 40
+TODAY = date(2026, 1, 1)
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +44,14 @@ def nobody_is_asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As HF_HUB_OFFLINE has it, whether or not that is set here."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
 
 
 @pytest.fixture
@@ -62,7 +75,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def online(monkeypatch: pytest.MonkeyPatch) -> None:
+def online(offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
@@ -70,7 +83,7 @@ def online(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def seen(spec: str | Path, **settings: Any) -> Outlook:
-    return look(str(spec), EngineSettings(**{"device": "cpu", **settings}))
+    return look(str(spec), EngineSettings(**{"device": "cpu", **settings}), TODAY)
 
 
 def told(found: Outlook, about: str) -> list[tuple[str, str]]:
@@ -188,14 +201,14 @@ def test_packages(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_memory(monkeypatch: pytest.MonkeyPatch, left: int | None, severity: str, says: str) -> None:
     """3.5 million numbers in float32 are 14 MB, 17.5 MB with the allowance."""
-    monkeypatch.setattr(outlook, "memory_left", lambda _: left)
+    monkeypatch.setattr(fitting, "memory_left", lambda _: left)
     ((found, said),) = told(seen("tiny"), "memory")
     assert found == severity
     assert said.endswith(says)
 
 
 def test_memory_goes_by_the_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outlook, "memory_left", lambda _: None)
+    monkeypatch.setattr(fitting, "memory_left", lambda _: None)
     glm = seen("glm-4v", dtype="bfloat16"), seen("glm-4v"), seen("glm-4v", quantization="4bit")
     assert [told(found, "memory")[0][1].split(" with ")[0] for found in glm] == [
         "19.19 GiB of weights in bfloat16, 23.98",
@@ -309,16 +322,69 @@ def test_engines_that_check_themselves(tmp_path: Path, monkeypatch: pytest.Monke
     assert not seen("python:no_such_module:make").works
 
 
-def test_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "vllm" else here(name))
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    found = seen("vllm:tiny")
-    assert (found.kind, found.target) == ("vllm", str(TINY))
-    assert told(found, "packages")[0][0] == "problem"
+@pytest.fixture
+def vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command of our own is the only `vllm` that there is."""
+    fake_vllm.put(tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none/python"))  # beside which one may lie
+
+
+@pytest.mark.usefixtures("vllm")
+def test_vllm(copied: Path) -> None:
+    pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
+    found = seen("vllm:tiny", device="auto")
+    assert (found.works, found.kind, found.target) == (True, "vllm", str(TINY))
+    assert [one.about for one in found.findings] == ["files", "weights", "vllm"]
+    assert told(found, "vllm") == [("ok", "is here, and takes these settings")]
+    (copied / "config.json").unlink()
+    found = seen(f"vllm:{copied}", device="auto")
+    assert told(found, "config")[0][1].startswith("no config.json in the folder; expected one as save_pretrained")
+    assert not found.works
+    (copied / "config.json").write_text("{")
+    assert told(seen(f"vllm:{copied}"), "config")[0][1].startswith("config.json is not JSON (")
+
+
+@pytest.mark.usefixtures("vllm")
+def test_all_that_vllm_refuses(tmp_path: Path) -> None:
+    pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
+    found = seen("vllm:tiny", quantization="8bit", adapter=str(tmp_path), device="mps")
+    assert [severity for severity, _ in told(found, "vllm")] == ["problem"] * 3
+    assert [says.partition(":")[0] for _, says in told(found, "vllm")] == [
+        *("--vlm-quantization", "--vlm-adapter", "--vlm-device")
+    ]
     assert told(found, "weights") == [("ok", "safetensors, whole")]
-    with pytest.raises(ModelError, match=r"^--vlm: nothing that vLLM serves \('vllm:no such'\)"):
-        seen("vllm:no such")
+
+
+def test_no_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    found = seen("vllm:tiny", quantization="8bit")
+    assert [says.partition(":")[0] for _, says in told(found, "vllm")] == [
+        *("needs vLLM in this environment, or its command on PATH", "--vlm-quantization")
+    ]
+    assert not found.works
+
+
+@pytest.mark.usefixtures("vllm")
+def test_what_vllm_would_be_given_of_the_cache(cache: Path) -> None:
+    assert told(seen("vllm:qwen-vl"), "files")[0][0] == "problem"
+    assert seen("vllm:qwen-vl").target == "Qwen/Qwen2.5-VL-7B-Instruct"
+    assert told(seen("vllm:org/name"), "files")[0][1].startswith("1 in the hub's cache")
+    for file in TINY.iterdir():
+        shutil.copy(file, cache)
+    assert told(seen("vllm:org/name"), "weights") == [("ok", "safetensors, whole")]
+
+
+@pytest.mark.usefixtures("vllm", "online")
+def test_what_vllm_would_fetch_is_not_fetched() -> None:
+    assert told(seen("vllm:org/other"), "files")[0][0] == "warning"
+
+
+@pytest.mark.parametrize("spec", ["vllm:no such", "vllm:gpt-4o-mini", "vllm:always-refuse"])
+def test_what_vllm_does_not_serve(spec: str) -> None:
+    with pytest.raises(ModelError, match=rf"^--vlm vllm: no model '{spec[5:]}' that can be served; expected an alias"):
+        seen(spec)
 
 
 def test_a_server_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,13 +393,37 @@ def test_a_server_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with ChatServer("Sure.") as server:
         found = seen(server.spec)
         assert [each.path for each in server.asked] == ["/v1/models"]
-        assert told(found, "server") == [("ok", "answers, and lists the model 'model' if it lists any")]
+        assert told(found, "server") == [("ok", "answers, and lists the model 'model'")]
         assert told(found, "key") == [("ok", "none (OPENAI_API_KEY is not set)")]
         other = seen(f"{server.url}#other")
         assert "the server has no such model" in told(other, "server")[0][1]
         assert not other.works
+
+
+def test_a_server_that_answers_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with ChatServer("Sure.", models=failure(401)) as server:
         assert "wants a key (401)" in told(seen(server.spec), "server")[0][1]
+    with ChatServer("Sure.", models=failure(404)) as server:
+        assert told(seen(server.spec), "server") == [
+            ("warning", "answers, and lists no models: whether it has 'model' will be seen when it is asked")
+        ]
+    monkeypatch.setattr(serving, "PATIENCE", 0.2)
+    with ChatServer("Sure.", models=failure(429)) as server:
+        assert told(seen(server.spec), "server") == [
+            ("warning", "asks to wait, for 0.2 s by now; whether it has 'model' is unknown")
+        ]
+        assert {each.path for each in server.asked} == {"/v1/models"}
+
+
+def test_a_server_that_is_not_there() -> None:
+    pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
+    with ChatServer("Sure.") as server:
+        spec = server.spec
+    found = seen(spec)
+    assert "the server cannot be reached (3 tries)" in told(found, "server")[0][1]
+    assert not found.works
 
 
 def test_a_hosted_server_is_not_asked_without_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,22 +432,47 @@ def test_a_hosted_server_is_not_asked_without_its_key(monkeypatch: pytest.Monkey
     found = seen("gpt-4o-mini")
     assert told(found, "key") == [("problem", "OPENAI_API_KEY is not set; the server's key is read from it")]
     assert told(found, "server") == []
-    monkeypatch.setitem(os.environ, "ANTHROPIC_API_KEY", "secret")
-    retired = seen("claude-3.5-sonnet")
-    assert told(retired, "retired") == [("problem", "its provider has not served it since 2025-10-28")]
-    assert "secret" not in str(retired)
 
 
-def test_a_preset_of_a_server_is_asked_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts a preset of our own in the place of all others."""
+
+    def put(**fields: Any) -> None:
+        preset = Preset(alias="own", description="", **fields)
+        for module in ("pytest_vsc.engines", "pytest_vsc.engines.outlook"):
+            monkeypatch.setattr(f"{module}.preset_of", {"own": preset}.get)
+
+    return put
+
+
+def test_a_preset_of_a_server_is_asked_with_its_key(monkeypatch: pytest.MonkeyPatch, own: Callable[..., None]) -> None:
+    pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
+    monkeypatch.setenv("OUR_OWN_KEY", "our own secret")
+    with ChatServer("Sure.") as server:
+        own(url=server.url, model="model", key="OUR_OWN_KEY")
+        found = seen("own")
+        assert server.asked[0].headers["authorization"] == "Bearer our own secret"
+    assert (found.works, found.kind, found.target) == (True, "server", f"{server.url}#model")
+    assert told(found, "key") == [("ok", "OUR_OWN_KEY is set")]
+    assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("retired", "severity", "says"),
+    [
+        ("2025-12-31", "warning", "its provider has not served it since 2025-12-31"),
+        ("2026-01-01", "warning", "its provider has not served it since 2026-01-01"),
+        ("2026-01-02", "ok", "its provider serves it until 2026-01-02"),
+    ],
+)
+def test_a_retired_model_of_a_server(own: Callable[..., None], retired: str, severity: str, says: str) -> None:
     pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
     with ChatServer("Sure.") as server:
-        own = Preset(alias="own", description="", url=server.url, model="model", key="OUR_OWN_KEY")
-        for module in ("pytest_vsc.engines", "pytest_vsc.engines.outlook"):
-            monkeypatch.setattr(f"{module}.preset_of", {"own": own}.get)
-        monkeypatch.setenv("OUR_OWN_KEY", "secret")
+        own(url=server.url, model="model", retired=retired)
         found = seen("own")
-        assert (found.works, found.kind, found.target) == (True, "server", f"{server.url}#model")
-        assert told(found, "key") == [("ok", "OUR_OWN_KEY is set")]
+    assert told(found, "retired") == [(severity, says)]
+    assert (found.works, told(found, "server")[0][0]) == (True, "ok")
 
 
 @pytest.mark.parametrize("spec", ["tinny", "./nowhere", "replay:", "http://host/v1", ""])
