@@ -88,6 +88,7 @@ BESIDE_A_LEAF = {
 # another what it refuses.
 BUILT_ON = {
     "pytest_vsc.engines.vllm": {
+        "pytest_vsc.engines.adapter",
         "pytest_vsc.engines.checkpoint",
         "pytest_vsc.engines.foreign",
         "pytest_vsc.engines.openai",

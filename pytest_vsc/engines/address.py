@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import SplitResult, urlsplit
 
 from pytest_vsc.errors import ModelError, one_line
@@ -37,6 +38,15 @@ def place_of(url: str) -> str:
     parts = parts_of(base_of(url))
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{parts.hostname}:{port}{parts.path}"
+
+
+def is_here(url: str) -> bool:
+    """Whether a server is on this machine. Raises ModelError."""
+    host = parts_of(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def shown(url: str) -> str:

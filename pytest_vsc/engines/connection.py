@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from pytest_vsc.engines.address import is_here
 from pytest_vsc.engines.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def connected(base: str, secrets: Secrets, timeout: float) -> AsyncOpenAI:
         default_headers={"Accept-Encoding": "identity", **secrets.headers},
         http_client=openai.DefaultAsyncHttpxClient(
             follow_redirects=False,  # the words of a request and its headers are for this server
+            trust_env=not is_here(base),  # no proxy leads to this machine
             event_hooks={"response": [_bound]},
         ),
     )

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vsc.engines import EngineSettings, checkpoint
+from pytest_vsc.engines.adapter import CONFIG, WEIGHTS
 from pytest_vsc.engines.address import KEY
 from pytest_vsc.engines.files import check_weights, digests_of, read_json
 from pytest_vsc.engines.foreign import foreign
@@ -176,9 +177,11 @@ class VllmEngine:
 
     @property
     def weights(self) -> str:
-        """sha256 over the files of the model, the same for whoever runs it. Raises ModelError."""
+        """sha256 over the files of the model and its adapter, the same for whoever runs it. Raises ModelError."""
+        own = self._settings
         with foreign(self._name):
-            return _sha256(self._files())
+            adapter = digests_of(Path(own.adapter), own.cache, (CONFIG, WEIGHTS)) if own.adapter else {}
+            return _sha256(self._files() | adapter)
 
     def _files(self) -> dict[str, str]:
         if not (self._local or self._knows_the_hub):

@@ -4,10 +4,11 @@
 
 in an environment with torch, `transformers[serving]` and vLLM. The model is a copy of the embedded one whose processor
 splits pictures, which vLLM needs (see `serving.splitting`), in float32. First each way runs the suite once, and the
-verdicts are compared case by case. Then, for each server, the gate and a bare client put the same requests at the same
-concurrency, in turns, to the one server; ratios are those of neighbours, after a round that does not count (vLLM
-remembers pictures and prompts). Outside every clock: starting, loading, and for the bare client the making of its
-requests. Appends to `results/engines.jsonl`.
+verdicts are compared case by case. Then, for each server, our engine, a bare client and the whole gate put the same
+requests at the same concurrency, in turns, to the one server; ratios are those of neighbours, after a round that does
+not count (vLLM remembers pictures and prompts). Where the server works on the cores of this machine, what the gate
+does beside asking (tests, judge, files) is taken from the server, too. Outside every clock: starting and loading.
+Appends to `results/engines.jsonl`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_vsc.engines import EngineSettings
+from pytest_vsc.engines.address import KEY as OPENAI_KEY
+from pytest_vsc.engines.chat import chat_of
+from pytest_vsc.engines.openai import OpenAIEngine
 from pytest_vsc.engines.served import Server, free_port
 from pytest_vsc.engines.vllm import MODEL, environment, flags
+from pytest_vsc.records import Message, Request
+from pytest_vsc.selection import draw, parse_sample
+from pytest_vsc.suites import load_suites
 from tests.bench import results
 from tests.bench.bench_replay import environment as own_environment
 from tests.serving import running, splitting
@@ -55,7 +62,8 @@ def gate(spec: str, sample: str | None, concurrency: int | None = None) -> Ran:
     with tempfile.TemporaryDirectory() as folder:
         asked = ["--vlm", spec, "--vlm-dtype", "float32", "--vsc-cache", "off", "-n", "0", "-q", "-p", "no:randomly"]
         asked += ["--vsc-sample", sample] if sample else []
-        asked += ["--vlm-concurrency", str(concurrency), "--vlm-batch-size", str(concurrency)] if concurrency else []
+        asked += ["--vlm-concurrency", str(concurrency)] if concurrency else []
+        asked += ["--vlm-batch-size", str(concurrency)] if concurrency and spec.startswith("vllm:") else []
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         ran = subprocess.run(
             [sys.executable, "-m", "pytest", *asked],
@@ -77,37 +85,48 @@ def gate(spec: str, sample: str | None, concurrency: int | None = None) -> Ran:
     return Ran(verdicts, int(used["generated"]) / float(used["seconds"]), int(used["generated"]))
 
 
-async def bare(url: str, model: str, sample: str | None, concurrency: int) -> dict[str, float]:
-    """What a script of a few lines does: the openai client, and as many requests at a time as a semaphore lets by."""
-    import openai
-
-    from pytest_vsc.engines.chat import chat_of
-    from pytest_vsc.records import Message, Request
-    from pytest_vsc.selection import draw, parse_sample
-    from pytest_vsc.suites import load_suites
-
+def requests_of(sample: str | None) -> list[Request]:
+    """What the gate asks, nothing twice."""
     (suite,) = load_suites(("mini",), ROOT)
     drawn = draw(suite, parse_sample(sample, 0))[0] if sample else {case.id for case in suite.cases}
     cases = [case for case in suite.cases if case.id in drawn]
     requests = [Request((Message(role="user", text=case.prompt, images=case.images),)) for case in cases]
-    once = {request.digest(""): request for request in requests}  # the gate asks nothing twice
-    chats = [chat_of(request, model) for request in once.values()]
+    return list({request.digest(""): request for request in requests}.values())
+
+
+async def bare(url: str, model: str, requests: list[Request], concurrency: int) -> float:
+    """What a script of a few lines does: the openai client, and as many requests at a time as a semaphore lets by."""
+    import openai
+
     free = asyncio.Semaphore(concurrency)
 
-    async def put(client: openai.AsyncOpenAI, chat: dict[str, Any]) -> None:
+    async def put(client: openai.AsyncOpenAI, request: Request) -> None:
         async with free:
-            await client.chat.completions.create(**chat)
+            await client.chat.completions.create(**chat_of(request, model))
 
     async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=KEY, timeout=600, max_retries=0) as client:
         await client.models.list()
         begun = time.perf_counter()
-        await asyncio.gather(*(put(client, chat) for chat in chats))
-        return {"items": len(chats), "seconds": time.perf_counter() - begun}
+        await asyncio.gather(*(put(client, request) for request in requests))
+        return time.perf_counter() - begun
 
 
-def bare_rate(url: str, model: str, sample: str | None, concurrency: int) -> tuple[float, int]:
-    """Answers a second of the bare client in a process of its own, and their number."""
-    options = ["--bare", url, "--model", model, "--concurrency", str(concurrency)]
+def ours(url: str, model: str, requests: list[Request], concurrency: int) -> float:
+    """Our engine, given everything at once."""
+    engine = OpenAIEngine(f"{url}/v1", model, EngineSettings(concurrency=concurrency, timeout=600), {OPENAI_KEY: KEY})
+    engine.load()
+    try:
+        begun = time.perf_counter()
+        for future in [engine.submit(request) for request in requests]:
+            future.result()
+        return time.perf_counter() - begun
+    finally:
+        engine.close()
+
+
+def rate_of(client: str, url: str, model: str, sample: str | None, concurrency: int) -> tuple[float, int]:
+    """Answers a second of a client, "bare" or "engine", in a process of its own, and their number."""
+    options = ["--client", client, "--url", url, "--model", model, "--concurrency", str(concurrency)]
     ran = subprocess.run(
         [sys.executable, "-m", "tests.bench.bench_engines", *options, *(["--sample", sample] if sample else [])],
         cwd=ROOT,
@@ -157,30 +176,33 @@ def compared(runs: Mapping[str, Ran]) -> dict[str, Any]:
 
 
 def paired(way: str, model: Path, folder: Path, asked: argparse.Namespace) -> tuple[Ran, dict[str, Any]]:
-    """A first run, and then the gate beside the bare client."""
-    at_once, sample, rates = CONCURRENCY[way], asked.paired_sample or asked.sample, list[tuple[float, float]]()
+    """A first run, and then the gate and our engine alone beside the bare client."""
+    at_once, sample, rates = CONCURRENCY[way], asked.paired_sample or asked.sample, list[tuple[float, float, float]]()
     with server(way, model, folder) as (url, name):
         spec = f"{url}/v1#{name}"
         first = gate(spec, asked.sample, at_once)
         for number in range(asked.repeat + 1):
-            ours = gate(spec, sample, at_once)
-            theirs, items = bare_rate(url, name, sample, at_once)
-            assert ours.asked == items
+            whole = gate(spec, sample, at_once)
+            theirs, items = rate_of("bare", url, name, sample, at_once)
+            engine, _ = rate_of("engine", url, name, sample, at_once)
+            assert whole.asked == items
             note = "" if number else "   (not counted)"
-            print(f"  {way:<8} gate {ours.rate:7.1f}   bare client {theirs:7.1f} answers/s{note}", flush=True)
-            rates.append((ours.rate, theirs))
+            said = f"gate {whole.rate:7.1f}   bare client {theirs:7.1f}   our engine {engine:7.1f}"
+            print(f"  {way:<8} {said} answers/s{note}", flush=True)
+            rates.append((whole.rate, theirs, engine))
     counted = rates[1:]
-    ratio = statistics.median(ours / theirs for ours, theirs in counted)
-    gates, bares = (statistics.median(column) for column in zip(*counted, strict=True))
-    print(f"  {way:<8} the gate is {ratio:.3f} of the bare client, {at_once} at a time")
+    ratios = {
+        "engine": statistics.median(engine / theirs for _, theirs, engine in counted),
+        "gate": statistics.median(whole / theirs for whole, theirs, _ in counted),
+    }
+    said = ", ".join(f"{name} {ratio:.3f}" for name, ratio in ratios.items())
+    print(f"  {way:<8} of the bare client, {at_once} at a time: {said}")
     return first, {
         "concurrency": at_once,
         "first": first.rate,
         "requests": items,
-        "gate": gates,
-        "bare": bares,
-        "ratio": ratio,
-        "rounds": counted,
+        "ratios": ratios,
+        "rounds": [{"gate": whole, "bare": theirs, "engine": engine} for whole, theirs, engine in counted],
     }
 
 
@@ -190,12 +212,16 @@ def main() -> None:
     parser.add_argument("--paired-sample", help="the same, of the runs whose speeds are compared")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--ways", default=",".join(WAYS))
-    parser.add_argument("--bare", help=argparse.SUPPRESS)
+    parser.add_argument("--client", help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
     parser.add_argument("--model", help=argparse.SUPPRESS)
     parser.add_argument("--concurrency", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.bare:
-        print(json.dumps(asyncio.run(bare(asked.bare, asked.model, asked.sample, asked.concurrency))))
+    if asked.client:
+        requests = requests_of(asked.sample)
+        how = (asked.url, asked.model, requests, asked.concurrency)
+        seconds = asyncio.run(bare(*how)) if asked.client == "bare" else ours(*how)
+        print(json.dumps({"items": len(requests), "seconds": seconds}))
         return
     runs: dict[str, Ran] = {}
     speeds: dict[str, Any] = {}

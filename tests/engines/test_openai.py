@@ -21,7 +21,7 @@ from PIL import Image
 
 from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings, asking, open_engine, troubles
-from pytest_vsc.engines.address import KEY, base_of, shown
+from pytest_vsc.engines.address import KEY, base_of, is_here, shown
 from pytest_vsc.engines.chat import chat_of
 from pytest_vsc.engines.openai import OpenAIEngine
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
@@ -577,6 +577,29 @@ def test_the_key_is_sent_and_told_nowhere(opened: Opened) -> None:
         assert sorted(set(sent)) == ["Bearer none", f"Bearer {SECRET}"]
         assert sent.count("Bearer none") == len(sent) / 2 == 3
         assert SECRET not in f"{engine!r} {engine.describe()} {engine.fingerprint}"
+
+
+def test_no_proxy_leads_to_this_machine(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY")
+    with ChatServer() as proxy, ChatServer() as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))
+        monkeypatch.setenv("ALL_PROXY", proxy.url.removesuffix("/v1"))
+        assert answer(opened(server)).text == "Sure."
+        assert proxy.asked == []
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:8000/v1", True),
+        ("http://localhost", True),
+        ("http://[::1]:8000", True),
+        ("http://10.0.0.1", False),
+        ("https://localhost.example", False),
+    ],
+)
+def test_what_is_on_this_machine(url: str, here: bool) -> None:
+    assert is_here(url) is here
 
 
 def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
