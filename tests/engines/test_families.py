@@ -45,7 +45,15 @@ class Tried(NamedTuple):
         return str(self.engine.describe()["type"])
 
 
-@pytest.fixture(scope="module", params=FAMILIES.values(), ids=lambda family: family.name.replace(" ", "-"))
+# One of each kind: as most, without text-only, text-only apart, without a cache, an encoder-decoder inside.
+EVERY_TIME = {"llava", "paligemma", "mllama", "kosmos2", "instructblip"}
+PARAMS = [
+    pytest.param(family, marks=[] if name in EVERY_TIME else [pytest.mark.long], id=name.replace(" ", "-"))
+    for name, family in FAMILIES.items()
+]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
     family: Family = request.param
     if reason := families.lacking(family):
