@@ -127,6 +127,8 @@ class Asking:
 
         Raises ModelError where no further question would be answered; any other trouble is left to those.
         """
+        if not self.account.affords(GREETING_TOKENS):
+            raise self._ending(ModelError(self.account.beyond()))
         greeting = Request((Message("user", GREETING),), Generation(max_new_tokens=GREETING_TOKENS))
         with contextlib.suppress(EngineError):
             await self.answer(greeting, self.account.promise(GREETING_TOKENS), typical=False)
@@ -140,7 +142,7 @@ class Asking:
 
         response, sent = None, [0]
         try:
-            answered = await self._asked(request, sent)
+            answered = await self._asked(request, sent, promised)
             completion = completion_of(answered.content)
             self.served.note(completion.model, completion.system_fingerprint, self._cleaned)
             response = self._masked(response_of(completion, answered.seconds))
@@ -159,10 +161,10 @@ class Asking:
             raise self._ending(EngineError(uncounted))
         return response
 
-    async def _asked(self, request: Request, sent: list[int]) -> Answered:
+    async def _asked(self, request: Request, sent: list[int], promised: float) -> Answered:
         """The server's answer, asked without what it does not take. Raises as `_tried` does.
 
-        sent: counts how often the server was given it in a way that it may charge for.
+        sent: counts how often the server answered. promised: what a try that it did not answer is taken to cost.
         """
         import openai
 
@@ -170,7 +172,7 @@ class Asking:
         while True:
             chat = await self._chat(request, lacks)
             try:
-                answered = await self._tried(functools.partial(create, **chat), self._timeout, sent)
+                answered = await self._tried(functools.partial(create, **chat), self._timeout, sent, promised)
             except openai.APIStatusError as error:
                 wanting = lacking(error, request, lacks)
                 if wanting is None:
@@ -187,9 +189,13 @@ class Asking:
         return await asyncio.to_thread(chat_of, request, self._model, lacks, self._max_pixels)
 
     async def _tried(
-        self, call: Callable[[], Awaitable[Any]], seconds: float, sent: list[int] | None = None
+        self,
+        call: Callable[[], Awaitable[Any]],
+        seconds: float,
+        sent: list[int] | None = None,
+        promised: float = 0.0,
     ) -> Answered:
-        """What a call brings, tried again where that may help.
+        """What a call brings, tried again where that may help and can be paid.
 
         Raises errors of openai, asyncio.TimeoutError, TooLargeError.
         """
@@ -206,10 +212,11 @@ class Asking:
                 return Answered(raw.http_response.content, time.monotonic() - since, attempt)
             except (openai.OpenAIError, asyncio.TimeoutError) as error:
                 if isinstance(error.__cause__, TooLargeError):
+                    if sent is not None:
+                        sent[0] += 1
                     raise error.__cause__ from None
-                if sent is not None and is_late(error):
-                    sent[0] += 1
-                if not self._again(error, attempt, busy_until):
+                paid = self.account.charge(promised) if sent is not None and is_late(error) else True
+                if not paid or not self._again(error, attempt, busy_until):
                     raise
                 seconds_until = pause(error, attempt)
                 if is_busy(error):

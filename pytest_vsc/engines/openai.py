@@ -221,10 +221,7 @@ class OpenAIEngine:
         account = self._account
         await self._until(lambda: account.affords(tokens) or not self._under_way)
         if server.gone is None and not account.affords(tokens):
-            server.gone = ModelError(
-                f"--vlm-max-cost {account.most:g}: {account.spent:.4f} US dollars are spent after {account.answers} "
-                "answers, and the next one could go beyond; nothing more is asked"
-            )
+            server.gone = ModelError(account.beyond())
 
     async def _until(self, ready: Callable[[], bool]) -> None:
         while not ready():

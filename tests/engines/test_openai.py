@@ -744,6 +744,29 @@ def test_a_limit_of_cost_ends_it_below(opened: Opened, tmp_path: Path) -> None:
         assert engine.describe()["max_cost"] == "10000 USD"
 
 
+def test_a_limit_of_cost_holds_while_nothing_is_answered(opened: Opened, tmp_path: Path) -> None:
+    """A try that is late may be charged: twenty dollars each, after two for the greeting."""
+    few = Reply({**says("Hello.").body, "usage": {"prompt_tokens": 1, "completion_tokens": 1}})
+    with ChatServer(says("Sure.", delay=30), greeting=few) as server:
+        engine = opened(server, prices=priced(tmp_path, 1e6, 1e6), max_cost=50.0, timeout=0.3)
+        futures = [engine.submit(ask(f"{n}?", generation=Generation(max_new_tokens=20))) for n in range(4)]
+        errors = [future.exception(20) for future in futures]
+        assert len(server.chats) == 2
+        assert [type(error) for error in errors] == [EngineError] + [ModelError] * 3
+        assert "--vlm-max-cost 50: 42.0000 US dollars are spent after 0 answers" in str(errors[-1])
+    with ChatServer(says("Sure.", delay=30), greeting=few) as server:
+        engine = opened(server, prices=priced(tmp_path, 1e6, 1e6), max_cost=30.0, timeout=0.3)
+        trouble(engine, ask(generation=Generation(max_new_tokens=20)))
+        assert len(server.chats) == 1  # another try could go beyond
+
+
+def test_no_greeting_beyond_the_limit(opened: Opened, tmp_path: Path) -> None:
+    with ChatServer(counted, greeting=counted) as server:
+        with pytest.raises(ModelError, match=r"^--vlm-max-cost 15: 0\.0000 US dollars are spent after 0 answers, and "):
+            opened(server, prices=priced(tmp_path, 1e6, 1e6), max_cost=15.0)
+        assert [each.path for each in server.asked] == ["/v1/models"]
+
+
 def test_no_limit_without_a_price(opened: Opened, tmp_path: Path) -> None:
     with ChatServer() as server:
         with pytest.raises(
