@@ -104,10 +104,10 @@ class Asking:
             raise ModelError(f"{self._name}: the server's list of models {error}") from None
         entries = self._listed(listed.content)
         if entries and self._model not in entries:
-            near = [name[:MOST_SAID] for name in difflib.get_close_matches(self._model, entries, MOST_NAMED, 0)]
+            near = [self._named(name) for name in difflib.get_close_matches(self._model, entries, MOST_NAMED, 0)]
             more = f" (and {len(entries) - len(near)} more)" if len(entries) > len(near) else ""
             raise ModelError(f"{self._name}: the server has no such model; {has(self._model, near)}{more}")
-        self.served.note_entry(entries.get(self._model, {}), self._cleaned)
+        self.served.note_entry(entries.get(self._model, {}), self._named)
 
     def _listed(self, content: bytes) -> dict[str, Mapping[str, Any]]:
         """The entries of a list of models by name; some servers send it bare. Raises ModelError for what is no JSON."""
@@ -120,7 +120,7 @@ class Asking:
             ) from None
         entries = told.get("data") if isinstance(told, dict) else told
         found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-        return {self._cleaned(entry["id"]): entry for entry in found if isinstance(entry.get("id"), str)}
+        return {entry["id"]: entry for entry in found if isinstance(entry.get("id"), str)}
 
     async def greet(self) -> None:
         """Ask a first, short question: who answers, and what of a request the server does not take.
@@ -144,7 +144,7 @@ class Asking:
         try:
             answered = await self._asked(request, sent, promised)
             completion = completion_of(answered.content)
-            self.served.note(completion.model, completion.system_fingerprint, self._cleaned)
+            self.served.note(completion.model, completion.system_fingerprint, self._named)
             response = self._masked(response_of(completion, answered.seconds))
             self._failed, self.latest = 0, time.monotonic()
         except (openai.OpenAIError, asyncio.TimeoutError) as error:
@@ -323,6 +323,10 @@ class Asking:
     def _cleaned(self, said: str) -> str:
         """Something short that a server says, without secrets and on one line."""
         return one_line(self.secrets.masked(said))[:MOST_SAID]
+
+    def _named(self, name: str) -> str:
+        """A name that a server tells, as far as it is shown: a key as short as `x` may well be a part of it."""
+        return one_line(self.secrets.masked_answer(name))[:MOST_SAID]
 
     def _masked(self, response: Response) -> Response:
         """The response without our secrets, should the server repeat them in it."""

@@ -563,6 +563,24 @@ def test_the_key_is_sent_and_told_nowhere(opened: Opened) -> None:
         assert SECRET not in f"{engine!r} {engine.describe()} {engine.fingerprint}"
 
 
+@pytest.mark.parametrize("key", ["o", "model", "x"])
+def test_a_key_that_a_name_holds_by_chance(opened: Opened, key: str) -> None:
+    """As is given to a server that wants none, and any will do."""
+    models = Reply({"data": [{"id": MODEL, "owned_by": "xo"}]})
+    with ChatServer(models=models) as server:
+        engine = opened(server, key=key)
+        assert engine.describe()["listed"] == "owned_by xo"
+        assert engine.fingerprint == opened(server, key="another").fingerprint
+
+
+def test_a_long_name(opened: Opened) -> None:
+    name = "/models/" + "a" * 300
+    with ChatServer(models=[name]) as server:
+        engine = OpenAIEngine(server.url, name, EngineSettings(), {})
+        engine.load()
+        engine.close()
+
+
 def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY, SECRET)
     with ChatServer() as server:
