@@ -44,6 +44,7 @@ LATE_TRIES = 2  # of which each takes its whole time
 BUSY_SECONDS = 300.0  # how long a server may say that it is given too much
 GIVE_UP = 20  # requests in a row that came to nothing
 DENIED, GONE = 403, (401, 404)  # no further request would be answered; the former once one was: only this one
+MOST_READ = 10_000  # letters of a server's words that are looked at
 MOST_NAMED = 10  # models of a server in an error
 # Asked before anything else: who answers, and what the server does not take.
 GREETING = "Hello."
@@ -303,7 +304,7 @@ class Asking:
             wrong = f"refuses the key of {secrets.variable} (401)" if secrets.key else "wants a key (401)"
             return ModelError(f"{self._name}: the server {wrong}{'' if secrets.key else f'; set {secrets.variable}'}")
         if (to := redirects(error)) is not None:
-            elsewhere = f" to {to}" if to else ""
+            elsewhere = f" to {self._cleaned(to)}" if to else ""
             return EngineError(
                 f"the server sends elsewhere ({status}{elsewhere}); nothing is sent there. Give that address"
             )
@@ -322,7 +323,7 @@ class Asking:
 
     def _cleaned(self, said: str) -> str:
         """Something short that a server says, without secrets and on one line."""
-        return one_line(self.secrets.masked(said))[:MOST_SAID]
+        return one_line(self.secrets.masked(said[:MOST_READ]))[:MOST_SAID]
 
     def _named(self, name: str) -> str:
         """A name that a server tells, as far as it is shown: a key as short as `x` may well be a part of it."""

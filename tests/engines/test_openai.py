@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import importlib.util
 import io
 import json
@@ -15,6 +16,7 @@ from concurrent.futures import CancelledError, wait
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -24,6 +26,7 @@ from pytest_vsc.engines import EngineSettings, asking, open_engine, troubles
 from pytest_vsc.engines.address import KEY, base_of, shown
 from pytest_vsc.engines.chat import chat_of
 from pytest_vsc.engines.openai import OpenAIEngine
+from pytest_vsc.engines.secrets import Secrets
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
 from pytest_vsc.records import Generation, Message, Request, Response
 from pytest_vsc.shipped import shipped
@@ -34,6 +37,7 @@ from tests.serving import served, skip_without_server
 pytest.importorskip("openai")
 
 SECRET = "sk-very-secret-0123456789"
+ODD = 'sk-ve/ry+sec=ret"&0123456789'
 PROMPT = "Tell me of the quite peculiar harbour lights."
 FORM = json.dumps({"type": "object", "properties": {"safe": {"type": "boolean"}}})
 Opened = Callable[..., OpenAIEngine]
@@ -834,6 +838,35 @@ def test_headers_come_from_the_environment_and_are_told_by_name(opened: Opened) 
 def test_secrets_that_are_not_there(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         OpenAIEngine("http://host", MODEL, EngineSettings(**settings), {"OPENKEY": SECRET, "ODD": "ü"}).check()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        quote(ODD, safe=""),
+        json.dumps(ODD)[1:-1],
+        json.dumps(json.dumps(ODD)),
+        html.escape(ODD),
+        ODD.upper(),
+        f"{ODD[:12]}\n{ODD[12:]}",
+        f"{ODD[:20]}...",
+        base64.b64encode(ODD.encode()).decode(),
+        base64.b64encode(f"Bearer {ODD}".encode()).decode(),
+        ODD.encode().hex(),
+    ],
+)
+def test_a_key_that_is_told_in_other_letters(opened: Opened, told: str) -> None:
+    with ChatServer(failure(400, f"The key {told} is bad.")) as server:
+        assert trouble(opened(server, key=ODD)) == "the server answers 400: ***"
+    with ChatServer(Reply("", 307, {"Location": f"http://host/{quote(told)}"})) as server:
+        assert trouble(opened(server, key=ODD)).startswith("the server sends elsewhere (307 to ***)")
+
+
+def test_what_a_secret_shares_with_all_texts_is_no_secret() -> None:
+    plain = "This model's maximum context length is 4096 tokens."
+    assert Secrets("KEY", ODD, {"X-Title": "my tests", "X-Short": "4096"}).masked(plain) == plain.replace("4096", "***")
+    basic = Secrets("KEY", "", {"Authorization": "Basic " + base64.b64encode(b"somebody:pass-word-7").decode()})
+    assert basic.masked("No such user somebody:pass-word-7.") == "***"
 
 
 def test_a_key_of_another_name(opened: Opened) -> None:
