@@ -222,7 +222,7 @@ class Asking:
                 seconds_until = pause(error, attempt)
                 if is_busy(error):
                     self.pace.refused(seconds_until)
-                elif is_late(error):
+                elif is_late(error) and self.served.known:  # a first answer may take long: it says nothing of many
                     self.pace.late()
             await asyncio.sleep(seconds_until)
             attempt += 1

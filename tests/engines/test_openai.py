@@ -487,6 +487,50 @@ def test_closing_while_it_waits_to_try_again(opened: Opened) -> None:
         assert future.cancelled()
 
 
+def slowly(seconds: float) -> Callable[[Any], Reply]:
+    """A greeting that takes its time."""
+
+    def greeted(_: Any) -> Reply:
+        time.sleep(seconds)
+        return says("Hello.")
+
+    return greeted
+
+
+@pytest.mark.parametrize("slow", ["models", "greeting"])
+def test_closing_while_it_loads(opened: Opened, slow: str) -> None:
+    """As Ctrl-C does while another thread needs a model late: neither hangs, and no thread is left."""
+    listed: Any = Reply(delay=30) if slow == "models" else [MODEL]
+    errors: list[BaseException] = []
+
+    def load() -> None:
+        try:
+            engine.load()
+        except ModelError as error:
+            errors.append(error)
+
+    with ChatServer(models=listed, greeting=slowly(3)) as server:
+        engine = opened(server, load=False)
+        loading = threading.Thread(target=load, daemon=True)
+        loading.start()
+        while len(server.asked) < (1 if slow == "models" else 2):
+            time.sleep(0.01)
+        began = time.monotonic()
+        engine.close()
+        loading.join(2)
+        assert time.monotonic() - began < 2
+    assert [str(error) for error in errors] == [f"{server.spec}: closed"]
+
+
+def test_no_loading_once_closed(opened: Opened) -> None:
+    with ChatServer() as server:
+        engine = opened(server, load=False)
+        engine.close()
+        with pytest.raises(ModelError, match=r"#model: closed$"):
+            engine.load()
+        assert server.asked == []
+
+
 def test_closing_without_loading(opened: Opened) -> None:
     with ChatServer() as server:
         engine = opened(server, load=False)
@@ -713,6 +757,14 @@ def test_a_temperature_that_is_not_taken_is_told(opened: Opened) -> None:
 def test_a_greeting_that_fails_says_nothing_of_the_cases(opened: Opened) -> None:
     with ChatServer(greeting=failure(400, "No.")) as server:
         assert answer(opened(server)).text == "Sure."
+
+
+def test_a_greeting_that_is_late_slows_nothing_down(opened: Opened) -> None:
+    """As where a model is compiled when it is asked first."""
+    with ChatServer(greeting=slowly(1)) as server:
+        engine = opened(server, timeout=0.4)
+        assert engine.describe()["concurrency"] == "16 (found out)"
+        assert answer(engine).text == "Sure."
 
 
 def test_a_greeting_that_is_refused_ends_it_before_the_run(opened: Opened) -> None:
