@@ -78,7 +78,7 @@ class Asking:
         self.lacks: frozenset[str] = frozenset()
         self.latest: float | None = None
         self.gone: ModelError | None = None
-        self._failed = 0  # requests in a row that came to nothing
+        self._failed = 0  # requests in a row that the server did nothing with
         self._asking = asyncio.Lock()
 
     def describe(self) -> dict[str, str]:
@@ -141,7 +141,7 @@ class Asking:
         """What a request is answered; settles what was promised for it. Raises VscError."""
         import openai
 
-        response, sent = None, [0]
+        response, sent, since = None, [0], time.monotonic()
         try:
             answered = await self._asked(request, sent, promised)
             completion = completion_of(answered.content)
@@ -152,7 +152,7 @@ class Asking:
             if is_filtered(error):
                 self._failed = 0
                 return Response(text="", finish_reason="content_filter")
-            raise await self._given_up(error, request) from None  # the cause holds the request
+            raise await self._given_up(error, request, since) from None  # the cause holds the request
         except TooLargeError as error:
             raise EngineError(f"the server's answer {error}") from None
         finally:
@@ -242,14 +242,18 @@ class Asking:
 
     # -- when it goes wrong
 
-    async def _given_up(self, error: Exception, request: Request) -> VscError:
-        """What a request that came to nothing means: for it alone, or that there is no model any more."""
+    async def _given_up(self, error: Exception, request: Request, since: float) -> VscError:
+        """What a request that came to nothing means: for it alone, or that there is no model any more.
+
+        since: when it was first asked, as `latest`.
+        """
         trouble = self._trouble(error, self._timeout, request)
         if self.gone is not None:
             return self.gone
-        self._failed += 1
+        self._failed = self._failed + 1 if is_passing(error) else 0
         if isinstance(trouble, EngineError) and is_passing(error):
-            if not is_busy(error) and not await self._is_there():
+            slow = is_late(error) and self.latest is not None and self.latest > since  # others were answered meanwhile
+            if not (slow or is_busy(error) or await self._is_there()):
                 trouble = self._ending(trouble)
             elif self._failed >= GIVE_UP or (is_busy(error) and self._starved()):
                 trouble = EngineError(f"none of the last {self._failed} requests was answered ({trouble})")

@@ -326,6 +326,32 @@ def test_one_that_answers_no_case_is_given_up(opened: Opened, monkeypatch: pytes
         assert len(server.chats) == 5 * 3
 
 
+def test_what_a_server_refuses_is_no_silence(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that takes no pictures, say: one hiccup after many of them."""
+    monkeypatch.setattr(asking, "GIVE_UP", 3)
+    with ChatServer(lambda chat: failure(500 if "5" in str(chat["messages"]) else 400, "No.")) as server:
+        engine = opened(server, concurrency=1)
+        errors = [engine.submit(ask(f"{number}?")).exception(20) for number in range(8)]
+        assert [type(error) for error in errors] == [EngineError] * 8
+
+
+def test_one_that_answers_slowly_is_still_there(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that does one thing at a time has no list of models for whoever asks while many others wait."""
+    monkeypatch.setattr(asking, "LIST_SECONDS", 0.2)
+
+    def slowest(chat: Any) -> Reply:
+        return says("Sure.", delay=30 if "late" in str(chat["messages"]) else 0.05)
+
+    with ChatServer(slowest) as server:
+        engine = opened(server, timeout=0.5, concurrency=3)
+        server.models = Reply(delay=30)
+        late = engine.submit(ask("late"))
+        others = [engine.submit(ask(f"{number}?")) for number in range(30)]
+        assert type(late.exception(20)) is EngineError
+        assert {other.result(20).text for other in others} == {"Sure."}
+        assert type(engine.submit(ask("late again")).exception(20)) is ModelError  # none was answered meanwhile
+
+
 def test_trouble_between_answers_is_no_end(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "GIVE_UP", 2)
     with ChatServer(lambda chat: says("Sure.") if "3" in str(chat["messages"]) else failure(500)) as server:
