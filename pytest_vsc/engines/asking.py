@@ -38,6 +38,7 @@ from pytest_vsc.records import Generation, Message, Request, Response
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+NO_LIST = (403, 404, 405, 501)  # the server has no list of models, or none for this key
 LIST_SECONDS = 10.0  # a list of models is a small thing
 TRIES = 3
 LATE_TRIES = 2  # of which each takes its whole time
@@ -98,8 +99,8 @@ class Asking:
         try:
             listed = await self._tried(self.client.models.with_raw_response.list, LIST_SECONDS)
         except (openai.OpenAIError, asyncio.TimeoutError) as error:
-            if isinstance(error, openai.APIStatusError) and error.status_code in (404, 405):
-                return  # it has no list
+            if isinstance(error, openai.APIStatusError) and error.status_code in NO_LIST:
+                return  # the greeting will tell
             raise self._ending(self._trouble(error, LIST_SECONDS)) from None
         except TooLargeError as error:
             raise ModelError(f"{self._name}: the server's list of models {error}") from None
@@ -274,7 +275,7 @@ class Asking:
             try:
                 await asyncio.wait_for(self.client.models.with_raw_response.list(), LIST_SECONDS)
             except openai.APIStatusError as error:
-                return error.status_code < 500
+                return error.status_code < 500 or error.status_code in NO_LIST
             except (openai.OpenAIError, asyncio.TimeoutError):
                 return False
             except TooLargeError:

@@ -241,8 +241,22 @@ def test_a_busy_server_is_asked_again_when_it_says(opened: Opened) -> None:
         assert response.seconds < 0.3  # the model's time, not that of waiting
 
 
+FAR = "Mon, 01 Jan 2026 00:00:00 +99999999999999999999"
+
+
 @pytest.mark.parametrize(
-    ("said", "seconds"), [("7", 7), ("7.5", 7.5), ("3600", 60), ("-1", 0), ("nan", None), ("soon", None), (None, None)]
+    ("said", "seconds"),
+    [
+        ("7", 7),
+        ("7.5", 7.5),
+        ("3600", 60),
+        ("-1", 0.01),
+        ("0", 0.01),
+        ("nan", None),
+        ("soon", None),
+        (FAR, None),
+        (None, None),
+    ],
 )
 def test_how_long_a_server_is_heeded(said: str | None, seconds: float | None) -> None:
     pause = troubles.pause(status_error(429, said), 1)
@@ -575,6 +589,8 @@ def test_closing_without_loading(opened: Opened) -> None:
         [],
         failure(404),
         failure(405),
+        failure(403, "Missing scopes: api.model.read"),
+        failure(501),
         Reply([{"id": MODEL}]),
         Reply({"models": [{"name": "x"}]}),
         Reply([3]),
@@ -591,7 +607,6 @@ def test_a_server_that_will_do(opened: Opened, models: Any) -> None:
         (["modell", "other"], "the server has no such model; it has modell, other; did you mean 'modell'?"),
         ([f"name-{n}" for n in range(30)], "the server has no such model; it has name-0, "),
         (failure(401), "the server refuses the key of OPENAI_API_KEY (401)"),
-        (failure(403, "Not you."), "the server answers 403: Not you."),
         (failure(500, "Starting."), "the server answers 500 (3 tries): Starting."),
         (Reply("<html>Welcome!</html>"), "the server's list of models is not JSON; expected the address of an OpenAI-"),
         (Reply(drop=True), "the server cannot be reached (3 tries): "),
@@ -791,6 +806,13 @@ def test_a_greeting_that_is_late_slows_nothing_down(opened: Opened) -> None:
         engine = opened(server, timeout=0.4)
         assert engine.describe()["concurrency"] == "16 (found out)"
         assert answer(engine).text == "Sure."
+
+
+def test_a_server_that_is_for_others(opened: Opened) -> None:
+    with ChatServer(models=failure(403), greeting=failure(403, "Not you.")) as server:
+        engine = opened(server, key=SECRET, load=False)
+        with pytest.raises(ModelError, match=r"#model: the server answers 403: Not you\.$"):
+            engine.load()
 
 
 def test_a_greeting_that_is_refused_ends_it_before_the_run(opened: Opened) -> None:
