@@ -46,7 +46,7 @@ BUSY_SECONDS = 300.0  # how long a server may say that it is given too much
 GIVE_UP = 20  # requests in a row that came to nothing
 DENIED, GONE = 403, (401, 404)  # no further request would be answered; the former once one was: only this one
 MOST_READ = 10_000  # letters of a server's words that are looked at
-MOST_NAMED = 10  # models of a server in an error
+MOST_NAMED, MOST_COMPARED = 10, 1000  # models of a server in an error; in a list of more each takes its time
 # Asked before anything else: who answers, and what the server does not take.
 GREETING = "Hello."
 GREETING_TOKENS = 16
@@ -106,7 +106,8 @@ class Asking:
             raise ModelError(f"{self._name}: the server's list of models {error}") from None
         entries = self._listed(listed.content)
         if entries and self._model not in entries:
-            near = [self._named(name) for name in difflib.get_close_matches(self._model, entries, MOST_NAMED, 0)]
+            some = [*entries][:MOST_COMPARED]
+            near = [self._named(name) for name in difflib.get_close_matches(self._model, some, MOST_NAMED, 0)]
             more = f" (and {len(entries) - len(near)} more)" if len(entries) > len(near) else ""
             raise ModelError(f"{self._name}: the server has no such model; {has(self._model, near)}{more}")
         self.served.note_entry(entries.get(self._model, {}), self._named)

@@ -184,6 +184,7 @@ def test_a_picture_that_cannot_be_sent(opened: Opened, tmp_path: Path) -> None:
         (says(None, "content_filter"), "", "", "content_filter"),
         (says(None), "", "", "stop"),
         (says(None, refusal="I will not."), "I will not.", "", "refusal"),
+        (says("Step 1.", refusal="I will not."), "Step 1.\nI will not.", "", "stop"),
         (says("Yes.", reasoning_content="Hm."), "Yes.", "Hm.", "stop"),
         (says("Yes.", reasoning="Hm."), "Yes.", "Hm.", "stop"),
         (says(None, "length", reasoning_content="Hm, and"), "", "Hm, and", "length"),
@@ -1012,6 +1013,25 @@ def test_an_answer_that_does_not_end(opened: Opened, reply: Reply) -> None:
         assert len(server.chats) == 1
         server.script = says("Sure.")
         assert answer(engine).text == "Sure."
+
+
+@pytest.mark.parametrize("packing", ["gzip, gzip", "br", "zstd"])
+def test_an_answer_packed_beyond_measure(opened: Opened, packing: str) -> None:
+    packed = gzip.compress(gzip.compress(b" " * (80 << 20)))
+    assert len(packed) < 2000
+    with ChatServer(Reply(packed, headers={"Content-Encoding": packing})) as server:
+        said = f"the server's answer is packed ({packing}), which nobody asked for"
+        assert trouble(opened(server)) == said
+
+
+def test_a_list_of_very_many_models(opened: Opened) -> None:
+    with ChatServer(models=[f"org/name-{number:06}" * 8 for number in range(30_000)]) as server:
+        engine = OpenAIEngine(server.url, "org/name-x" * 10, EngineSettings(), {})
+        began = time.monotonic()
+        with pytest.raises(ModelError, match=r"it has org/name-.* \(and 29990 more\)$"):
+            engine.load()
+        engine.close()
+        assert time.monotonic() - began < 20
 
 
 def test_half_an_answer_is_asked_for_again(opened: Opened) -> None:
