@@ -223,9 +223,9 @@ class Asking:
                     raise
                 seconds_until = pause(error, attempt)
                 if is_busy(error):
-                    self.pace.refused(seconds_until)
+                    self.pace.refused(pause(error, 1))  # what this one waits longer is its own bad luck
                 elif is_late(error) and self.served.known:  # a first answer may take long: it says nothing of many
-                    self.pace.late()
+                    self.pace.late(since)
             await asyncio.sleep(seconds_until)
             attempt += 1
 

@@ -29,7 +29,7 @@ class Pace:
         self._most = self._top = fixed or MOST
         self._growing, self._fixed = fixed is None, fixed is not None
         self._clock = clock
-        self._rest_until = self._calm_until = 0.0
+        self._rest_until = self._calm_until = self._slowed_at = 0.0
         self._answered = 0
         self._since = 0.0
         self._rate: float | None = None  # answers in a second, with half as many at once
@@ -63,16 +63,19 @@ class Pace:
         self._rest_until = max(self._rest_until, now + seconds)
         self._slow_down(now + max(seconds, CALM_SECONDS))
 
-    def late(self) -> None:
-        """A request was not answered in time."""
-        self._slow_down(self._clock() + CALM_SECONDS)
+    def late(self, sent: float) -> None:
+        """A request that was sent then was not answered in time; one from before the slowing down says nothing new."""
+        if sent >= self._slowed_at:
+            self._slow_down(self._clock() + CALM_SECONDS)
 
     def _slow_down(self, calm_until: float) -> None:
-        if self._clock() >= self._calm_until:
-            self._most = max(1, self._most if self._fixed else self.limit - 1)
-            self.limit, self._growing, self._answered = max(1, self.limit // 2), False, 0
-            self._slowed = True
-        self._calm_until = max(self._calm_until, calm_until)
+        self._answered = 0  # no round that went well
+        if self._clock() < self._calm_until:
+            return
+        self._most = max(1, self._most if self._fixed else self.limit - 1)
+        self.limit, self._growing, self._slowed = max(1, self.limit // 2), False, True
+        self._slowed_at = self._clock()
+        self._calm_until = calm_until  # not put off by what is said until then, or who is told all the time never slows
 
     def _recover(self) -> None:
         """One more at once for each round that went well, up to less than was too much, and beyond that seldom.
