@@ -31,22 +31,30 @@ def read_earlier(path: Path) -> dict[str, Response]:
     Raises RunFileError.
     """
     file = path / RUN_FILE if path.is_dir() else path
-    found: dict[str, Response] = {}
-    for each in (file.with_name(ASIDE), file):
-        if each == file or each.is_file():
-            found |= _read(each)
-    return found
+    aside = file.with_name(ASIDE)
+    found = _read(aside) if aside != file and aside.is_file() else None
+    if found is not None and (not file.is_file() or not file.stat().st_size):
+        return found  # a later attempt died before its first line
+    return {**(found or {}), **_read(file)}
 
 
 def set_aside(run: Path) -> None:
     """Keep the records of a run file that another run is about to replace. Raises OSError."""
     if not run.is_file():
         return
-    whole, _, _ = run.read_bytes().rpartition(b"\n")  # of a line that was cut short nothing can be read
-    with run.with_name(ASIDE).open("ab") as aside:
-        aside.write(whole + b"\n" if whole else b"")
-        aside.flush()
-        os.fsync(aside.fileno())
+    aside = run.with_name(ASIDE)
+    kept = [_whole_lines(file) for file in (aside, run) if file.is_file()]
+    scratch = aside.with_suffix(".scratch")
+    with scratch.open("wb") as file:  # a disk that is full, or an end in the midst of it, leaves what there was
+        file.writelines(kept)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(aside)
+
+
+def _whole_lines(file: Path) -> bytes:
+    """What can be read of a file: not a line that was cut short."""
+    return b"".join(file.read_bytes().rpartition(b"\n")[:2])
 
 
 def _read(file: Path) -> dict[str, Response]:

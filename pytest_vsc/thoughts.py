@@ -14,6 +14,8 @@ _THOUGHT = re.compile(
     r"[<\u25c1](/?)(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)[>\u25b7]|\[(/?)THINK\]",
     re.IGNORECASE,
 )
+# A mark within these is talked about, and nothing begins or ends there.
+_QUOTES = frozenset("`\"'\u201c\u201d")
 _MAY_THINK = re.compile("[<[\u25c1]")
 _OPENS = re.compile(rf"({_THOUGHT.pattern}|<\|channel\|>(?:analysis|commentary)<\|message\|>)\s*\Z", re.IGNORECASE)
 # Channels, with their tokens and as they read without them.
@@ -35,26 +37,36 @@ class Apart(NamedTuple):
 
 @functools.lru_cache(maxsize=1)  # asked several times of each answer
 def apart(text: str) -> Apart:
-    """The thoughts in a text, and the rest of it as it stands."""
+    """The thoughts in a text, and the rest of it as it stands.
+
+    Where a mark may be one that an answer merely talks about, what stands there is taken as said: that is judged.
+    """
     channels, said = _last_channel(text)
     if not _MAY_THINK.search(said):
         return Apart(channels.strip(), said)
     thoughts, kept = [channels], list[str]()
-    begin, thinking = 0, False
+    begin, thinking, thought = 0, False, bool(channels)
     for mark in _THOUGHT.finditer(said):
+        if _is_quoted(said, mark):
+            continue
         before = said[begin : mark.start()]
         closes = bool(mark[1] or mark[2])
-        if closes and not thinking:
+        if closes and not thinking and not thought:
             thoughts += [*kept, before]  # the opening mark was part of the chat template, and not of the text
             kept.clear()
         elif thinking:
             thoughts.append(before)
         else:
             kept.append(before)
-        thinking = not closes
+        thinking, thought = not closes, True
         begin = mark.end()
-    (thoughts if thinking else kept).append(said[begin:])
+    cut = thinking and not any(map(str.strip, kept))  # else it said something, and only then names a mark
+    (thoughts if cut else kept).append(said[begin:])
     return Apart("\n".join(part for thought in thoughts if (part := thought.strip())), "".join(kept))
+
+
+def _is_quoted(text: str, mark: re.Match[str]) -> bool:
+    return text[mark.start() - 1 : mark.start()] in _QUOTES and text[mark.end() : mark.end() + 1] in _QUOTES
 
 
 def without_thoughts(text: str) -> str:

@@ -40,6 +40,30 @@ def test_what_is_replaced_is_kept_beside(tmp_path: Path) -> None:
     assert (tmp_path / ASIDE).read_text().count("\n") == 4
 
 
+def test_an_attempt_that_died_before_its_first_line(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    file.write_text(HEADER + record(["a"], "One."))
+    set_aside(file)
+    for _ in range(2):
+        file.write_text("")
+        assert sorted(read_earlier(tmp_path)) == ["a"]
+        set_aside(file)
+    file.unlink()
+    assert sorted(read_earlier(tmp_path)) == ["a"]
+    file.write_text(HEADER + record(["b"], "Two."))
+    assert sorted(read_earlier(tmp_path)) == ["a", "b"]
+
+
+def test_what_is_kept_beside_stays_whole(tmp_path: Path) -> None:
+    """The disk was full, or the process killed, while it was written."""
+    file = tmp_path / "run.jsonl"
+    (tmp_path / ASIDE).write_text(HEADER + record(["a"], "One.") + record(["b"], "Two.")[:-9])
+    file.write_text(HEADER + record(["c"], "Three."))
+    set_aside(file)
+    assert sorted(read_earlier(tmp_path)) == ["a", "c"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == [ASIDE, "run.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

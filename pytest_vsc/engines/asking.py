@@ -39,13 +39,15 @@ from pytest_vsc.records import Generation, Message, Request, Response
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+NO_LIST = (403, 404, 405, 501)  # the server has no list of models, or none for this key
 LIST_SECONDS = 10.0  # a list of models is a small thing
 TRIES = 3
 LATE_TRIES = 2  # of which each takes its whole time
 BUSY_SECONDS = 300.0  # how long a server may say that it is given too much
 GIVE_UP = 20  # requests in a row that came to nothing
 GONE = (401, 404)  # no further request would be answered
-MOST_NAMED = 10  # models of a server in an error
+MOST_READ = 10_000  # letters of a server's words that are looked at
+MOST_NAMED, MOST_COMPARED = 10, 1000  # models of a server in an error; in a list of more each takes its time
 # Asked before anything else: who answers, and what the server does not take.
 GREETING = "Hello."
 GREETING_TOKENS = 16
@@ -78,7 +80,7 @@ class Asking:
         self.lacks: frozenset[str] = frozenset()
         self.latest: float | None = None
         self.gone: ModelError | None = None
-        self._failed = 0  # requests in a row that came to nothing
+        self._failed = 0  # requests in a row that the server did nothing with
         self._asking = asyncio.Lock()
 
     def describe(self) -> dict[str, str]:
@@ -98,17 +100,18 @@ class Asking:
         try:
             listed = await self._tried(self.client.models.with_raw_response.list, LIST_SECONDS)
         except (openai.OpenAIError, asyncio.TimeoutError) as error:
-            if isinstance(error, openai.APIStatusError) and error.status_code in (404, 405):
-                return  # it has no list
+            if isinstance(error, openai.APIStatusError) and error.status_code in NO_LIST:
+                return  # the greeting will tell
             raise self._ending(self._trouble(error, LIST_SECONDS)) from None
         except TooLargeError as error:
             raise ModelError(f"{self._name}: the server's list of models {error}") from None
         entries = self._listed(listed.content)
         if entries and self._model not in entries:
-            near = [name[:MOST_SAID] for name in difflib.get_close_matches(self._model, entries, MOST_NAMED, 0)]
+            some = [*entries][:MOST_COMPARED]
+            near = [self._named(name) for name in difflib.get_close_matches(self._model, some, MOST_NAMED, 0)]
             more = f" (and {len(entries) - len(near)} more)" if len(entries) > len(near) else ""
             raise ModelError(f"{self._name}: the server has no such model; {has(self._model, near)}{more}")
-        self.served.note_entry(entries.get(self._model, {}), self._cleaned)
+        self.served.note_entry(entries.get(self._model, {}), self._named)
 
     def _listed(self, content: bytes) -> dict[str, Mapping[str, Any]]:
         """The entries of a list of models by name; some servers send it bare. Raises ModelError for what is no JSON."""
@@ -121,13 +124,15 @@ class Asking:
             ) from None
         entries = told.get("data") if isinstance(told, dict) else told
         found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-        return {self._cleaned(entry["id"]): entry for entry in found if isinstance(entry.get("id"), str)}
+        return {entry["id"]: entry for entry in found if isinstance(entry.get("id"), str)}
 
     async def greet(self) -> None:
         """Ask a first, short question: who answers, and what of a request the server does not take.
 
         Raises ModelError where no further question would be answered; any other trouble is left to those.
         """
+        if not self.account.affords(GREETING_TOKENS):
+            raise self._ending(ModelError(self.account.beyond()))
         greeting = Request((Message("user", GREETING),), Generation(max_new_tokens=GREETING_TOKENS))
         with contextlib.suppress(EngineError):
             await self.answer(greeting, self.account.promise(GREETING_TOKENS), typical=False)
@@ -139,18 +144,18 @@ class Asking:
         """What a request is answered; settles what was promised for it. Raises VscError."""
         import openai
 
-        response, sent = None, [0]
+        response, sent, since = None, [0], time.monotonic()
         try:
-            answered = await self._asked(request, sent)
+            answered = await self._asked(request, sent, promised)
             completion = completion_of(answered.content)
-            self.served.note(completion.model, completion.system_fingerprint, self._cleaned)
+            self.served.note(completion.model, completion.system_fingerprint, self._named)
             response = self._masked(response_of(completion, answered.seconds))
             self._failed, self.latest = 0, time.monotonic()
         except (openai.OpenAIError, asyncio.TimeoutError) as error:
             if is_filtered(error):
                 self._failed = 0
                 return Response(text="", finish_reason="content_filter")
-            raise await self._given_up(error, request) from None  # the cause holds the request
+            raise await self._given_up(error, request, since) from None  # the cause holds the request
         except TooLargeError as error:
             raise EngineError(f"the server's answer {error}") from None
         finally:
@@ -160,10 +165,10 @@ class Asking:
             raise self._ending(EngineError(uncounted))
         return response
 
-    async def _asked(self, request: Request, sent: list[int]) -> Answered:
+    async def _asked(self, request: Request, sent: list[int], promised: float) -> Answered:
         """The server's answer, asked without what it does not take. Raises as `_tried` does.
 
-        sent: counts how often the server was given it in a way that it may charge for.
+        sent: counts how often the server answered. promised: what a try that it did not answer is taken to cost.
         """
         import openai
 
@@ -171,7 +176,7 @@ class Asking:
         while True:
             chat = await self._chat(request, lacks)
             try:
-                answered = await self._tried(functools.partial(create, **chat), self._timeout, sent)
+                answered = await self._tried(functools.partial(create, **chat), self._timeout, sent, promised)
             except openai.APIStatusError as error:
                 wanting = lacking(error, request, lacks)
                 if wanting is None:
@@ -188,9 +193,13 @@ class Asking:
         return await asyncio.to_thread(chat_of, request, self._model, lacks, self._max_pixels)
 
     async def _tried(
-        self, call: Callable[[], Awaitable[Any]], seconds: float, sent: list[int] | None = None
+        self,
+        call: Callable[[], Awaitable[Any]],
+        seconds: float,
+        sent: list[int] | None = None,
+        promised: float = 0.0,
     ) -> Answered:
-        """What a call brings, tried again where that may help.
+        """What a call brings, tried again where that may help and can be paid.
 
         Raises errors of openai, asyncio.TimeoutError, TooLargeError.
         """
@@ -207,16 +216,17 @@ class Asking:
                 return Answered(raw.http_response.content, time.monotonic() - since, attempt)
             except (openai.OpenAIError, asyncio.TimeoutError) as error:
                 if isinstance(error.__cause__, TooLargeError):
+                    if sent is not None:
+                        sent[0] += 1
                     raise error.__cause__ from None
-                if sent is not None and is_late(error):
-                    sent[0] += 1
-                if not self._again(error, attempt, busy_until):
+                paid = self.account.charge(promised) if sent is not None and is_late(error) else True
+                if not paid or not self._again(error, attempt, busy_until):
                     raise
                 seconds_until = pause(error, attempt)
                 if is_busy(error):
-                    self.pace.refused(seconds_until)
-                elif is_late(error):
-                    self.pace.late()
+                    self.pace.refused(pause(error, 1))  # what this one waits longer is its own bad luck
+                elif is_late(error) and self.served.known:  # a first answer may take long: it says nothing of many
+                    self.pace.late(since)
             await asyncio.sleep(seconds_until)
             attempt += 1
 
@@ -235,14 +245,19 @@ class Asking:
 
     # -- when it goes wrong
 
-    async def _given_up(self, error: Exception, request: Request) -> VscError:
-        """What a request that came to nothing means: for it alone, or that there is no model any more."""
+    async def _given_up(self, error: Exception, request: Request, since: float) -> VscError:
+        """What a request that came to nothing means: for it alone, or that there is no model any more.
+
+        since: when it was first asked, as `latest`.
+        """
         trouble = self._trouble(error, self._timeout, request)
         if self.gone is not None:
             return self.gone
-        self._failed += 1
-        if isinstance(trouble, EngineError) and (is_passing(error) or is_denied(error)):
-            if not (is_busy(error) or is_denied(error)) and not await self._is_there():
+        lasts = is_passing(error) or is_denied(error)  # and so it may be all that comes from now on
+        self._failed = self._failed + 1 if lasts else 0
+        if isinstance(trouble, EngineError) and lasts:
+            slow = is_late(error) and self.latest is not None and self.latest > since  # others were answered meanwhile
+            if not (slow or is_busy(error) or is_denied(error) or await self._is_there()):
                 trouble = self._ending(trouble)
             elif self._failed >= GIVE_UP or (is_busy(error) and self._starved()):
                 trouble = EngineError(f"none of the last {self._failed} requests was answered ({trouble})")
@@ -263,7 +278,7 @@ class Asking:
             try:
                 await asyncio.wait_for(self.client.models.with_raw_response.list(), LIST_SECONDS)
             except openai.APIStatusError as error:
-                return error.status_code < 500
+                return error.status_code < 500 or error.status_code in NO_LIST
             except (openai.OpenAIError, asyncio.TimeoutError):
                 return False
             except TooLargeError:
@@ -297,7 +312,7 @@ class Asking:
             wrong = f"refuses the key of {secrets.variable} (401)" if secrets.key else "wants a key (401)"
             return ModelError(f"{self._name}: the server {wrong}{'' if secrets.key else f'; set {secrets.variable}'}")
         if (to := redirects(error)) is not None:
-            elsewhere = f" to {to}" if to else ""
+            elsewhere = f" to {self._cleaned(to)}" if to else ""
             return EngineError(
                 f"the server sends elsewhere ({status}{elsewhere}); nothing is sent there. Give that address"
             )
@@ -316,7 +331,11 @@ class Asking:
 
     def _cleaned(self, said: str) -> str:
         """Something short that a server says, without secrets and on one line."""
-        return one_line(self.secrets.masked(said))[:MOST_SAID]
+        return one_line(self.secrets.masked(said[:MOST_READ]))[:MOST_SAID]
+
+    def _named(self, name: str) -> str:
+        """A name that a server tells, as far as it is shown: a key as short as `x` may well be a part of it."""
+        return one_line(self.secrets.masked_answer(name))[:MOST_SAID]
 
     def _masked(self, response: Response) -> Response:
         """The response without our secrets, should the server repeat them in it."""

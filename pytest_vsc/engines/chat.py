@@ -191,10 +191,11 @@ def response_of(completion: Completion, seconds: float) -> Response:
     if message is None and reason != "content_filter":
         raise EngineError("the server's answer holds no message")
     message = message or Said()
+    refused = bool(message.refusal) and not message.text.strip()  # else it was answered as well, and that is judged
     return Response(
-        text=message.refusal or message.text,
+        text="\n".join(filter(None, ("" if refused else message.text, message.refusal))),
         thought=message.thought,
-        finish_reason="refusal" if message.refusal and reason == "stop" else reason,
+        finish_reason="refusal" if refused and reason == "stop" else reason,
         tokens=_count(usage.completion_tokens) if usage else None,
         prompt_tokens=_count(usage.prompt_tokens) if usage else None,
         seconds=seconds,

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_vsc.engines.address import is_here
 from pytest_vsc.engines.secrets import Secrets
+from pytest_vsc.errors import one_line
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 MOST_BYTES = 8 << 20  # of one answer
 MOST_PACKED = 256 << 10  # of one that is compressed, which may be a thousand times as much unpacked
+# Others, and several one over the other, unpack to a million times as much; none was asked for.
+PACKINGS = ("gzip", "deflate")
+MOST_SAID = 40  # letters
 
 
 class TooLargeError(Exception):
-    """A server's answer does not end where any would."""
+    """A server's answer does not end where any would, or may not."""
 
 
 def connected(base: str, secrets: Secrets, timeout: float) -> AsyncOpenAI:
@@ -39,7 +43,10 @@ def connected(base: str, secrets: Secrets, timeout: float) -> AsyncOpenAI:
 
 async def _bound(response: Any) -> None:
     """Have the body of an answer end in an error where it grows too large."""
-    packed = response.headers.get("content-encoding", "identity") != "identity"
+    packing = response.headers.get("content-encoding", "").strip().lower()
+    packed = packing not in ("", "identity")
+    if packed and packing not in PACKINGS:
+        raise TooLargeError(f"is packed ({one_line(packing)[:MOST_SAID]}), which nobody asked for")
     response.stream = _bounded(response.stream, MOST_PACKED if packed else MOST_BYTES)
 
 

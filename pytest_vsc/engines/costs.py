@@ -87,7 +87,7 @@ class Account:
         if self.most is None:
             return True
         if not self.answers:  # nothing is known of what a prompt costs before the first was answered
-            return self._promised == 0 and self._worst(tokens) <= self.most
+            return self._promised == 0 and self.spent + self._worst(tokens) <= self.most
         return self.spent + self._promised + self._worst(tokens) <= self.most
 
     def promise(self, tokens: int) -> float:
@@ -95,6 +95,11 @@ class Account:
         worst = self._worst(tokens) or (1e-12 if self.most is not None else 0.0)
         self._promised += worst
         return worst
+
+    def charge(self, promised: float) -> bool:
+        """Note a try that was not answered, which the server may charge for; returns whether another can be paid."""
+        self.spent += promised
+        return self.most is None or self.spent + self._promised <= self.most
 
     def settle(self, promised: float, response: Response | None, *, sent: int = 1, typical: bool = True) -> None:
         """A request came to its end.
@@ -121,6 +126,13 @@ class Account:
     def uncounted(self, response: Response) -> bool:
         """Whether a limit can not be held, since the server does not say what an answer took."""
         return self.most is not None and (response.tokens is None or response.prompt_tokens is None)
+
+    def beyond(self) -> str:
+        """Why nothing more is asked, once that can't be paid."""
+        return (
+            f"--vlm-max-cost {self.most:g}: {self.spent:.4f} US dollars are spent after {self.answers} "
+            "answers, and the next one could go beyond; nothing more is asked"
+        )
 
     def describe(self) -> dict[str, str]:
         """What was spent so far, once something was asked."""

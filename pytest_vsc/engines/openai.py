@@ -13,7 +13,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -95,9 +95,16 @@ class OpenAIEngine:
             timeout=timeout,
             max_pixels=self._settings.max_pixels,
         )
-        self._loop = asyncio.new_event_loop()
-        self._thread.start()
-        self._do(self._begin(self._server))
+        with self._lock:
+            if self._closed:
+                raise ModelError(f"{self._name}: closed")
+            self._loop = asyncio.new_event_loop()
+            self._thread.start()
+            began = asyncio.run_coroutine_threadsafe(self._begin(self._server), self._loop)
+        try:
+            began.result()
+        except CancelledError:
+            raise ModelError(f"{self._name}: closed") from None
 
     def describe(self) -> dict[str, str]:
         secrets, revision = self._secrets, self._settings.revision
@@ -174,7 +181,7 @@ class OpenAIEngine:
         with contextlib.closing(self._loop):
             self._loop.run_forever()
 
-    def _do(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
+    def _do(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
         """Have the thread do something, and wait for it. Raises what it raised."""
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
@@ -186,7 +193,7 @@ class OpenAIEngine:
         self._dispatcher = asyncio.create_task(self._dispatch(server))
 
     async def _end(self) -> None:
-        tasks = [*self._under_way, *([self._dispatcher] if self._dispatcher else [])]
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}  # what began to load as well
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -221,10 +228,7 @@ class OpenAIEngine:
         account = self._account
         await self._until(lambda: account.affords(tokens) or not self._under_way)
         if server.gone is None and not account.affords(tokens):
-            server.gone = ModelError(
-                f"--vlm-max-cost {account.most:g}: {account.spent:.4f} US dollars are spent after {account.answers} "
-                "answers, and the next one could go beyond; nothing more is asked"
-            )
+            server.gone = ModelError(account.beyond())
 
     async def _until(self, ready: Callable[[], bool]) -> None:
         while not ready():

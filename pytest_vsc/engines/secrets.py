@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import html
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from pytest_vsc.engines.address import KEY
 from pytest_vsc.errors import ModelError, expected
@@ -12,6 +17,7 @@ from pytest_vsc.errors import ModelError, expected
 MASK = "***"
 # A value that is shorter says nothing in an answer, where it may stand by chance.
 SECRET = 8
+RUN = 12  # letters and digits in a row that a message must not share with a secret
 
 
 class Secrets(NamedTuple):
@@ -25,10 +31,10 @@ class Secrets(NamedTuple):
         return f"<secrets: {self.variable}, {', '.join(self.headers) or 'no headers'}>"
 
     def masked(self, text: str) -> str:
-        """A text from the server without what is secret, should it repeat that."""
+        """A text from the server without what is secret, should it repeat that; nothing of it, if written otherwise."""
         for value in sorted(self._values(), key=len, reverse=True):
             text = text.replace(value, MASK)
-        return text
+        return MASK if self._shows(text) else text
 
     def masked_answer(self, text: str) -> str:
         """The same for what a model said, in which a short value may stand by chance."""
@@ -41,6 +47,40 @@ class Secrets(NamedTuple):
         """The values, and what stands behind `Bearer` and the like in them."""
         values = {self.key, *self.headers.values()}
         return {part for value in values for part in (value, value.rpartition(" ")[2]) if part}
+
+    def _shows(self, text: str) -> bool:
+        """Whether a text holds a secret, or a long run of one, escaped, encoded or broken up."""
+        forms = {_bare(form) for value in self._values() if len(value) >= SECRET for form in _written(value)}
+        if not forms:
+            return False
+        said = [_bare(form) for form in (text, unquote(text), unquote(unquote(text)), html.unescape(text))]
+        runs = {one[at : at + RUN] for one in said for at in range(len(one) - RUN + 1)}
+        return any(
+            any(form in one for one in said) if len(form) < RUN else not runs.isdisjoint(_runs(form))
+            for form in forms
+            if len(form) >= SECRET
+        )
+
+
+def _written(value: str) -> set[str]:
+    """A secret as it is, and in the encodings in which a server may tell it: base64, in any place, and hexadecimal."""
+    data = value.encode()
+    packed = {base64.b64encode(b" " * at + data).decode().rstrip("=")[(0, 2, 3)[at] : -1] for at in range(3)}
+    try:  # such as the name and the password in `Basic ...`
+        within = base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, ValueError):
+        within = ""
+    return {value, data.hex(), within, *packed}
+
+
+def _runs(form: str) -> set[str]:
+    return {form[at : at + RUN] for at in range(len(form) - RUN + 1)}
+
+
+def _bare(text: str) -> str:
+    """Letters and digits only: what a message escapes or breaks is the rest."""
+    told = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+    return "".join(filter(str.isalnum, re.sub(r"\\[nrt]", "", told))).lower()
 
 
 def secrets_of(

@@ -87,7 +87,7 @@ def pause(error: Exception, attempt: int) -> float:
 
     told = _retry_after(error.response.headers) if isinstance(error, openai.APIStatusError) else None
     if told is not None:
-        return min(max(told, 0.0), LONGEST_PAUSE)
+        return min(max(told, BACKOFF_SECONDS), LONGEST_PAUSE)  # "at once" of many would be a storm
     grown = min(BACKOFF_SECONDS * 2.0 ** (attempt - 1), LONGEST_PAUSE)
     return grown * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
 
@@ -97,7 +97,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     said = headers.get("retry-after", "")
     with contextlib.suppress(ValueError):
         return float(said) if math.isfinite(float(said)) else None
-    with contextlib.suppress(ValueError, TypeError):
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
         return email.utils.parsedate_to_datetime(said).timestamp() - time.time()
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import importlib.util
 import io
 import json
@@ -15,6 +16,7 @@ from concurrent.futures import CancelledError, wait
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -24,6 +26,7 @@ from pytest_vsc.engines import EngineSettings, asking, open_engine, troubles
 from pytest_vsc.engines.address import KEY, base_of, is_here, shown
 from pytest_vsc.engines.chat import chat_of
 from pytest_vsc.engines.openai import OpenAIEngine
+from pytest_vsc.engines.secrets import Secrets
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
 from pytest_vsc.records import Generation, Message, Request, Response
 from pytest_vsc.shipped import shipped
@@ -34,6 +37,7 @@ from tests.serving import served, skip_without_server
 pytest.importorskip("openai")
 
 SECRET = "sk-very-secret-0123456789"
+ODD = 'sk-ve/ry+sec=ret"&0123456789'
 PROMPT = "Tell me of the quite peculiar harbour lights."
 FORM = json.dumps({"type": "object", "properties": {"safe": {"type": "boolean"}}})
 Opened = Callable[..., OpenAIEngine]
@@ -180,6 +184,7 @@ def test_a_picture_that_cannot_be_sent(opened: Opened, tmp_path: Path) -> None:
         (says(None, "content_filter"), "", "", "content_filter"),
         (says(None), "", "", "stop"),
         (says(None, refusal="I will not."), "I will not.", "", "refusal"),
+        (says("Step 1.", refusal="I will not."), "Step 1.\nI will not.", "", "stop"),
         (says("Yes.", reasoning_content="Hm."), "Yes.", "Hm.", "stop"),
         (says("Yes.", reasoning="Hm."), "Yes.", "Hm.", "stop"),
         (says(None, "length", reasoning_content="Hm, and"), "", "Hm, and", "length"),
@@ -237,8 +242,22 @@ def test_a_busy_server_is_asked_again_when_it_says(opened: Opened) -> None:
         assert response.seconds < 0.3  # the model's time, not that of waiting
 
 
+FAR = "Mon, 01 Jan 2026 00:00:00 +99999999999999999999"
+
+
 @pytest.mark.parametrize(
-    ("said", "seconds"), [("7", 7), ("7.5", 7.5), ("3600", 60), ("-1", 0), ("nan", None), ("soon", None), (None, None)]
+    ("said", "seconds"),
+    [
+        ("7", 7),
+        ("7.5", 7.5),
+        ("3600", 60),
+        ("-1", 0.01),
+        ("0", 0.01),
+        ("nan", None),
+        ("soon", None),
+        (FAR, None),
+        (None, None),
+    ],
 )
 def test_how_long_a_server_is_heeded(said: str | None, seconds: float | None) -> None:
     pause = troubles.pause(status_error(429, said), 1)
@@ -320,6 +339,32 @@ def test_one_that_answers_no_case_is_given_up(opened: Opened, monkeypatch: pytes
             f"{server.spec}: none of the last 5 requests was answered (the server answers 500 (3 tries): Oh.)"
         )
         assert len(server.chats) == 5 * 3
+
+
+def test_what_a_server_refuses_is_no_silence(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that takes no pictures, say: one hiccup after many of them."""
+    monkeypatch.setattr(asking, "GIVE_UP", 3)
+    with ChatServer(lambda chat: failure(500 if "5" in str(chat["messages"]) else 400, "No.")) as server:
+        engine = opened(server, concurrency=1)
+        errors = [engine.submit(ask(f"{number}?")).exception(20) for number in range(8)]
+        assert [type(error) for error in errors] == [EngineError] * 8
+
+
+def test_one_that_answers_slowly_is_still_there(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that does one thing at a time has no list of models for whoever asks while many others wait."""
+    monkeypatch.setattr(asking, "LIST_SECONDS", 0.2)
+
+    def slowest(chat: Any) -> Reply:
+        return says("Sure.", delay=30 if "late" in str(chat["messages"]) else 0.05)
+
+    with ChatServer(slowest) as server:
+        engine = opened(server, timeout=0.5, concurrency=3)
+        server.models = Reply(delay=30)
+        late = engine.submit(ask("late"))
+        others = [engine.submit(ask(f"{number}?")) for number in range(30)]
+        assert type(late.exception(20)) is EngineError
+        assert {other.result(20).text for other in others} == {"Sure."}
+        assert type(engine.submit(ask("late again")).exception(20)) is ModelError  # none was answered meanwhile
 
 
 def test_trouble_between_answers_is_no_end(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -499,6 +544,50 @@ def test_closing_while_it_waits_to_try_again(opened: Opened) -> None:
         assert future.cancelled()
 
 
+def slowly(seconds: float) -> Callable[[Any], Reply]:
+    """A greeting that takes its time."""
+
+    def greeted(_: Any) -> Reply:
+        time.sleep(seconds)
+        return says("Hello.")
+
+    return greeted
+
+
+@pytest.mark.parametrize("slow", ["models", "greeting"])
+def test_closing_while_it_loads(opened: Opened, slow: str) -> None:
+    """As Ctrl-C does while another thread needs a model late: neither hangs, and no thread is left."""
+    listed: Any = Reply(delay=30) if slow == "models" else [MODEL]
+    errors: list[BaseException] = []
+
+    def load() -> None:
+        try:
+            engine.load()
+        except ModelError as error:
+            errors.append(error)
+
+    with ChatServer(models=listed, greeting=slowly(3)) as server:
+        engine = opened(server, load=False)
+        loading = threading.Thread(target=load, daemon=True)
+        loading.start()
+        while len(server.asked) < (1 if slow == "models" else 2):
+            time.sleep(0.01)
+        began = time.monotonic()
+        engine.close()
+        loading.join(2)
+        assert time.monotonic() - began < 2
+    assert [str(error) for error in errors] == [f"{server.spec}: closed"]
+
+
+def test_no_loading_once_closed(opened: Opened) -> None:
+    with ChatServer() as server:
+        engine = opened(server, load=False)
+        engine.close()
+        with pytest.raises(ModelError, match=r"#model: closed$"):
+            engine.load()
+        assert server.asked == []
+
+
 def test_closing_without_loading(opened: Opened) -> None:
     with ChatServer() as server:
         engine = opened(server, load=False)
@@ -517,6 +606,8 @@ def test_closing_without_loading(opened: Opened) -> None:
         [],
         failure(404),
         failure(405),
+        failure(403, "Missing scopes: api.model.read"),
+        failure(501),
         Reply([{"id": MODEL}]),
         Reply({"models": [{"name": "x"}]}),
         Reply([3]),
@@ -533,7 +624,6 @@ def test_a_server_that_will_do(opened: Opened, models: Any) -> None:
         (["modell", "other"], "the server has no such model; it has modell, other; did you mean 'modell'?"),
         ([f"name-{n}" for n in range(30)], "the server has no such model; it has name-0, "),
         (failure(401), "the server refuses the key of OPENAI_API_KEY (401)"),
-        (failure(403, "Not you."), "the server answers 403: Not you."),
         (failure(500, "Starting."), "the server answers 500 (3 tries): Starting."),
         (Reply("<html>Welcome!</html>"), "the server's list of models is not JSON; expected the address of an OpenAI-"),
         (Reply(drop=True), "the server cannot be reached (3 tries): "),
@@ -600,6 +690,24 @@ def test_no_proxy_leads_to_this_machine(opened: Opened, monkeypatch: pytest.Monk
 )
 def test_what_is_on_this_machine(url: str, here: bool) -> None:
     assert is_here(url) is here
+
+
+@pytest.mark.parametrize("key", ["o", "model", "x"])
+def test_a_key_that_a_name_holds_by_chance(opened: Opened, key: str) -> None:
+    """As is given to a server that wants none, and any will do."""
+    models = Reply({"data": [{"id": MODEL, "owned_by": "xo"}]})
+    with ChatServer(models=models) as server:
+        engine = opened(server, key=key)
+        assert engine.describe()["listed"] == "owned_by xo"
+        assert engine.fingerprint == opened(server, key="another").fingerprint
+
+
+def test_a_long_name(opened: Opened) -> None:
+    name = "/models/" + "a" * 300
+    with ChatServer(models=[name]) as server:
+        engine = OpenAIEngine(server.url, name, EngineSettings(), {})
+        engine.load()
+        engine.close()
 
 
 def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -732,6 +840,21 @@ def test_a_greeting_that_fails_says_nothing_of_the_cases(opened: Opened) -> None
         assert answer(opened(server)).text == "Sure."
 
 
+def test_a_greeting_that_is_late_slows_nothing_down(opened: Opened) -> None:
+    """As where a model is compiled when it is asked first."""
+    with ChatServer(greeting=slowly(1)) as server:
+        engine = opened(server, timeout=0.4)
+        assert engine.describe()["concurrency"] == "16 (found out)"
+        assert answer(engine).text == "Sure."
+
+
+def test_a_server_that_is_for_others(opened: Opened) -> None:
+    with ChatServer(models=failure(403), greeting=failure(403, "Not you.")) as server:
+        engine = opened(server, key=SECRET, load=False)
+        with pytest.raises(ModelError, match=r"#model: the server answers 403: Not you\.$"):
+            engine.load()
+
+
 def test_a_greeting_that_is_refused_ends_it_before_the_run(opened: Opened) -> None:
     with ChatServer(greeting=failure(401)) as server:
         engine = opened(server, key=SECRET, load=False)
@@ -781,6 +904,29 @@ def test_a_limit_of_cost_ends_it_below(opened: Opened, tmp_path: Path) -> None:
             "nothing more is asked"
         )
         assert engine.describe()["max_cost"] == "10000 USD"
+
+
+def test_a_limit_of_cost_holds_while_nothing_is_answered(opened: Opened, tmp_path: Path) -> None:
+    """A try that is late may be charged: twenty dollars each, after two for the greeting."""
+    few = Reply({**says("Hello.").body, "usage": {"prompt_tokens": 1, "completion_tokens": 1}})
+    with ChatServer(says("Sure.", delay=30), greeting=few) as server:
+        engine = opened(server, prices=priced(tmp_path, 1e6, 1e6), max_cost=50.0, timeout=0.3)
+        futures = [engine.submit(ask(f"{n}?", generation=Generation(max_new_tokens=20))) for n in range(4)]
+        errors = [future.exception(20) for future in futures]
+        assert len(server.chats) == 2
+        assert [type(error) for error in errors] == [EngineError] + [ModelError] * 3
+        assert "--vlm-max-cost 50: 42.0000 US dollars are spent after 0 answers" in str(errors[-1])
+    with ChatServer(says("Sure.", delay=30), greeting=few) as server:
+        engine = opened(server, prices=priced(tmp_path, 1e6, 1e6), max_cost=30.0, timeout=0.3)
+        trouble(engine, ask(generation=Generation(max_new_tokens=20)))
+        assert len(server.chats) == 1  # another try could go beyond
+
+
+def test_no_greeting_beyond_the_limit(opened: Opened, tmp_path: Path) -> None:
+    with ChatServer(counted, greeting=counted) as server:
+        with pytest.raises(ModelError, match=r"^--vlm-max-cost 15: 0\.0000 US dollars are spent after 0 answers, and "):
+            opened(server, prices=priced(tmp_path, 1e6, 1e6), max_cost=15.0)
+        assert [each.path for each in server.asked] == ["/v1/models"]
 
 
 def test_no_limit_without_a_price(opened: Opened, tmp_path: Path) -> None:
@@ -834,6 +980,35 @@ def test_secrets_that_are_not_there(settings: dict[str, Any], message: str) -> N
         OpenAIEngine("http://host", MODEL, EngineSettings(**settings), {"OPENKEY": SECRET, "ODD": "ü"}).check()
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        quote(ODD, safe=""),
+        json.dumps(ODD)[1:-1],
+        json.dumps(json.dumps(ODD)),
+        html.escape(ODD),
+        ODD.upper(),
+        f"{ODD[:12]}\n{ODD[12:]}",
+        f"{ODD[:20]}...",
+        base64.b64encode(ODD.encode()).decode(),
+        base64.b64encode(f"Bearer {ODD}".encode()).decode(),
+        ODD.encode().hex(),
+    ],
+)
+def test_a_key_that_is_told_in_other_letters(opened: Opened, told: str) -> None:
+    with ChatServer(failure(400, f"The key {told} is bad.")) as server:
+        assert trouble(opened(server, key=ODD)) == "the server answers 400: ***"
+    with ChatServer(Reply("", 307, {"Location": f"http://host/{quote(told)}"})) as server:
+        assert trouble(opened(server, key=ODD)).startswith("the server sends elsewhere (307 to ***)")
+
+
+def test_what_a_secret_shares_with_all_texts_is_no_secret() -> None:
+    plain = "This model's maximum context length is 4096 tokens."
+    assert Secrets("KEY", ODD, {"X-Title": "my tests", "X-Short": "4096"}).masked(plain) == plain.replace("4096", "***")
+    basic = Secrets("KEY", "", {"Authorization": "Basic " + base64.b64encode(b"somebody:pass-word-7").decode()})
+    assert basic.masked("No such user somebody:pass-word-7.") == "***"
+
+
 def test_a_key_of_another_name(opened: Opened) -> None:
     with ChatServer(failure(401)) as server:
         engine = OpenAIEngine(server.url, MODEL, EngineSettings(key="MY_KEY"), {"MY_KEY": SECRET, KEY: "other"})
@@ -877,6 +1052,25 @@ def test_an_answer_that_does_not_end(opened: Opened, reply: Reply) -> None:
         assert len(server.chats) == 1
         server.script = says("Sure.")
         assert answer(engine).text == "Sure."
+
+
+@pytest.mark.parametrize("packing", ["gzip, gzip", "br", "zstd"])
+def test_an_answer_packed_beyond_measure(opened: Opened, packing: str) -> None:
+    packed = gzip.compress(gzip.compress(b" " * (80 << 20)))
+    assert len(packed) < 2000
+    with ChatServer(Reply(packed, headers={"Content-Encoding": packing})) as server:
+        said = f"the server's answer is packed ({packing}), which nobody asked for"
+        assert trouble(opened(server)) == said
+
+
+def test_a_list_of_very_many_models(opened: Opened) -> None:
+    with ChatServer(models=[f"org/name-{number:06}" * 8 for number in range(30_000)]) as server:
+        engine = OpenAIEngine(server.url, "org/name-x" * 10, EngineSettings(), {})
+        began = time.monotonic()
+        with pytest.raises(ModelError, match=r"it has org/name-.* \(and 29990 more\)$"):
+            engine.load()
+        engine.close()
+        assert time.monotonic() - began < 20
 
 
 def test_half_an_answer_is_asked_for_again(opened: Opened) -> None:

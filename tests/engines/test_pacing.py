@@ -73,20 +73,58 @@ def test_a_server_that_has_too_much_gets_less_and_its_rest() -> None:
     assert str(pace).endswith("(slowed down by the server)")
 
 
+def test_who_is_told_all_the_time_slows_down_to_what_is_taken() -> None:
+    """A server that takes four at once, and turns away all others at once without a time to come back."""
+    clock = Clock()
+    pace = Pace(clock=clock)
+    seen = []
+    for _ in range(200):
+        clock.now += 0.2
+        for _ in range(min(4, pace.limit)):
+            pace.answered(more=True)
+        for _ in range(pace.limit - 4):
+            pace.refused(0.05)
+        seen.append(pace.limit)
+    assert max(seen[30:]) <= 5
+    assert min(seen) >= 2
+
+
 def test_it_recovers_step_by_step_to_less_than_was_too_much() -> None:
     clock = Clock()
     pace = Pace(clock=clock)
     pace.refused(0.0)
     limits = simulated(pace, clock, 1000)
     assert limits[0] == START // 2
-    assert max(limits) == limits[-1] == START - 1
+    assert set(limits[100:180]) == {START - 1}
     assert {after - before for before, after in itertools.pairwise(limits)} == {0, 1}
+
+
+def test_trouble_now_and_then_does_not_bring_it_down_for_good() -> None:
+    """One request in four hundred is late, whatever else is under way."""
+    clock = Clock()
+    pace = Pace(clock=clock)
+    for _ in range(40):
+        pace.late(clock.now)
+        limits = simulated(pace, clock, 1000, 400)
+    assert limits[-1] >= START // 2
+
+
+def test_those_that_were_sent_before_say_nothing_new() -> None:
+    """A request takes its whole time to be late: others of that time come after it, one by one."""
+    clock = Clock()
+    pace = Pace(clock=clock)
+    for number in range(START):
+        pace.late(clock.now - 60)
+        clock.now += 2
+        assert pace.limit == START // 2, number
+    pace.late(clock.now)
+    assert pace.limit == START // 4
 
 
 def test_a_fixed_number_recovers_to_itself() -> None:
     clock = Clock()
     pace = Pace(9, clock)
-    pace.late()
+    pace.late(clock.now)
     assert pace.limit == 4
     assert simulated(pace, clock, 1000)[-1] == 9
 
