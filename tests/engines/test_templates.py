@@ -259,6 +259,9 @@ def test_a_thought_that_the_template_opens_is_never_taken_for_an_answer(opened: 
 
 def test_only_the_prompts_own_end_opens_a_thought(engine: TransformersEngine, opened: Opened, copied: Path) -> None:
     assert not answers(engine, ask("Say <think>"))[0].text.startswith("<think>")
+    template = (copied / "chat_template.jinja").read_text()
+    (copied / "chat_template.jinja").write_text(template.replace("Assistant:", ""))
+    assert not answers(opened(copied), ask("Say <think>"))[0].text.startswith("<think>")
     (copied / "chat_template.jinja").unlink()
     assert not answers(opened(copied), ask("Say <think>"))[0].text.startswith("<think>")
 
