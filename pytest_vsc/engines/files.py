@@ -5,6 +5,7 @@ Reads headers and bytes only; imports no model library.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import math
@@ -19,6 +20,9 @@ from pytest_vsc.memos import DIGEST, ENDING, Memo
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 # What decides an answer beside the weights: config, processor, tokenizer, chat template, the model's own code.
 DECIDING = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.py", "additional_chat_templates/*.jinja")
+# Where a chat template may stand, and what it calls to learn the day.
+TEMPLATES = ("chat_template.jinja", "chat_template.json", "processor_config.json", "tokenizer_config.json")
+CLOCK = "strftime_now"
 INDEX = "model.safetensors.index.json"
 CHUNK = 1 << 20
 
@@ -93,6 +97,16 @@ def read_json(file: Path, name: str) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise ModelError(f"{name}: {file.name} is not a JSON object")
     return read
+
+
+def day_told(folder: Path) -> str:
+    """Today (ISO), where a chat template of the folder may tell the model which day it is; "" where none does.
+
+    The same request is then another prompt tomorrow. Raises OSError.
+    """
+    files = [file for file in map(folder.joinpath, TEMPLATES) if file.is_file()]
+    told = any(CLOCK in file.read_text(encoding="utf-8", errors="replace") for file in files)
+    return datetime.date.today().isoformat() if told else ""
 
 
 def digests_of(folder: Path, memo: str | None = None, patterns: Sequence[str] = DECIDING) -> dict[str, str]:

@@ -22,7 +22,7 @@ from pytest_vsc.engines import EngineSettings, checkpoint, generating, owncode, 
 from pytest_vsc.engines.adapter import Adapter, check_adapter, described
 from pytest_vsc.engines.batching import WINDOW, BatchSize, Bulk, Job, Line
 from pytest_vsc.engines.decoding import PLAIN_GENERATE, FirstScores, apart
-from pytest_vsc.engines.files import check_weights, digests_of
+from pytest_vsc.engines.files import check_weights, day_told, digests_of
 from pytest_vsc.engines.foreign import explain, foreign, free_memory, out_of_memory, quiet
 from pytest_vsc.engines.prompts import size_of
 from pytest_vsc.engines.wording import Wording
@@ -74,6 +74,7 @@ class TransformersEngine:
         self._config: Any = None
         self._processor: Any = None
         self._manner = templates.OWN
+        self._day = ""
         self._adapter: Adapter | None = None
         self._device_map: str | None = None
         self._model: generating.Model | None = None
@@ -120,6 +121,7 @@ class TransformersEngine:
             "device": device,
             "dtype": dtype,
             **self._manner.describe(),
+            **({"day": f"told by the chat template: {self._day}"} if self._day else {}),
             **({"max_pixels": f"{settings.max_pixels:,}"} if settings.max_pixels else {}),
             **({"revision": settings.revision} if settings.revision else {}),
             **(described(self._adapter, self._name) if self._adapter else {}),
@@ -137,6 +139,7 @@ class TransformersEngine:
             checkpoint.check_cache(self._folder(), self._name)
         self._processor = checkpoint.read_processor(self._source, self._name, self._options)
         self._manner = templates.manner_of(self._processor, self._name)
+        self._day = day_told(self._folder())
         if not self._settings.trust_remote_code:
             return ""
         revision = self._settings.revision
@@ -189,6 +192,7 @@ class TransformersEngine:
             **({"kv_cache": "static"} if self._settings.kv_cache == "static" else {}),
             **({"prefixes": prefix.SHORTEST} if self._reuses_prefixes else {}),
             **({"manner": differences} if (differences := self._manner.differences()) else {}),
+            **({"day": self._day} if self._day else {}),
             **({"generate": "plain"} if self._config.model_type in PLAIN_GENERATE else {}),
             **({"marks": marks} if (marks := Wording(self._processor.tokenizer).marks) else {}),
             **({"max_pixels": self._settings.max_pixels} if self._settings.max_pixels else {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import shutil
 from collections.abc import Iterator
@@ -243,6 +244,24 @@ def test_the_way_a_template_takes_turns_is_in_the_fingerprint(
     assert fingerprint(OWN) == engine.fingerprint
     others = [OWN._replace(folded=True), OWN._replace(plain=frozenset({"user"})), OWN._replace(opens="<think>")]
     assert len({engine.fingerprint, *map(fingerprint, others)}) == 4
+
+
+def test_a_template_that_tells_the_day_makes_each_day_another_model(
+    engine: TransformersEngine, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on(day: int) -> TransformersEngine:
+        moved = type("Day", (datetime.date,), {"today": classmethod(lambda _: datetime.date(2026, 3, day))})
+        monkeypatch.setattr("pytest_vsc.engines.files.datetime.date", moved)
+        made = TransformersEngine(str(copied), EngineSettings(device="cpu"))
+        made.check()
+        return made
+
+    assert on(1).fingerprint == on(2).fingerprint == engine.fingerprint
+    assert "day" not in engine.describe()
+    template = copied / "chat_template.jinja"
+    template.write_text("{{ strftime_now('%d %b %Y') }}\n" + template.read_text())
+    assert on(1).fingerprint == on(1).fingerprint != on(2).fingerprint
+    assert on(2).describe()["day"] == "told by the chat template: 2026-03-02"
 
 
 def test_a_thought_that_the_template_opens_is_never_taken_for_an_answer(opened: Opened, copied: Path) -> None:
