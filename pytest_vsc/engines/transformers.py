@@ -193,6 +193,8 @@ class TransformersEngine:
             **({"prefixes": prefix.SHORTEST} if self._reuses_prefixes else {}),
             **({"manner": differences} if (differences := self._manner.differences()) else {}),
             **({"day": self._day} if self._day else {}),
+            # Where transformers has a class for it as well, it is another one than without.
+            **({"own_code": True} if self._said.get("remote_code", "").startswith(owncode.RUN) else {}),
             **({"generate": "plain"} if self._config.model_type in PLAIN_GENERATE else {}),
             **({"marks": marks} if (marks := Wording(self._processor.tokenizer).marks) else {}),
             **({"max_pixels": self._settings.max_pixels} if self._settings.max_pixels else {}),
