@@ -79,10 +79,13 @@ def _decode(picture: Picture, max_pixels: int | None) -> Any:
             if width * height > most:
                 allowed = f"Expected at most {most:,}"
                 raise EngineError(f"picture {picture.name} cannot be decoded: {width} x {height} pixels. {allowed}")
-            if min(width, height) < LEAST_SIDE:
+            made = shrunk(as_rgb(image), max_pixels)
+            if min(made.size) < LEAST_SIDE:
+                size = " x ".join(map(str, made.size))
+                before = "" if width * height == made.width * made.height else f", shrunk from {width} x {height}"
                 allowed = f"Expected at least {LEAST_SIDE} on each side"
-                raise EngineError(f"picture {picture.name} is too small: {width} x {height} pixels. {allowed}")
-            return shrunk(as_rgb(image), max_pixels)
+                raise EngineError(f"picture {picture.name} is too small: {size} pixels{before}. {allowed}")
+            return made
     except EngineError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error ... on broken bytes

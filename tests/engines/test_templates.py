@@ -345,6 +345,13 @@ def test_larger_pictures_are_shrunk_when_asked(engine: TransformersEngine, opene
     assert equal[0]
 
 
+def test_a_long_picture_is_not_shrunk_to_where_its_sides_are_taken_for_channels() -> None:
+    long = ask("Why?", picture(3, (2000, 8)))
+    assert conversation_of(long, "llava", OWN, 4000)
+    with pytest.raises(EngineError, match=r"is too small: 353 x 1 pixels, shrunk from 2000 x 8. Expected at least 4 o"):
+        conversation_of(long, "llava", OWN, 500)
+
+
 def test_a_bound_below_one_pixel(folder: Path) -> None:
     with pytest.raises(SettingsError, match=r"--vlm-max-pixels: not a picture \(0\). Expected 1 or more"):
         TransformersEngine(str(folder), EngineSettings(device="cpu", max_pixels=0)).check()
