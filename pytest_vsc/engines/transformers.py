@@ -135,6 +135,7 @@ class TransformersEngine:
     def _read(self) -> str:
         """Read the config and the processor, and tell what code of the model's own is run for that."""
         self._config = checkpoint.read_config(self._source, self._name, self._options)
+        quantizing.refuse_unknown(quantizing.held_in(self._config), self._name)
         if not self._local:
             checkpoint.check_cache(self._folder(), self._name)
         self._processor = checkpoint.read_processor(self._source, self._name, self._options)
