@@ -22,7 +22,7 @@ from pytest_vsc.engines import EngineSettings, checkpoint, generating, owncode, 
 from pytest_vsc.engines.adapter import Adapter, check_adapter, described
 from pytest_vsc.engines.batching import WINDOW, BatchSize, Bulk, Job, Line
 from pytest_vsc.engines.decoding import PLAIN_GENERATE, FirstScores, apart
-from pytest_vsc.engines.files import check_weights, day_told, digests_of
+from pytest_vsc.engines.files import check_names, check_weights, day_told, digests_of
 from pytest_vsc.engines.foreign import explain, foreign, free_memory, out_of_memory, quiet
 from pytest_vsc.engines.prompts import size_of
 from pytest_vsc.engines.wording import Wording
@@ -105,6 +105,7 @@ class TransformersEngine:
             raise SettingsError(f"--vlm-max-pixels: not a picture ({settings.max_pixels}). Expected 1 or more")
         if self._local:
             checkpoint.check_folder(Path(self._source), self._name)
+            check_names(Path(self._source), self._name)
         self._adapter = check_adapter(settings.adapter) if settings.adapter else None
         with foreign(self._name), quiet():
             code = self._read()

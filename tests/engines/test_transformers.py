@@ -633,6 +633,31 @@ def test_damaged_weights(copied: Path, damage: Callable[[bytes], bytes], message
     assert message in refused(copied)
 
 
+def test_weights_that_are_no_files(copied: Path) -> None:
+    """As in a cache whose blobs are gone."""
+    weights = copied / "model.safetensors"
+    weights.unlink()
+    weights.symlink_to(copied / "gone")
+    assert refused(copied) == "copied: model.safetensors: cannot be read (No such file or directory)"
+    weights.unlink()
+    weights.mkdir()
+    assert refused(copied) == "copied: model.safetensors: cannot be read (Is a directory)"
+
+
+def test_weights_of_names_that_nobody_looks_for(copied: Path) -> None:
+    weights = copied / "model.safetensors"
+    shard = weights.rename(copied / "model-00001-of-00002.safetensors")
+    assert refused(copied) == (
+        "copied: no model.safetensors, and no model.safetensors.index.json that names "
+        "model-00001-of-00002.safetensors; expected one of the two"
+    )
+    for said in ([shard.name], {"a": 1}):
+        (copied / "model.safetensors.index.json").write_text(json.dumps({"weight_map": said}))
+        assert refused(copied) == (
+            "copied: model.safetensors.index.json names no weight files; expected a weight_map of tensors to files"
+        )
+
+
 def test_missing_shards_and_missing_tensors(copied: Path) -> None:
     index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
     (copied / "model.safetensors.index.json").write_text(json.dumps(index))
