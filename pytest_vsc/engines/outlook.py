@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pytest_vsc.cases import Value
-from pytest_vsc.engines import HUB_ID, KINDS, EngineSettings, checkpoint, open_engine, settings_of
+from pytest_vsc.engines import HUB_ID, KINDS, EngineSettings, checkpoint, open_engine, owncode, quantizing, settings_of
+from pytest_vsc.engines.adapter import OPTION, adapter_in
 from pytest_vsc.engines.address import KEY
-from pytest_vsc.engines.files import check_weights, parameters_in, read_json
+from pytest_vsc.engines.files import check_names, check_weights, parameters_in, read_json
 from pytest_vsc.engines.foreign import foreign, quiet
 from pytest_vsc.engines.llava_original import architecture_of, is_original
 from pytest_vsc.engines.memory import memory_left
 from pytest_vsc.engines.presets import ALLOWANCE, BYTES, GIB, Preset, needed, preset_of
 from pytest_vsc.engines.prompts import NO_TEXT_ONLY, ONE_PICTURE
+from pytest_vsc.engines.templates import manner_of
 from pytest_vsc.errors import ModelError, SettingsError, VscError, one_line
 
 Severity = Literal["ok", "warning", "problem"]
@@ -177,7 +179,7 @@ def _of_vllm(spec: str, settings: EngineSettings) -> Outlook:
         if importlib.util.find_spec("vllm") is None and shutil.which("vllm") is None:
             yield _problem("packages", "vllm is missing: pip install vllm, or start a server: --vlm URL#model")
         yield from _gate(looked)
-        yield from _files(looked)
+        yield from _files(looked, named=False)  # it takes what is there
 
     return _outlook(spec, "vllm", target, findings())
 
@@ -225,7 +227,7 @@ def _of_files(looked: Looked) -> Iterator[Finding]:
         return
     yield from _class(looked)
     if not is_original(looked.config):
-        for look_at in (_packages, _memory, _processor, _adapter, _known_for):
+        for look_at in (_code, _packages, _quantization, _memory, _processor, _adapter, _known_for):
             yield from look_at(looked)
 
 
@@ -256,7 +258,8 @@ def _offline() -> bool:
 # --- files ---
 
 
-def _files(looked: Looked) -> Iterator[Finding]:
+def _files(looked: Looked, *, named: bool = True) -> Iterator[Finding]:
+    """named: whether the weights must be where transformers looks for them."""
     if looked.folder is None:
         yield _absent(looked)
         return
@@ -265,7 +268,7 @@ def _files(looked: Looked) -> Iterator[Finding]:
     where = "in the folder" if looked.local else "in the hub's cache"
     yield _ok("files", f"{len(files)} {where}, {size:.2f} GiB")
     if looked.config and not is_original(looked.config):
-        yield from _weights(looked, looked.folder)
+        yield from _weights(looked, looked.folder, named=named)
 
 
 def _absent(looked: Looked) -> Finding:
@@ -278,12 +281,14 @@ def _absent(looked: Looked) -> Finding:
     return _warning("files", f"not in the hub's cache; they would be downloaded ({size})")
 
 
-def _weights(looked: Looked, folder: Path) -> Iterator[Finding]:
+def _weights(looked: Looked, folder: Path, *, named: bool) -> Iterator[Finding]:
     """Whether the weights are all there, whole, and of a format that is read."""
     fetched = not looked.local and not _offline()
     try:
         check_weights(folder, looked.name, complete=False)
         check_weights(folder, looked.name)
+        if named and not fetched:
+            check_names(folder, looked.name)
     except ModelError as error:
         said = str(error).removeprefix(f"{looked.name}: ")
         if fetched and ("no weights" in said or "are missing" in said):
@@ -305,9 +310,16 @@ def _class(looked: Looked) -> Iterator[Finding]:
         try:
             checkpoint.check_folder(looked.folder or Path(), looked.name)
         except ModelError as error:
-            yield _problem("class", str(error).removeprefix(f"{looked.name}: "))
-    elif (kind := _kind(looked)) is None:
+            yield _problem("class", _said(error, looked.name))
+    elif looked.folder is not None and (looked.folder / "adapter_config.json").is_file():
+        yield _problem("class", _said(checkpoint.model_and_adapter(looked.name), looked.name))
+    elif (kind := _kind(looked)) is None and config:
+        yield _problem("class", "its config.json has no model_type; expected one as save_pretrained writes it")
+    elif kind is None:
         yield _warning("class", "unknown until its config is here")
+    elif looked.settings.trust_remote_code and "AutoModelForImageTextToText" in _own(config):
+        named = f"{one_line(kind)} ({one_line(architecture_of(config)) or 'class unknown'})"
+        yield _warning("class", f"{named}: code of its own repository runs, as allowed")
     elif known := _known_class(kind):
         said = "" if config else ", as its preset says"
         yield _ok("class", f"{known} ({kind}), in transformers {_transformers()}{said}")
@@ -325,11 +337,9 @@ def _no_config(folder: Path) -> Finding:
 
 def _without_class(kind: str, looked: Looked) -> Finding:
     """A kind of model that transformers has no class for: code of its own may do, if it is of the right kind."""
-    own = looked.config.get("auto_map") or {}
+    own = _own(looked.config)
     named = f"{one_line(kind)} ({one_line(architecture_of(looked.config)) or 'class unknown'})"
     if "AutoModelForImageTextToText" in own:
-        if looked.settings.trust_remote_code:
-            return _warning("class", f"{named}: code of its own repository runs, as allowed")
         return _problem("class", f"{named}: needs code of its own to run; --trust-remote-code, if you trust it")
     offers = f"; its own code offers {', '.join(sorted(map(one_line, own)))} only" if own else ""
     return _problem(
@@ -339,10 +349,16 @@ def _without_class(kind: str, looked: Looked) -> Finding:
     )
 
 
+def _own(config: Config) -> Config:
+    """The classes of its own code that a config names."""
+    own = config.get("auto_map")
+    return own if isinstance(own, Mapping) else {}
+
+
 def _kind(looked: Looked) -> str | None:
     named = looked.config.get("model_type")
-    if isinstance(named, str):
-        return named
+    if looked.config:
+        return named if isinstance(named, str) else None
     return looked.preset.model_type if looked.preset else None
 
 
@@ -355,6 +371,31 @@ def _known_class(kind: str) -> str | None:
 
 def _transformers() -> str:
     return importlib.metadata.version("transformers")
+
+
+def _code(looked: Looked) -> Iterator[Finding]:
+    """Whether code of its own that is allowed is of the kind that the engine has run."""
+    try:
+        _code_told(looked)
+    except ModelError as error:
+        yield _problem("code", _said(error, looked.name))
+
+
+def _code_told(looked: Looked) -> str:
+    """What is told of it, "" where none is allowed. Raises ModelError."""
+    folder = looked.folder
+    if folder is None or not looked.settings.trust_remote_code:
+        return ""
+
+    def see(file: str) -> None:
+        if looked.local and not (folder / file).is_file():
+            raise ModelError(f"{looked.name}: no {one_line(file)} in the folder, whose classes its files name")
+
+    return owncode.check_code(folder, looked.name, see)
+
+
+def _said(error: Exception, name: str) -> str:
+    return str(error).removeprefix(f"{name}: ")
 
 
 def _packages(looked: Looked) -> Iterator[Finding]:
@@ -386,22 +427,49 @@ def _missing(packages: list[str]) -> list[str]:
     return [one for one in packages if importlib.util.find_spec(one.replace("-", "_")) is None]
 
 
+def _quantization(looked: Looked) -> Iterator[Finding]:
+    """What the engine would say of weights in fewer bits, asked for or as the files hold them."""
+    told = looked.config.get("quantization_config")
+    held: Config = told if isinstance(told, Mapping) else {}
+    kind, words = looked.settings.quantization, quantizing.held_words(held)
+    try:
+        quantizing.refuse_unknown(held, looked.name)
+        if kind and (words or not _missing(_wanted(looked))):
+            device = checkpoint.device_of(looked.settings.device)
+            quantizing.check_quantization(kind, device, words, looked.name)
+    except ModelError as error:
+        yield _problem("quantization", _said(error, looked.name).replace("--vlm-", "--"))
+    except SettingsError as error:
+        if not str(error).startswith("--vlm-device"):  # told of where the memory is looked at
+            yield _problem("quantization", str(error).replace("--vlm-", "--"))
+    else:
+        yield from [_ok("quantization", f"its own: {words}")] if words else []
+
+
 def _processor(looked: Looked) -> Iterator[Finding]:
     """The processor is made from its files as the engine would, which tells more than any list of packages."""
     folder, kind = looked.folder, _kind(looked)
     if folder is None or not kind or not _known_class(kind):
         return
-    if not _has_processor(folder):
-        fetched = not looked.local and not _offline()
+    fetched = not looked.local and not _offline()
+    try:
+        own = _code_told(looked).startswith(owncode.RUN)
+    except ModelError:  # told of where the code is looked at
+        own = True
+    if not _has_processor(folder, whole=fetched):
         says = "its files and those of its tokenizer are not all here"
         yield _warning("processor", f"{says}; would be downloaded") if fetched else _problem("processor", says)
+    elif own:
+        yield _warning("processor", "unknown: code of its own may make it, which is not run to look")
     elif not _missing(_wanted(looked)):  # else it can't be made, as was told
         yield from _made(folder, looked.name)
 
 
-def _has_processor(folder: Path) -> bool:
+def _has_processor(folder: Path, *, whole: bool) -> bool:
+    """whole: whether all that the hub may have of it must be here; a tokenizer can do without its config."""
     pictures = any((folder / file).is_file() for file in ("processor_config.json", "preprocessor_config.json"))
-    return pictures and (folder / "tokenizer_config.json").is_file()
+    words = ("tokenizer_config.json",) if whole else ("tokenizer_config.json", "tokenizer.json", "tokenizer.model")
+    return pictures and any((folder / file).is_file() for file in words)
 
 
 def _made(folder: Path, name: str) -> Iterator[Finding]:
@@ -410,13 +478,21 @@ def _made(folder: Path, name: str) -> Iterator[Finding]:
         with foreign(name), quiet():
             processor = checkpoint.read_processor(str(folder), name, options)
     except ModelError as error:
-        yield _problem("processor", str(error).removeprefix(f"{name}: "))
+        yield _problem("processor", _said(error, name))
         return
     yield _ok("processor", type(processor).__name__)
-    if getattr(processor, "chat_template", None):
-        yield _ok("chat template", "its own")
-    else:
+    try:
+        with quiet():
+            manner = manner_of(processor, name)
+    except ModelError as error:
+        yield _problem("chat template", _said(error, name))
+        return
+    if manner.template == "none":
         yield _warning("chat template", "none: it is given image tokens, then the text as it stands")
+    else:
+        yield _ok("chat template", manner.describe()["chat_template"])
+    if not manner.answers:
+        yield _warning("chat template", "takes no earlier answers: cases with such become ERROR")
 
 
 # --- memory ---
@@ -470,22 +546,16 @@ def _parameters(looked: Looked) -> int | None:
 def _adapter(looked: Looked) -> Iterator[Finding]:
     if looked.settings.adapter is None:
         return
-    folder = Path(looked.settings.adapter)
-    if not (folder / "adapter_config.json").is_file():
-        yield _problem(
-            "adapter", f"no adapter_config.json in {one_line(folder)}; expected the folder of a PEFT adapter"
-        )
-        return
     try:
-        adapts = read_json(folder / "adapter_config.json", f"adapter {folder.name}").get("base_model_name_or_path")
-        check_weights(folder, f"adapter {folder.name}")
+        adapter = adapter_in(looked.settings.adapter)
     except ModelError as error:
-        yield _problem("adapter", str(error).removeprefix(f"adapter {folder.name}: "))
+        said = str(error).removeprefix(OPTION)
+        yield _problem("adapter", (said.partition(": ")[2] or said).replace("--vlm-", "--"))
         return
-    if adapts and Path(str(adapts)).name not in (looked.name, Path(looked.target).name):
-        yield _warning("adapter", f"was trained on {one_line(adapts)}, not on {looked.name}")
+    if adapter.base and Path(adapter.base).name not in (looked.name, Path(looked.target).name):
+        yield _warning("adapter", f"was trained on {one_line(adapter.base)}, not on {looked.name}")
     else:
-        yield _ok("adapter", f"{folder.name}, {parameters_in(folder):,} parameters")
+        yield _ok("adapter", f"{adapter.name}, {parameters_in(adapter.folder):,} parameters")
 
 
 def _known_for(looked: Looked) -> Iterator[Finding]:

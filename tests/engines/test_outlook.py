@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from pytest_vsc.engines import EngineSettings, memory, outlook
 from pytest_vsc.engines.outlook import Outlook, look
 from pytest_vsc.engines.presets import Preset, presets
+from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import ModelError
 from pytest_vsc.shipped import shipped
 from tests.chat_server import ChatServer, failure
@@ -25,6 +28,7 @@ pytest.importorskip("transformers", reason="pip install 'pytest-vsc[local]'")
 pytestmark = pytest.mark.heavy
 
 TINY = shipped("fixtures") / "models/tiny"
+Damage: TypeAlias = "Callable[[Path], object]"
 COMMIT = "0" * 40
 
 
@@ -122,8 +126,11 @@ def test_code_of_its_own_that_is_allowed(copied: Path) -> None:
     assert told(found, "class") == [
         ("warning", "own (Idefics3ForConditionalGeneration): code of its own repository runs, as allowed")
     ]
+    assert told(found, "code") == [("problem", "no m.py in the folder, whose classes its files name")]
+    (copied / "m.py").write_text("raise AssertionError('it was run')")
+    found = seen(copied, trust_remote_code=True)
     assert found.works
-    assert told(found, "processor") == []  # its code is not run to look
+    assert told(found, "processor") == []
 
 
 def test_weights(copied: Path) -> None:
@@ -147,6 +154,8 @@ def test_processor_and_template(copied: Path) -> None:
         ("warning", "none: it is given image tokens, then the text as it stands")
     ]
     (copied / "tokenizer_config.json").unlink()
+    assert told(seen(copied), "processor") == [("ok", "Idefics3Processor")]
+    (copied / "tokenizer.json").unlink()
     assert told(seen(copied), "processor") == [("problem", "its files and those of its tokenizer are not all here")]
 
 
@@ -162,6 +171,83 @@ def test_a_config_that_cannot_be_read(copied: Path) -> None:
     found = seen(copied)
     assert [(one.severity, one.about) for one in found.findings] == [("ok", "files"), ("problem", "config")]
     assert found.findings[-1].says.startswith("config.json is not JSON (")
+
+
+def without(*names: str) -> Damage:
+    return lambda folder: list(map(Path.unlink, map(folder.joinpath, names)))
+
+
+def with_text(name: str, text: str) -> Damage:
+    return lambda folder: (folder / name).write_text(text)
+
+
+def with_config(**fields: object) -> Damage:
+    return lambda folder: changed(folder, **fields)
+
+
+def moved_template(folder: Path) -> None:
+    file, template = folder / "tokenizer_config.json", folder / "chat_template.jinja"
+    named = [{"name": name, "template": template.read_text()} for name in ("default", "tool_use")]
+    file.write_text(json.dumps({**json.loads(file.read_text()), "chat_template": named}))
+    template.unlink()
+
+
+def gone_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to(folder / "gone")
+
+
+DAMAGED: dict[str, tuple[Damage, str]] = {
+    "a tokenizer without its config": (without("tokenizer_config.json"), ""),
+    "no tokenizer": (without("tokenizer_config.json", "tokenizer.json"), "processor"),
+    "no picture settings": (without("processor_config.json"), "processor"),
+    "templates of the tokenizer, by name": (moved_template, ""),
+    "no template": (without("chat_template.jinja"), ""),
+    "a template that says nothing": (with_text("chat_template.jinja", "Hello"), "chat template"),
+    "a template that is none": (with_text("chat_template.jinja", "{% for"), "chat template"),
+    "a model and an adapter": (with_text("adapter_config.json", "{}"), "class"),
+    "no type": (with_config(model_type=None), "class"),
+    "another type": (with_config(model_type="bert"), "class"),
+    "an unknown quantization": (with_config(quantization_config={"quant_method": "nobody's"}), "quantization"),
+    "a pointer": (with_text("model.safetensors", "version https://git-lfs.github.com/spec/v1"), "weights"),
+    "weights of another name": (
+        lambda folder: (folder / "model.safetensors").rename(folder / "a.safetensors"),
+        "weights",
+    ),
+    "weights that are gone": (gone_weights, "weights"),
+    "an index of another form": (with_text("model.safetensors.index.json", '{"weight_map": []}'), "weights"),
+    "nothing": (lambda folder: list(map(Path.unlink, list(folder.iterdir()))), "class"),
+}
+
+
+@pytest.mark.parametrize(("damage", "about"), DAMAGED.values(), ids=list(DAMAGED))
+def test_it_says_what_a_run_would(copied: Path, damage: Damage, about: str) -> None:
+    damage(copied)
+    found = seen(copied)
+    assert {one.about for one in found.findings if one.severity == "problem"} == ({about} if about else set())
+    engine = TransformersEngine(str(copied), EngineSettings(device="cpu"))
+    with pytest.raises(ModelError) if about else contextlib.nullcontext():
+        engine.check()
+
+
+def test_whose_template_it_is(copied: Path) -> None:
+    moved_template(copied)
+    assert told(seen(copied), "chat template") == [("ok", "its own, of the tokenizer")]
+
+
+def test_settings_that_a_run_would_refuse(copied: Path) -> None:
+    auto_map = {"AutoConfig": "org/other--m.C", "AutoModelForImageTextToText": "org/other--m.M"}
+    found = seen(changed(copied, auto_map=auto_map), trust_remote_code=True)
+    assert told(found, "code")[0][1].startswith("runs code of another repository (org/other), which can change")
+    changed(copied, auto_map=None, quantization_config={"quant_method": "fp8"})
+    assert told(seen(copied, quantization="4bit"), "quantization") == [
+        ("problem", "its weights are quantized already (fp8); leave out --quantization 4bit")
+    ]
+
+
+def test_weights_in_two_layouts_count_once(copied: Path) -> None:
+    shutil.copy(copied / "model.safetensors", copied / "consolidated.safetensors")
+    assert told(seen(copied), "memory")[0][1].partition(";")[0] == told(seen(TINY), "memory")[0][1].partition(";")[0]
 
 
 def test_packages(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,13 +371,16 @@ def test_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "lora"
     folder.mkdir()
     assert told(seen("tiny", adapter=str(folder)), "adapter")[0][1].startswith("no adapter_config.json in ")
-    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "models/tiny"}))
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "PROMPT_TUNING"}))
+    assert told(seen("tiny", adapter=str(folder)), "adapter")[0][1].startswith("an adapter of unknown kind ('PROMPT_")
+    lora = {"peft_type": "LORA"}
+    (folder / "adapter_config.json").write_text(json.dumps({**lora, "base_model_name_or_path": "models/tiny"}))
     assert told(seen("tiny", adapter=str(folder)), "adapter")[0][1].startswith("no weights; ")
     (folder / "adapter_model.bin").write_bytes(b"")
-    assert "pickle files" in told(seen("tiny", adapter=str(folder)), "adapter")[0][1]
+    assert "a pickle file" in told(seen("tiny", adapter=str(folder)), "adapter")[0][1]
     save_file({"a": torch.ones(3, 4)}, str(folder / "adapter_model.safetensors"))
     assert told(seen("tiny", adapter=str(folder)), "adapter") == [("ok", "lora, 12 parameters")]
-    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/other"}))
+    (folder / "adapter_config.json").write_text(json.dumps({**lora, "base_model_name_or_path": "org/other"}))
     assert told(seen("tiny", adapter=str(folder)), "adapter") == [("warning", "was trained on org/other, not on tiny")]
 
 
