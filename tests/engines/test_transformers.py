@@ -246,6 +246,8 @@ def test_a_bad_picture_fails_alone(engine: TransformersEngine, monkeypatch: pyte
         Picture(name="gone.png", file=str(tmp_path / "gone.png")),
         picture(9, (50, 50)),
     ]
+    (tmp_path / "other.png").write_bytes(picture(2, (30, 30)).read())
+    bad.append(Picture(name="other.png", file=str(tmp_path / "other.png"), sha256=good.digest()))
     futures = [engine.submit(ask("what is shown", each)) for each in [good, *bad, good]]
     assert futures[0].result(timeout=60).text == futures[-1].result(timeout=60).text
     messages = [str(future.exception(timeout=60)) for future in futures[1:-1]]
@@ -255,6 +257,8 @@ def test_a_bad_picture_fails_alone(engine: TransformersEngine, monkeypatch: pyte
     gone = "picture gone.png cannot be decoded: FileNotFoundError: No such file or directory ('gone.png')"
     assert messages[2] == gone, "the rest of its path is about this machine"
     assert messages[3] == "picture 9.png cannot be decoded: 50 x 50 pixels. Expected at most 2,000"
+    changed = "picture other.png is not the one that the suite was read with: its file has changed since"
+    assert messages[4] == changed, "else the answer to it would be kept as that to the other"
 
 
 def test_a_sample_that_breaks_its_batch_is_found(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
