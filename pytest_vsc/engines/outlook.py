@@ -176,10 +176,14 @@ def _of_vllm(spec: str, settings: EngineSettings) -> Outlook:
     looked = _looked(str(folder) if folder.is_dir() else target, folder.is_dir(), preset, settings)
 
     def findings() -> Iterator[Finding]:
-        if importlib.util.find_spec("vllm") is None and shutil.which("vllm") is None:
+        missing = importlib.util.find_spec("vllm") is None and shutil.which("vllm") is None
+        if missing:
             yield _problem("packages", "vllm is missing: pip install vllm, or start a server: --vlm URL#model")
         yield from _gate(looked)
-        yield from _files(looked, named=False)  # it takes what is there
+        found = list(_files(looked, named=False))  # it takes what is there
+        yield from found
+        if not missing and looked.local and all(one.severity != "problem" for one in found):
+            yield from _checked(spec, settings)  # which of a model of the hub would fetch some
 
     return _outlook(spec, "vllm", target, findings())
 
