@@ -296,10 +296,9 @@ def row(family: Family, measured: Measured) -> list[str]:
     notes += [] if measured.sees else ["pictures are without effect"]
     notes += [f"a tie at {gap:.0e} turned" for gap in compared.ties] + compared.apart
     system = measured.system + (f", {said['system']}" if "system" in said else "")
-    aliases = [alias for alias, preset in presets().items() if family.hub and (preset.hub or "").startswith(family.hub)]
     return [
         family.name,
-        ", ".join(aliases),
+        ", ".join(aliases_of(family, measured.classes[0])),
         measured.classes[0],
         measured.classes[1],
         ", ".join(family.needs),
@@ -309,6 +308,12 @@ def row(family: Family, measured: Measured) -> list[str]:
         system,
         "; ".join(notes),
     ]
+
+
+def aliases_of(family: Family, class_name: str) -> list[str]:
+    """The presets of a family: some that are called alike are of another class, or of none."""
+    named = [preset for preset in presets().values() if family.hub and (preset.hub or "").startswith(family.hub)]
+    return [preset.alias for preset in named if preset.class_name == class_name]
 
 
 def page(rows: Sequence[Sequence[str]], skipped: Sequence[str]) -> str:

@@ -49,6 +49,13 @@ class Adapter(NamedTuple):
 
 def check_adapter(said: str) -> Adapter:
     """The adapter in a folder as `save_pretrained` of peft writes it. Raises ModelError; SettingsError without peft."""
+    adapter = adapter_in(said)
+    _require_peft()
+    return adapter
+
+
+def adapter_in(said: str) -> Adapter:
+    """The same, whether peft is here or not. Raises ModelError."""
     folder = Path(said)
     name = folder.resolve().name
     if not folder.is_dir():
@@ -63,7 +70,6 @@ def check_adapter(said: str) -> Adapter:
     config = read_json(folder / CONFIG, where)
     kind = _kind(config, where)
     _check_weights(folder, where)
-    _require_peft()
     return Adapter(folder, name, kind, _short(str(config.get("base_model_name_or_path") or "")))
 
 

@@ -85,7 +85,7 @@ def check_folder(folder: Path, name: str) -> None:
         hint = f". It is an adapter: --vlm MODEL --vlm-adapter {folder}" if adapter else ""
         raise ModelError(f"{name}: no config.json in the folder; expected one as save_pretrained writes it{hint}")
     if adapter:
-        raise _model_and_adapter(name)
+        raise model_and_adapter(name)
     config = read_json(folder / "config.json", name)
     if is_original(config):
         raise _original(str(folder), name, config)
@@ -99,7 +99,7 @@ def _original(folder: str, name: str, config: Mapping[str, Any]) -> ModelError:
     )
 
 
-def _model_and_adapter(name: str) -> ModelError:
+def model_and_adapter(name: str) -> ModelError:
     """transformers puts such an adapter on where peft is installed, and leaves it out where it is not."""
     return ModelError(
         f"{name}: the folder holds a model and an adapter. Expected one of them: move adapter_config.json and "
@@ -110,7 +110,7 @@ def _model_and_adapter(name: str) -> ModelError:
 def refuse_inner_adapter(model: Any, name: str) -> None:
     """Raises ModelError for a model that came with an adapter of its own."""
     if getattr(model, "_hf_peft_config_loaded", False):
-        raise _model_and_adapter(name)
+        raise model_and_adapter(name)
 
 
 def check_cache(folder: Path, name: str) -> None:

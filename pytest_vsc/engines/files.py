@@ -5,6 +5,7 @@ Reads headers and bytes only; imports no model library.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import math
@@ -19,7 +20,10 @@ from pytest_vsc.memos import DIGEST, ENDING, Memo
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 # What decides an answer beside the weights: config, processor, tokenizer, chat template, the model's own code.
 DECIDING = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.py", "additional_chat_templates/*.jinja")
-INDEX = "model.safetensors.index.json"
+# Where a chat template may stand, and what it calls to learn the day.
+TEMPLATES = ("chat_template.jinja", "chat_template.json", "processor_config.json", "tokenizer_config.json")
+CLOCK = "strftime_now"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 CHUNK = 1 << 20
 
 # Where digests are kept, and the size in bytes from which that saves time.
@@ -43,11 +47,31 @@ def check_weights(folder: Path, name: str, *, complete: bool = True) -> None:
             raise ModelError(f"{name}: no weights; expected model.safetensors, or {INDEX} with its shards")
     for file in weights:
         check_header(file, f"{name}: {file.name}")
-    index = folder / INDEX
-    if complete and index.is_file():
-        shards = set(read_json(index, name).get("weight_map", {}).values())
+    if complete and (folder / INDEX).is_file():
+        shards = _shards(folder, name)
         if missing := sorted(shard for shard in shards if not (folder / shard).is_file()):
             raise ModelError(f"{name}: {len(missing)} of {len(shards)} weight files are missing, such as {missing[0]}")
+
+
+def _shards(folder: Path, name: str) -> set[str]:
+    """The weight files that an index names."""
+    said: Any = read_json(folder / INDEX, name).get("weight_map")
+    shards = list(said.values()) if isinstance(said, dict) else []
+    if not shards or not all(isinstance(shard, str) for shard in shards):
+        raise ModelError(f"{name}: {INDEX} names no weight files; expected a weight_map of tensors to files")
+    return set(shards)
+
+
+def check_names(folder: Path, name: str) -> None:
+    """See that whole weights are where transformers looks for them. Raises ModelError.
+
+    A config may name a file of its own (`transformers_weights`).
+    """
+    if (folder / WHOLE).is_file() or (folder / INDEX).is_file():
+        return
+    if not read_json(folder / "config.json", name).get("transformers_weights"):
+        found = min(file.name for file in folder.glob("*.safetensors"))
+        raise ModelError(f"{name}: no {WHOLE}, and no {INDEX} that names {found}; expected one of the two")
 
 
 def check_header(file: Path, where: str) -> None:
@@ -55,6 +79,13 @@ def check_header(file: Path, where: str) -> None:
 
     Raises ModelError for one that is not whole.
     """
+    try:
+        _check_header(file, where)
+    except OSError as error:
+        raise ModelError(f"{where}: cannot be read ({error.strerror})") from error
+
+
+def _check_header(file: Path, where: str) -> None:
     size = file.stat().st_size
     with file.open("rb") as stream:
         start = stream.read(8)
@@ -72,10 +103,19 @@ def check_header(file: Path, where: str) -> None:
         raise ModelError(f"{where}: {size} bytes, but its header promises {8 + length + end}; it was cut or altered")
 
 
+def _used(folder: Path) -> list[Path]:
+    """The weight files that are loaded: others beside them hold the same numbers in another layout."""
+    if (folder / WHOLE).is_file():
+        return [folder / WHOLE]
+    if (folder / INDEX).is_file():
+        return [folder / shard for shard in sorted(_shards(folder, folder.name))]
+    return sorted(folder.glob("*.safetensors"))
+
+
 def parameters_in(folder: Path) -> int:
-    """How many numbers the safetensors files of a folder hold, by their headers; 0 without any. Raises OSError."""
+    """How many numbers the weights of a folder hold, by their headers; 0 without any. Raises OSError, ModelError."""
     count = 0
-    for file in folder.glob("*.safetensors"):
+    for file in _used(folder):
         with file.open("rb") as stream:
             header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
         count += sum(math.prod(entry["shape"]) for key, entry in header.items() if key != "__metadata__")
@@ -93,6 +133,16 @@ def read_json(file: Path, name: str) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise ModelError(f"{name}: {file.name} is not a JSON object")
     return read
+
+
+def day_told(folder: Path) -> str:
+    """Today (ISO), where a chat template of the folder may tell the model which day it is; "" where none does.
+
+    The same request is then another prompt tomorrow. Raises OSError.
+    """
+    files = [file for file in map(folder.joinpath, TEMPLATES) if file.is_file()]
+    told = any(CLOCK in file.read_text(encoding="utf-8", errors="replace") for file in files)
+    return datetime.date.today().isoformat() if told else ""
 
 
 def digests_of(folder: Path, memo: str | None = None, patterns: Sequence[str] = DECIDING) -> dict[str, str]:

@@ -5,13 +5,15 @@ Decides nothing about a batch or a model.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import ERROR, getLogger
+from pathlib import Path
 
-from pytest_vsc.errors import ModelError, VscError
+from pytest_vsc.errors import ModelError, VscError, one_line
 
 # The hub's own exceptions, by class name, as one line each.
 HUB_ERRORS = {
@@ -54,6 +56,9 @@ def explain(error: BaseException) -> str:
             return f"needs {package}, which is not installed: pip install {package}"
     if "trust_remote_code" in text:
         return "needs code of its own to run; --vlm-trust-remote-code allows that, if you trust it"
+    if isinstance(error, OSError) and error.strerror:  # its own text has the whole path, which is about this machine
+        file = f" ('{Path(os.fsdecode(error.filename)).name}')" if isinstance(error.filename, (str, bytes)) else ""
+        return f"{type(error).__name__}: {one_line(error.strerror + file)}"
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return f"{type(error).__name__}: {line[:300]}" if line else type(error).__name__
 

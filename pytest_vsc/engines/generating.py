@@ -21,6 +21,7 @@ from pytest_vsc.engines.templates import OWN, Conversation, Manner
 from pytest_vsc.engines.wording import Stops, Wording
 from pytest_vsc.errors import EngineError, ModelError
 from pytest_vsc.records import Generation, Request, Response
+from pytest_vsc.thoughts import left_open
 
 Inputs = Mapping[str, Any]
 
@@ -157,20 +158,23 @@ class Model:
                 logits_processor=transformers.LogitsProcessorList(processors),
             )
         new = after_prompt(rows, there["input_ids"]).tolist()
-        opened = self._opened(inputs)
+        opened = self._opened(requests, inputs)
         share = (time.monotonic() - begun) / len(requests)
         return [
             self._outcome(row, number, generation, watch, stops=stops, opened=opened[number], share=share)
             for number, row in enumerate(new)
         ]
 
-    def _opened(self, inputs: Inputs) -> list[str]:
+    def _opened(self, requests: Sequence[Request], inputs: Inputs) -> list[str]:
         """The mark of a thought that each prompt ended with, "" for none: the answer's text lacks it."""
-        prompts = inputs["input_ids"]
-        if self._how.manner.template == "none":  # then it would be the user's own words
-            return [""] * len(prompts)
+        prompts, manner = inputs["input_ids"], self._how.manner
         seen = inputs.get("attention_mask", prompts * 0 + 1).bool()
-        return [self._wording.opened(prompt[mask].tolist()) for prompt, mask in zip(prompts, seen, strict=True)]
+        return [
+            ""  # a template may put nothing behind the user's own words, and these may end with a mark
+            if manner.template == "none" or (not manner.opens and left_open(request.messages[-1].text))
+            else self._wording.opened(prompt[mask].tolist())
+            for request, prompt, mask in zip(requests, prompts, seen, strict=True)
+        ]
 
     def _outcome(
         self,

@@ -13,6 +13,7 @@ from pytest_vsc.engines.files import digests_of, read_json
 from pytest_vsc.errors import ModelError
 
 OPTION = "--vlm-trust-remote-code"
+RUN = "ON: "  # begins what is told where there is such code
 # Files of a model that may name classes of its own, under `auto_map`.
 NAMING = (
     "config.json",
@@ -41,7 +42,7 @@ def check_code(folder: Path, name: str, fetch: Callable[[str], object]) -> str:
     if not references:
         return f"allowed by {OPTION}, but {name} has none"
     shown = [f"{file} sha256 {digest[:12]}" for file, digest in digests_of(folder, None, ("*.py",)).items()]
-    return f"ON: {name} runs code of its own repository ({', '.join(shown)})"
+    return f"{RUN}{name} runs code of its own repository ({', '.join(shown)})"
 
 
 def _references(folder: Path, name: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ Runs no model and forms no batches.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,21 +69,29 @@ def size_of(picture: Picture) -> int:
 def _decode(picture: Picture, max_pixels: int | None) -> Any:
     """A picture as RGB, upright, on white where it is transparent; of a moving one the first frame.
 
-    Raises EngineError for bytes that are no picture, or one too large to open or too small to be told from others.
+    Raises EngineError for bytes that are no picture, or not those that were asked for, and for a picture that is too
+    large to open or too small to be told from others.
     """
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(picture.read())) as image:
+        data = picture.read()
+        if picture.sha256 and hashlib.sha256(data).hexdigest() != picture.sha256:
+            changed = "is not the one that the suite was read with: its file has changed since"
+            raise EngineError(f"picture {picture.name} {changed}")
+        with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
             most = min(MOST_PIXELS, Image.MAX_IMAGE_PIXELS or MOST_PIXELS)
             if width * height > most:
                 allowed = f"Expected at most {most:,}"
                 raise EngineError(f"picture {picture.name} cannot be decoded: {width} x {height} pixels. {allowed}")
-            if min(width, height) < LEAST_SIDE:
+            made = shrunk(as_rgb(image), max_pixels)
+            if min(made.size) < LEAST_SIDE:
+                size = " x ".join(map(str, made.size))
+                before = "" if width * height == made.width * made.height else f", shrunk from {width} x {height}"
                 allowed = f"Expected at least {LEAST_SIDE} on each side"
-                raise EngineError(f"picture {picture.name} is too small: {width} x {height} pixels. {allowed}")
-            return shrunk(as_rgb(image), max_pixels)
+                raise EngineError(f"picture {picture.name} is too small: {size} pixels{before}. {allowed}")
+            return made
     except EngineError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error ... on broken bytes

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_vsc.engines.foreign import explain
-from pytest_vsc.errors import ModelError, SettingsError
+from pytest_vsc.errors import ModelError, SettingsError, expected, one_line
 
 OPTION = "--vlm-quantization"
 # Libraries whose kernels compute with the weights of a method, by transformers' name of it.
@@ -84,6 +84,18 @@ def held_in(config: Any) -> Mapping[str, Any]:
     said: Any = getattr(config, "quantization_config", None)
     said = said.to_dict() if hasattr(said, "to_dict") else said
     return said if isinstance(said, Mapping) else {}
+
+
+def refuse_unknown(said: Mapping[str, Any], name: str) -> None:
+    """Raises ModelError for weights quantized by a method that transformers would take for no quantization at all."""
+    from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
+
+    known = [*AUTO_QUANTIZATION_CONFIG_MAPPING, "bitsandbytes"]
+    if said and not {"load_in_4bit", "load_in_8bit"} & said.keys() and (method := _method(said)) not in known:
+        raise ModelError(
+            f"{name}: its weights are quantized in a way that the installed transformers does not know "
+            f"('{one_line(method)}'); {expected(method, known)}. A server may: --vlm URL#model"
+        )
 
 
 def held_words(said: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from pytest_vsc.engines import EngineSettings, checkpoint, generating, owncode, 
 from pytest_vsc.engines.adapter import Adapter, check_adapter, described
 from pytest_vsc.engines.batching import WINDOW, BatchSize, Bulk, Job, Line
 from pytest_vsc.engines.decoding import PLAIN_GENERATE, FirstScores, apart
-from pytest_vsc.engines.files import check_weights, digests_of
+from pytest_vsc.engines.files import check_names, check_weights, day_told, digests_of
 from pytest_vsc.engines.foreign import explain, foreign, free_memory, out_of_memory, quiet
 from pytest_vsc.engines.prompts import size_of
 from pytest_vsc.engines.wording import Wording
@@ -74,6 +74,7 @@ class TransformersEngine:
         self._config: Any = None
         self._processor: Any = None
         self._manner = templates.OWN
+        self._day = ""
         self._adapter: Adapter | None = None
         self._device_map: str | None = None
         self._model: generating.Model | None = None
@@ -104,6 +105,7 @@ class TransformersEngine:
             raise SettingsError(f"--vlm-max-pixels: not a picture ({settings.max_pixels}). Expected 1 or more")
         if self._local:
             checkpoint.check_folder(Path(self._source), self._name)
+            check_names(Path(self._source), self._name)
         self._adapter = check_adapter(settings.adapter) if settings.adapter else None
         with foreign(self._name), quiet():
             code = self._read()
@@ -120,6 +122,7 @@ class TransformersEngine:
             "device": device,
             "dtype": dtype,
             **self._manner.describe(),
+            **({"day": f"told by the chat template: {self._day}"} if self._day else {}),
             **({"max_pixels": f"{settings.max_pixels:,}"} if settings.max_pixels else {}),
             **({"revision": settings.revision} if settings.revision else {}),
             **(described(self._adapter, self._name) if self._adapter else {}),
@@ -133,10 +136,12 @@ class TransformersEngine:
     def _read(self) -> str:
         """Read the config and the processor, and tell what code of the model's own is run for that."""
         self._config = checkpoint.read_config(self._source, self._name, self._options)
+        quantizing.refuse_unknown(quantizing.held_in(self._config), self._name)
         if not self._local:
             checkpoint.check_cache(self._folder(), self._name)
         self._processor = checkpoint.read_processor(self._source, self._name, self._options)
         self._manner = templates.manner_of(self._processor, self._name)
+        self._day = day_told(self._folder())
         if not self._settings.trust_remote_code:
             return ""
         revision = self._settings.revision
@@ -189,6 +194,9 @@ class TransformersEngine:
             **({"kv_cache": "static"} if self._settings.kv_cache == "static" else {}),
             **({"prefixes": prefix.SHORTEST} if self._reuses_prefixes else {}),
             **({"manner": differences} if (differences := self._manner.differences()) else {}),
+            **({"day": self._day} if self._day else {}),
+            # Where transformers has a class for it as well, it is another one than without.
+            **({"own_code": True} if self._said.get("remote_code", "").startswith(owncode.RUN) else {}),
             **({"generate": "plain"} if self._config.model_type in PLAIN_GENERATE else {}),
             **({"marks": marks} if (marks := Wording(self._processor.tokenizer).marks) else {}),
             **({"max_pixels": self._settings.max_pixels} if self._settings.max_pixels else {}),

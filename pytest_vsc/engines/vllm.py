@@ -24,7 +24,7 @@ from typing import Any
 from pytest_vsc.engines import EngineSettings, checkpoint
 from pytest_vsc.engines.adapter import CONFIG, WEIGHTS
 from pytest_vsc.engines.address import KEY
-from pytest_vsc.engines.files import check_weights, digests_of, read_json
+from pytest_vsc.engines.files import check_weights, day_told, digests_of, read_json
 from pytest_vsc.engines.foreign import foreign
 from pytest_vsc.engines.openai import OpenAIEngine
 from pytest_vsc.engines.served import Server, free_port, last_words
@@ -168,6 +168,7 @@ class VllmEngine:
             "named": pinned(args) or {},
             "adapter": digests_of(Path(own.adapter), own.cache) if own.adapter else {},
             "max_pixels": own.max_pixels,
+            **({"day": day} if (day := self._day()) else {}),
             "environment": {
                 name: value
                 for name, value in sorted(os.environ.items())
@@ -189,6 +190,10 @@ class VllmEngine:
         if self._client is None and not self._local:
             check_weights(self._folder(), self._name)
         return digests_of(self._folder(), self._settings.cache)
+
+    def _day(self) -> str:
+        """The day, where the model's chat template tells it, which vLLM fills in as it is asked."""
+        return day_told(self._folder()) if self._local or self._knows_the_hub else ""
 
     @property
     def _knows_the_hub(self) -> bool:

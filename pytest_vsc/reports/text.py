@@ -49,6 +49,7 @@ UNUSUAL = {
     "system": "",
     "earlier_answers": "",
     "thought": "",
+    "day": "",
     "max_pixels": "",
 }
 

@@ -194,6 +194,16 @@ def test_the_page_tells_of_every_family() -> None:
     assert families.page([], []).split("\n| ")[1].partition(" |")[0] == told[0]
 
 
+def test_the_page_names_the_presets_that_are_of_the_class_it_tells_of() -> None:
+    page = (Path(__file__).parents[2] / "fixtures/models/FAMILIES.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")][2:]
+    told = {row[0]: row[1].split(", ") if row[1].strip() else [] for row in rows}
+    assert told == {row[0]: families.aliases_of(FAMILIES[row[0]], row[2]) for row in rows}
+    assert "internvl" in told["internvl"]
+    assert "internvl2" not in told["internvl"], "runs code of its own"
+    assert told["deepseek_vl"] == [], "its preset is of the hybrid class"
+
+
 def test_a_difference_counts_as_a_tie_only_where_the_choice_was_narrow() -> None:
     class Fixed:
         def __init__(self, *choices: tuple[int, float]) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_vsc.engines import EngineSettings, open_engine
 from pytest_vsc.engines.owncode import check_code
+from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import ModelError
 from pytest_vsc.shipped import shipped
 from tests.project import Project
@@ -80,6 +81,25 @@ def test_it_is_run_where_it_is_trusted_and_loudly_so(folder: Path, mark: Path, p
         code.write("\n# changed\n")
     changed = plain_project.gate("--vlm-trust-remote-code", vlm=str(folder)).summary["header"]["model"]
     assert changed["fingerprint"] != model["fingerprint"]
+
+
+@pytest.mark.heavy
+def test_where_it_is_run_is_in_the_fingerprint(folder: Path) -> None:
+    """transformers has a class for this type as well, and takes its own unless the model's is trusted."""
+    pytest.importorskip("transformers")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "idefics3"}))
+    code = folder / "modeling_own.py"
+    code.write_text(code.read_text().replace('"own"', '"idefics3"'))
+
+    def fingerprint(source: Path, *, trusted: bool) -> str:
+        engine = TransformersEngine(str(source), EngineSettings(device="cpu", trust_remote_code=trusted))
+        engine.check()
+        return engine.fingerprint
+
+    assert fingerprint(folder, trusted=True) != fingerprint(folder, trusted=False)
+    tiny = shipped("fixtures") / "models/tiny"
+    assert fingerprint(tiny, trusted=True) == fingerprint(tiny, trusted=False)
 
 
 def written(folder: Path, file: str, classes: Any) -> Path:

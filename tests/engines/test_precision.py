@@ -44,6 +44,19 @@ def refused(kind: type[VscError], folder: Path = TINY, **settings: Any) -> str:
 # -- quantization
 
 
+@pytest.mark.heavy
+def test_weights_quantized_in_an_unknown_way_are_not_read_as_if_they_were_not(tmp_path: Path) -> None:
+    """transformers warns, leaves the scales out and goes on."""
+    folder = shutil.copytree(TINY, tmp_path / "held")
+    config = json.loads((folder / "config.json").read_text())
+    held = {"quant_method": "modelopt", "bits": 8}
+    (folder / "config.json").write_text(json.dumps({**config, "quantization_config": held}))
+    assert refused(ModelError, folder, device="cpu").startswith(
+        "held: its weights are quantized in a way that the installed transformers does not know ('modelopt'); "
+        "expected one of "
+    )
+
+
 @pytest.fixture
 def bitsandbytes() -> Any:
     return pytest.importorskip("bitsandbytes", reason="needs bitsandbytes: pip install 'pytest-vsc[quantization]'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import shutil
 from collections.abc import Iterator
@@ -245,6 +246,24 @@ def test_the_way_a_template_takes_turns_is_in_the_fingerprint(
     assert len({engine.fingerprint, *map(fingerprint, others)}) == 4
 
 
+def test_a_template_that_tells_the_day_makes_each_day_another_model(
+    engine: TransformersEngine, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on(day: int) -> TransformersEngine:
+        moved = type("Day", (datetime.date,), {"today": classmethod(lambda _: datetime.date(2026, 3, day))})
+        monkeypatch.setattr("pytest_vsc.engines.files.datetime.date", moved)
+        made = TransformersEngine(str(copied), EngineSettings(device="cpu"))
+        made.check()
+        return made
+
+    assert on(1).fingerprint == on(2).fingerprint == engine.fingerprint
+    assert "day" not in engine.describe()
+    template = copied / "chat_template.jinja"
+    template.write_text("{{ strftime_now('%d %b %Y') }}\n" + template.read_text())
+    assert on(1).fingerprint == on(1).fingerprint != on(2).fingerprint
+    assert on(2).describe()["day"] == "told by the chat template: 2026-03-02"
+
+
 def test_a_thought_that_the_template_opens_is_never_taken_for_an_answer(opened: Opened, copied: Path) -> None:
     template = (copied / "chat_template.jinja").read_text()
     (copied / "chat_template.jinja").write_text(template.replace("Assistant:", "Assistant:<think>\n"))
@@ -259,6 +278,9 @@ def test_a_thought_that_the_template_opens_is_never_taken_for_an_answer(opened: 
 
 def test_only_the_prompts_own_end_opens_a_thought(engine: TransformersEngine, opened: Opened, copied: Path) -> None:
     assert not answers(engine, ask("Say <think>"))[0].text.startswith("<think>")
+    template = (copied / "chat_template.jinja").read_text()
+    (copied / "chat_template.jinja").write_text(template.replace("Assistant:", ""))
+    assert not answers(opened(copied), ask("Say <think>"))[0].text.startswith("<think>")
     (copied / "chat_template.jinja").unlink()
     assert not answers(opened(copied), ask("Say <think>"))[0].text.startswith("<think>")
 
@@ -321,6 +343,13 @@ def test_larger_pictures_are_shrunk_when_asked(engine: TransformersEngine, opene
     asked = [ask("Why?", picture(3, size)) for size in sides]
     equal = [one.text == other.text for one, other in zip(answers(small, *asked), answers(engine, *asked), strict=True)]
     assert equal[0]
+
+
+def test_a_long_picture_is_not_shrunk_to_where_its_sides_are_taken_for_channels() -> None:
+    long = ask("Why?", picture(3, (2000, 8)))
+    assert conversation_of(long, "llava", OWN, 4000)
+    with pytest.raises(EngineError, match=r"is too small: 353 x 1 pixels, shrunk from 2000 x 8. Expected at least 4 o"):
+        conversation_of(long, "llava", OWN, 500)
 
 
 def test_a_bound_below_one_pixel(folder: Path) -> None:

@@ -246,14 +246,19 @@ def test_a_bad_picture_fails_alone(engine: TransformersEngine, monkeypatch: pyte
         Picture(name="gone.png", file=str(tmp_path / "gone.png")),
         picture(9, (50, 50)),
     ]
+    (tmp_path / "other.png").write_bytes(picture(2, (30, 30)).read())
+    bad.append(Picture(name="other.png", file=str(tmp_path / "other.png"), sha256=good.digest()))
     futures = [engine.submit(ask("what is shown", each)) for each in [good, *bad, good]]
     assert futures[0].result(timeout=60).text == futures[-1].result(timeout=60).text
     messages = [str(future.exception(timeout=60)) for future in futures[1:-1]]
     assert all(isinstance(future.exception(), EngineError) for future in futures[1:-1])
     assert messages[0].startswith("picture noise.png cannot be decoded: UnidentifiedImageError: ")
     assert messages[1].startswith("picture cut.png cannot be decoded: ")
-    assert messages[2].startswith("picture gone.png cannot be decoded: FileNotFoundError: ")
+    gone = "picture gone.png cannot be decoded: FileNotFoundError: No such file or directory ('gone.png')"
+    assert messages[2] == gone, "the rest of its path is about this machine"
     assert messages[3] == "picture 9.png cannot be decoded: 50 x 50 pixels. Expected at most 2,000"
+    changed = "picture other.png is not the one that the suite was read with: its file has changed since"
+    assert messages[4] == changed, "else the answer to it would be kept as that to the other"
 
 
 def test_a_sample_that_breaks_its_batch_is_found(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -631,6 +636,31 @@ def test_damaged_weights(copied: Path, damage: Callable[[bytes], bytes], message
     weights = copied / "model.safetensors"
     weights.write_bytes(damage(weights.read_bytes()))
     assert message in refused(copied)
+
+
+def test_weights_that_are_no_files(copied: Path) -> None:
+    """As in a cache whose blobs are gone."""
+    weights = copied / "model.safetensors"
+    weights.unlink()
+    weights.symlink_to(copied / "gone")
+    assert refused(copied) == "copied: model.safetensors: cannot be read (No such file or directory)"
+    weights.unlink()
+    weights.mkdir()
+    assert refused(copied) == "copied: model.safetensors: cannot be read (Is a directory)"
+
+
+def test_weights_of_names_that_nobody_looks_for(copied: Path) -> None:
+    weights = copied / "model.safetensors"
+    shard = weights.rename(copied / "model-00001-of-00002.safetensors")
+    assert refused(copied) == (
+        "copied: no model.safetensors, and no model.safetensors.index.json that names "
+        "model-00001-of-00002.safetensors; expected one of the two"
+    )
+    for said in ([shard.name], {"a": 1}):
+        (copied / "model.safetensors.index.json").write_text(json.dumps({"weight_map": said}))
+        assert refused(copied) == (
+            "copied: model.safetensors.index.json names no weight files; expected a weight_map of tensors to files"
+        )
 
 
 def test_missing_shards_and_missing_tensors(copied: Path) -> None:

@@ -421,7 +421,11 @@ def test_the_fingerprint_is_of_the_files_and_of_how_they_are_run(
     prints.add(printed())
     (copy / "chat_template.jinja").write_text("other")
     prints.add(printed(copy))
-    assert len(prints) == 7
+    (copy / "chat_template.jinja").write_text("{{ strftime_now('%Y') }}")
+    prints |= {printed(copy)}
+    monkeypatch.setattr("pytest_vsc.engines.vllm.day_told", lambda _: "2026-03-01")
+    prints |= {printed(copy)}
+    assert len(prints) == 9
 
 
 @pytest.mark.heavy
