@@ -8,6 +8,7 @@ import html
 import importlib.util
 import io
 import json
+import logging
 import socket
 import threading
 import time
@@ -25,6 +26,7 @@ from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings, asking, open_engine, troubles
 from pytest_vsc.engines.address import KEY, base_of, shown
 from pytest_vsc.engines.chat import chat_of
+from pytest_vsc.engines.connection import THREAD
 from pytest_vsc.engines.openai import OpenAIEngine
 from pytest_vsc.engines.secrets import Secrets
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
@@ -980,6 +982,19 @@ def test_a_key_of_another_name(opened: Opened) -> None:
             assert engine.describe()["key"] == "MY_KEY"
         finally:
             engine.close()
+
+
+def test_requests_are_in_no_log(opened: Opened, caplog: pytest.LogCaptureFixture) -> None:
+    """Older releases of the openai package say all of them to whoever wants to debug it."""
+    caplog.set_level(logging.DEBUG)
+    with ChatServer() as server:
+        answer(opened(server))
+    log = logging.getLogger("openai._base_client")
+    for name in (THREAD, "somebody's"):
+        thread = threading.Thread(target=log.debug, args=("Request options: %s by %s", PROMPT, name), name=name)
+        thread.start()
+        thread.join()
+    assert [record.threadName for record in caplog.records if PROMPT in record.getMessage()] == ["somebody's"]
 
 
 # -- servers that mean no good
