@@ -756,11 +756,15 @@ def test_the_fingerprint_is_of_all_that_a_server_tells(opened: Opened) -> None:
         printed = [opened(server, revision="1").fingerprint]
         server.models = entry(root="/models/other")
         printed.append(opened(server).fingerprint)
+        server.models = entry(meta={"n_params": 7_000_000_000, "size": 4_000_000_000})
+        printed.append(opened(server).fingerprint)
+        server.models = entry(meta={"n_params": 7_000_000_000, "size": 7_000_000_000})  # quantized otherwise
+        printed.append(opened(server).fingerprint)
         server.models = entry()
         for more in ({"system_fingerprint": "fp_1"}, {"system_fingerprint": "fp_2"}, {"model": "model-2026-01-01"}):
             server.greeting = build(**more)
             printed.append(opened(server).fingerprint)
-    assert len({same, *printed}) == 6
+    assert len({same, *printed}) == 8
     assert len(same) == 64
 
 
