@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 # What of an entry is the same each time it is asked for. `created` is not: vLLM tells the time of asking.
-LASTING = ("id", "object", "owned_by", "root", "parent", "max_model_len", "meta", "context_length", "version")
+LASTING = ("id", "object", "owned_by", "root", "parent", "max_model_len", "context_length", "version")
+META, SIZES = "meta", ("n_ctx_train", "n_embd", "n_params", "n_vocab", "size", "vocab_type")
 SHOWN = ("owned_by", "max_model_len")
 MOST_BUILDS = 8  # a server that names another each time is told of as one that does
 
@@ -23,7 +24,13 @@ class Builds:
 
     def note_entry(self, entry: Mapping[str, Any], clean: Callable[[str], str]) -> None:
         """The model's entry in the server's list."""
-        plain = {name: entry[name] for name in LASTING if isinstance(entry.get(name), str | int | float)}
+        inner = entry.get(META)  # llama.cpp tells the sizes of the model there
+        flat = {**entry, **({f"{META}.{name}": inner[name] for name in inner} if isinstance(inner, dict) else {})}
+        plain = {
+            name: value
+            for name, value in flat.items()
+            if isinstance(value, str | int | float) and name.removeprefix(f"{META}.") in (*LASTING, *SIZES)
+        }
         self._entry = {name: clean(value) if isinstance(value, str) else value for name, value in plain.items()}
 
     def note(self, model: str | None, fingerprint: str | None, clean: Callable[[str], str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ MOST_PACKED = 256 << 10  # of one that is compressed, which may be a thousand ti
 # Others, and several one over the other, unpack to a million times as much; none was asked for.
 PACKINGS = ("gzip", "deflate")
 MOST_SAID = 40  # letters
+THREAD = "vsc-openai"  # name of each thread that asks a server
 
 
 class TooLargeError(Exception):
@@ -27,6 +29,7 @@ def connected(base: str, secrets: Secrets, timeout: float) -> AsyncOpenAI:
     """A client for the API that begins at `base`; it makes no request yet. Raises ImportError."""
     import openai
 
+    logging.getLogger("openai._base_client").addFilter(_says_nothing_of_requests)
     return openai.AsyncOpenAI(
         base_url=base,
         api_key=secrets.key or "none",
@@ -39,6 +42,14 @@ def connected(base: str, secrets: Secrets, timeout: float) -> AsyncOpenAI:
             event_hooks={"response": [_bound]},
         ),
     )
+
+
+def _says_nothing_of_requests(record: logging.LogRecord) -> bool:
+    """Older releases of the package log whole requests where somebody listens to what is there to debug it.
+
+    It holds for the engines' threads alone: others may use the package as well.
+    """
+    return record.threadName != THREAD or record.levelno >= logging.WARNING
 
 
 async def _bound(response: Any) -> None:

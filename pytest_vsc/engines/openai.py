@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.address import base_of, parts_of, place_of, shown
 from pytest_vsc.engines.asking import Asking
-from pytest_vsc.engines.connection import connected
+from pytest_vsc.engines.connection import THREAD, connected
 from pytest_vsc.engines.costs import Account, price_of, unknown_price
 from pytest_vsc.engines.pacing import Pace
 from pytest_vsc.engines.secrets import Secrets, secrets_of
@@ -54,7 +54,7 @@ class OpenAIEngine:
         self._pace = Pace(settings.concurrency)
         self._server: Asking | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="vsc-openai", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._numbers = itertools.count()
         self._waiting: asyncio.PriorityQueue[Job] = asyncio.PriorityQueue()
         self._under_way: dict[asyncio.Task[None], Job] = {}

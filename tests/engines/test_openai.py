@@ -8,6 +8,7 @@ import html
 import importlib.util
 import io
 import json
+import logging
 import socket
 import threading
 import time
@@ -25,6 +26,7 @@ from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings, asking, open_engine, troubles
 from pytest_vsc.engines.address import KEY, base_of, is_here, shown
 from pytest_vsc.engines.chat import chat_of
+from pytest_vsc.engines.connection import THREAD
 from pytest_vsc.engines.openai import OpenAIEngine
 from pytest_vsc.engines.secrets import Secrets
 from pytest_vsc.errors import EngineError, ModelError, SettingsError
@@ -793,11 +795,15 @@ def test_the_fingerprint_is_of_all_that_a_server_tells(opened: Opened) -> None:
         printed = [opened(server, revision="1").fingerprint]
         server.models = entry(root="/models/other")
         printed.append(opened(server).fingerprint)
+        server.models = entry(meta={"n_params": 7_000_000_000, "size": 4_000_000_000})
+        printed.append(opened(server).fingerprint)
+        server.models = entry(meta={"n_params": 7_000_000_000, "size": 7_000_000_000})  # quantized otherwise
+        printed.append(opened(server).fingerprint)
         server.models = entry()
         for more in ({"system_fingerprint": "fp_1"}, {"system_fingerprint": "fp_2"}, {"model": "model-2026-01-01"}):
             server.greeting = build(**more)
             printed.append(opened(server).fingerprint)
-    assert len({same, *printed}) == 6
+    assert len({same, *printed}) == 8
     assert len(same) == 64
 
 
@@ -1019,6 +1025,19 @@ def test_a_key_of_another_name(opened: Opened) -> None:
             assert engine.describe()["key"] == "MY_KEY"
         finally:
             engine.close()
+
+
+def test_requests_are_in_no_log(opened: Opened, caplog: pytest.LogCaptureFixture) -> None:
+    """Older releases of the openai package say all of them to whoever wants to debug it."""
+    caplog.set_level(logging.DEBUG)
+    with ChatServer() as server:
+        answer(opened(server))
+    log = logging.getLogger("openai._base_client")
+    for name in (THREAD, "somebody's"):
+        thread = threading.Thread(target=log.debug, args=("Request options: %s by %s", PROMPT, name), name=name)
+        thread.start()
+        thread.join()
+    assert [record.threadName for record in caplog.records if PROMPT in record.getMessage()] == ["somebody's"]
 
 
 # -- servers that mean no good
