@@ -413,25 +413,25 @@ def test_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("damage", "settings", "says"),
     [
-        (lambda folder: None, {}, ""),
+        (lambda _: None, {}, ""),
         (without("config.json"), {}, "no config.json in the folder"),
         (with_text("config.json", "{"), {}, "config.json is not JSON"),
         (with_text("adapter_config.json", "{}"), {}, "the folder holds a model and an adapter"),
-        (lambda folder: None, {"adapter": "nowhere"}, "--vlm-adapter: no adapter_config.json in nowhere"),
-        (lambda folder: None, {"quantization": "8bit"}, "--vlm-quantization: vLLM loads no weights as 8bit"),
+        (lambda _: None, {"adapter": "nowhere"}, "--vlm-adapter: no adapter_config.json in nowhere"),
+        (lambda _: None, {"quantization": "8bit"}, "--vlm-quantization: vLLM loads no weights as 8bit"),
         (lambda folder: (folder / "model.safetensors").rename(folder / "a.safetensors"), {}, ""),
     ],
     ids=["sound", "no-config", "broken-config", "two", "adapter", "8bit", "name"],
 )
 def test_what_vllm_would_be_given(
-    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Damage, settings: dict[str, Any], says: str
+    copied: Path, monkeypatch: pytest.MonkeyPatch, damage: Damage, settings: dict[str, Any], says: str
 ) -> None:
-    command = tmp_path / "vllm"
+    command = copied.parent / "vllm"
     command.write_text("#!/bin/sh\necho 0.30.0+cpu\n")
     command.chmod(0o755)
     here = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "vllm" else here(name))
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("PATH", str(copied.parent), prepend=os.pathsep)
     damage(copied)
     found = seen(f"vllm:{copied}", **settings)
     assert found.works == (not says)
