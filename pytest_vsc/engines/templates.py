@@ -5,6 +5,7 @@ Knows no model and decodes no pictures.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,10 @@ Conversation = list[Turn]
 
 # Words of probes, which no template holds.
 SYSTEM, USER, ANSWER, AGAIN = "vscprobesystem", "vscprobeuser", "vscprobeanswer", "vscprobeagain"
+
+
+# A list of parts where a template expected a text.
+SPELT_OUT = re.compile(r"""['"]type['"]: ?['"](?:text|image)['"]""")
 
 
 class Manner(NamedTuple):
@@ -114,8 +119,7 @@ def _arrive(processor: Any, manner: Manner, turns: Conversation) -> bool:
     except Exception:  # jinja's, and whatever a template raises of its own: it does not take them
         return False
     words = [part["text"] for turn in turns for part in turn["content"] if part["type"] == "text"]
-    spelt_out = "'type'" in said or '"type"' in said  # a list of parts where a text was expected
-    return all(word in said for word in words) and said != without and not spelt_out
+    return all(word in said for word in words) and said != without and not SPELT_OUT.search(said)
 
 
 def render(processor: Any, manner: Manner, turns: Conversation) -> str:
@@ -166,12 +170,25 @@ def _after(before: str, turn: Turn) -> list[Mapping[str, Any]]:
     return [*parts[:place], {"type": "text", "text": before + own}, *parts[place + 1 :]]
 
 
+def _in_a_row(some: Sequence[Mapping[str, Any]], more: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The parts of two turns, the second's words a paragraph of their own.
+
+    Texts that meet are one part: a template may trim each, or take the first only.
+    """
+    *before, last = some
+    first, *after = more
+    if last["type"] != "text":
+        return [*some, *more]
+    if first["type"] != "text":
+        return [*before, {**last, "text": last["text"] + "\n\n"}, *more]
+    return [*before, {**first, "text": f"{last['text']}\n\n{first['text']}"}, *after]
+
+
 def _joined(turns: Sequence[Turn]) -> Conversation:
     made: Conversation = []
     for turn in turns:
         if made and made[-1]["role"] == turn["role"]:
-            gap = [{"type": "text", "text": "\n\n"}]
-            made[-1] = {**turn, "content": [*made[-1]["content"], *gap, *turn["content"]]}
+            made[-1] = {**turn, "content": _in_a_row(made[-1]["content"], turn["content"])}
         else:
             made.append(turn)
     return made

@@ -107,6 +107,26 @@ def test_turns_of_one_role_in_a_row_are_made_one(processor: Any) -> None:
     assert "".join(part.get("text", "#") for part in user["content"]) == "#One.\n\nTwo."
 
 
+@pytest.mark.parametrize("taken", ["{{ part.text | trim }}", "{% if not said.yet %}{{ part.text }}{% endif %}"])
+def test_no_words_of_turns_that_are_made_one_are_lost_or_run_together(processor: Any, taken: str) -> None:
+    """A template may trim each of its parts, or take the first only."""
+    each = (
+        "[{{ turn.role }}]{% set said = namespace(yet=false) %}{% for part in turn.content %}"
+        "{% if part.type == 'image' %}<image>{% else %}" + taken + "{% set said.yet = true %}{% endif %}{% endfor %}"
+    )
+    found = manner(processor, EACH + ALTERNATE + each + END)
+    assert found.joined
+    pictures = Message(role="user", text="", images=(picture(1),))
+    said = [Message(role="user", text="One."), Message(role="user", text="Two.")]
+    two = Request(messages=(pictures, *said))
+    assert "[user]<image>One.\n\nTwo.[answer]" in render(processor, found, conversation_of(two, "llava", found))
+
+
+def test_a_template_that_speaks_of_types_spells_no_parts_out(processor: Any) -> None:
+    tools = 'Your tools: {"type": "function"}\n'
+    assert manner(processor, tools + named_roles("<image>")) == OWN
+
+
 def test_earlier_answers_that_would_be_lost_are_an_error(processor: Any) -> None:
     found = manner(processor, DROPS_ANSWERS)
     assert conversation_of(turns(), "llava", found)
