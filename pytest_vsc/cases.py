@@ -83,6 +83,16 @@ class Picture:
             return self.data
         return Path(self.file or self.name).read_bytes()
 
+    def unchanged(self) -> bytes:
+        """The same, seen to be what they were when the suite was read: an answer is kept under that digest.
+
+        Raises OSError when the file is gone, ValueError when it has changed.
+        """
+        data = self.read()
+        if self.sha256 and hashlib.sha256(data).hexdigest() != self.sha256:
+            raise ValueError("is not the one that the suite was read with: its file has changed since")
+        return data
+
     def digest(self) -> str:
         """sha256 of the bytes, hex; read now unless it was noted before."""
         return self.sha256 or hashlib.sha256(self.read()).hexdigest()

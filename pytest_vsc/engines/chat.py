@@ -84,9 +84,11 @@ def _turn(message: Message, max_pixels: int | None) -> dict[str, Any]:
 
 def _data_url(picture: Picture, max_pixels: int | None) -> str:
     try:
-        data = picture.read()
+        data = picture.unchanged()
     except OSError as error:
-        raise EngineError(f"a picture cannot be read ({error.strerror}: {error.filename})") from None
+        raise EngineError(f"{one_line(picture.name)}: cannot be read ({error.strerror})") from None
+    except ValueError as changed:
+        raise EngineError(f"{one_line(picture.name)}: {changed}") from None
     kind = next((kind for signature, kind in SIGNATURES if signature.match(data)), None)
     if kind is None:
         raise EngineError(f"{one_line(picture.name)}: not a picture of a known format")

@@ -5,7 +5,6 @@ Runs no model and forms no batches.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -66,6 +65,13 @@ def size_of(picture: Picture) -> int:
         return 0
 
 
+def _bytes_of(picture: Picture) -> bytes:
+    try:
+        return picture.unchanged()
+    except ValueError as changed:
+        raise EngineError(f"picture {picture.name} {changed}") from None
+
+
 def _decode(picture: Picture, max_pixels: int | None) -> Any:
     """A picture as RGB, upright, on white where it is transparent; of a moving one the first frame.
 
@@ -75,11 +81,7 @@ def _decode(picture: Picture, max_pixels: int | None) -> Any:
     from PIL import Image
 
     try:
-        data = picture.read()
-        if picture.sha256 and hashlib.sha256(data).hexdigest() != picture.sha256:
-            changed = "is not the one that the suite was read with: its file has changed since"
-            raise EngineError(f"picture {picture.name} {changed}")
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(_bytes_of(picture))) as image:
             width, height = image.size
             most = min(MOST_PIXELS, Image.MAX_IMAGE_PIXELS or MOST_PIXELS)
             if width * height > most:

@@ -171,8 +171,12 @@ def test_a_picture_that_cannot_be_sent(opened: Opened, tmp_path: Path) -> None:
         assert trouble(engine, ask(PROMPT, Picture("a.png", data=b"none"))) == (
             "a.png: not a picture of a known format"
         )
-        gone = trouble(engine, ask(PROMPT, Picture("a.png", file=str(tmp_path / "a.png"))))
-        assert gone.startswith("a picture cannot be read (No such file or directory: ")
+        file = tmp_path / "a.png"
+        gone = trouble(engine, ask(PROMPT, Picture("a.png", file=str(file))))
+        assert gone == "a.png: cannot be read (No such file or directory)"
+        file.write_bytes(encoded(drawn(1)))
+        changed = trouble(engine, ask(PROMPT, Picture("a.png", file=str(file), sha256="0" * 64)))
+        assert changed == "a.png: is not the one that the suite was read with: its file has changed since"
         assert server.chats == []
 
 
