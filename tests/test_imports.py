@@ -62,7 +62,9 @@ ROOMS_OF_A_LEAF = {
     "pytest_vsc.engines.outlook": [
         "pytest_vsc.engines.outlook.findings",
         "pytest_vsc.engines.outlook.places",
+        "pytest_vsc.engines.outlook.code",
         "pytest_vsc.engines.outlook.loading",
+        "pytest_vsc.engines.outlook.processing",
         "pytest_vsc.engines.outlook.fitting",
         "pytest_vsc.engines.outlook.serving",
     ],
@@ -80,7 +82,9 @@ BESIDE_A_LEAF = {
     "pytest_vsc.engines.outlook": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.findings": set[str](),
     "pytest_vsc.engines.outlook.places": {"pytest_vsc.engines.transformers"},
+    "pytest_vsc.engines.outlook.code": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.loading": {"pytest_vsc.engines.transformers"},
+    "pytest_vsc.engines.outlook.processing": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.fitting": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.serving": {"pytest_vsc.engines.transformers", "pytest_vsc.engines.openai"},
 }

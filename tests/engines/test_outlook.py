@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import shutil
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -18,7 +19,8 @@ from pytest_vsc.engines import EngineSettings, memory
 from pytest_vsc.engines.outlook import fitting, look, serving
 from pytest_vsc.engines.outlook.findings import Outlook
 from pytest_vsc.engines.presets import Preset, presets
-from pytest_vsc.errors import ModelError
+from pytest_vsc.engines.transformers import TransformersEngine
+from pytest_vsc.errors import ModelError, VscError
 from pytest_vsc.shipped import shipped
 from tests import fake_vllm
 from tests.chat_server import ChatServer, failure
@@ -29,6 +31,7 @@ pytest.importorskip("transformers", reason="pip install 'pytest-vsc[local]'")
 pytestmark = pytest.mark.heavy
 
 TINY = shipped("fixtures") / "models/tiny"
+Damage: TypeAlias = "Callable[[Path], object]"
 COMMIT = "0" * 40
 TODAY = date(2026, 1, 1)
 
@@ -135,8 +138,21 @@ def test_code_of_its_own_that_is_allowed(copied: Path) -> None:
     assert told(found, "class") == [
         ("warning", "own (Idefics3ForConditionalGeneration): code of its own repository runs, as allowed")
     ]
+    assert told(found, "code") == [("problem", "no m.py in the folder, whose classes its files name")]
+    (copied / "m.py").write_text("raise AssertionError('it was run')")
+    found = seen(copied, trust_remote_code=True)
     assert found.works
-    assert told(found, "processor") == []  # its code is not run to look
+    assert told(found, "processor") == []
+
+
+def test_code_of_its_own_beside_a_class_of_transformers(copied: Path) -> None:
+    (copied / "m.py").write_text("raise AssertionError('it was run')")
+    changed(copied, auto_map={"AutoModelForImageTextToText": "m.M"})
+    assert told(seen(copied), "class")[0][0] == told(seen(copied), "processor")[0][0] == "ok"  # it is not asked for
+    found = seen(copied, trust_remote_code=True)
+    assert told(found, "class")[0][1].startswith("idefics3 (Idefics3ForConditionalGeneration): code of its own")
+    assert told(found, "processor") == [("warning", "unknown: code of its own may make it, which is not run to look")]
+    assert found.works
 
 
 def test_weights(copied: Path) -> None:
@@ -160,6 +176,8 @@ def test_processor_and_template(copied: Path) -> None:
         ("warning", "none: it is given image tokens, then the text as it stands")
     ]
     (copied / "tokenizer_config.json").unlink()
+    assert told(seen(copied), "processor") == [("ok", "Idefics3Processor")]
+    (copied / "tokenizer.json").unlink()
     assert told(seen(copied), "processor") == [("problem", "its files and those of its tokenizer are not all here")]
 
 
@@ -175,6 +193,83 @@ def test_a_config_that_cannot_be_read(copied: Path) -> None:
     found = seen(copied)
     assert [(one.severity, one.about) for one in found.findings] == [("ok", "files"), ("problem", "config")]
     assert found.findings[-1].says.startswith("config.json is not JSON (")
+
+
+def without(*names: str) -> Damage:
+    return lambda folder: list(map(Path.unlink, map(folder.joinpath, names)))
+
+
+def with_text(name: str, text: str) -> Damage:
+    return lambda folder: (folder / name).write_text(text)
+
+
+def with_config(**fields: object) -> Damage:
+    return lambda folder: changed(folder, **fields)
+
+
+def moved_template(folder: Path) -> None:
+    file, template = folder / "tokenizer_config.json", folder / "chat_template.jinja"
+    named = [{"name": name, "template": template.read_text()} for name in ("default", "tool_use")]
+    file.write_text(json.dumps({**json.loads(file.read_text()), "chat_template": named}))
+    template.unlink()
+
+
+def gone_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to(folder / "gone")
+
+
+DAMAGED: dict[str, tuple[Damage, str]] = {
+    "a tokenizer without its config": (without("tokenizer_config.json"), ""),
+    "no tokenizer": (without("tokenizer_config.json", "tokenizer.json"), "processor"),
+    "no picture settings": (without("processor_config.json"), "processor"),
+    "templates of the tokenizer, by name": (moved_template, ""),
+    "no template": (without("chat_template.jinja"), ""),
+    "a template that says nothing": (with_text("chat_template.jinja", "Hello"), "chat template"),
+    "a template that is none": (with_text("chat_template.jinja", "{% for"), "chat template"),
+    "a model and an adapter": (with_text("adapter_config.json", "{}"), "class"),
+    "no type": (with_config(model_type=None), "class"),
+    "another type": (with_config(model_type="bert"), "class"),
+    "an unknown quantization": (with_config(quantization_config={"quant_method": "nobody's"}), "quantization"),
+    "a pointer": (with_text("model.safetensors", "version https://git-lfs.github.com/spec/v1"), "weights"),
+    "weights of another name": (
+        lambda folder: (folder / "model.safetensors").rename(folder / "a.safetensors"),
+        "weights",
+    ),
+    "weights that are gone": (gone_weights, "weights"),
+    "an index of another form": (with_text("model.safetensors.index.json", '{"weight_map": []}'), "weights"),
+    "nothing": (lambda folder: list(map(Path.unlink, list(folder.iterdir()))), "class"),
+}
+
+
+@pytest.mark.parametrize(("damage", "about"), DAMAGED.values(), ids=list(DAMAGED))
+def test_it_says_what_a_run_would(copied: Path, damage: Damage, about: str) -> None:
+    damage(copied)
+    found = seen(copied)
+    assert {one.about for one in found.findings if one.severity == "problem"} == ({about} if about else set())
+    engine = TransformersEngine(str(copied), EngineSettings(device="cpu"))
+    with pytest.raises(ModelError) if about else contextlib.nullcontext():
+        engine.check()
+
+
+def test_whose_template_it_is(copied: Path) -> None:
+    moved_template(copied)
+    assert told(seen(copied), "chat template") == [("ok", "its own, of the tokenizer")]
+
+
+def test_settings_that_a_run_would_refuse(copied: Path) -> None:
+    auto_map = {"AutoConfig": "org/other--m.C", "AutoModelForImageTextToText": "org/other--m.M"}
+    found = seen(changed(copied, auto_map=auto_map), trust_remote_code=True)
+    assert told(found, "code")[0][1].startswith("runs code of another repository (org/other), which can change")
+    changed(copied, auto_map=None, quantization_config={"quant_method": "fp8"})
+    assert told(seen(copied, quantization="4bit"), "quantization") == [
+        ("problem", "its weights are quantized already (fp8); leave out --quantization 4bit")
+    ]
+
+
+def test_weights_in_two_layouts_count_once(copied: Path) -> None:
+    shutil.copy(copied / "model.safetensors", copied / "consolidated.safetensors")
+    assert told(seen(copied), "memory")[0][1].partition(";")[0] == told(seen(TINY), "memory")[0][1].partition(";")[0]
 
 
 def test_packages(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,13 +393,16 @@ def test_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "lora"
     folder.mkdir()
     assert told(seen("tiny", adapter=str(folder)), "adapter")[0][1].startswith("no adapter_config.json in ")
-    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "models/tiny"}))
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "PROMPT_TUNING"}))
+    assert told(seen("tiny", adapter=str(folder)), "adapter")[0][1].startswith("an adapter of unknown kind ('PROMPT_")
+    lora = {"peft_type": "LORA"}
+    (folder / "adapter_config.json").write_text(json.dumps({**lora, "base_model_name_or_path": "models/tiny"}))
     assert told(seen("tiny", adapter=str(folder)), "adapter")[0][1].startswith("no weights; ")
     (folder / "adapter_model.bin").write_bytes(b"")
-    assert "pickle files" in told(seen("tiny", adapter=str(folder)), "adapter")[0][1]
+    assert "a pickle file" in told(seen("tiny", adapter=str(folder)), "adapter")[0][1]
     save_file({"a": torch.ones(3, 4)}, str(folder / "adapter_model.safetensors"))
     assert told(seen("tiny", adapter=str(folder)), "adapter") == [("ok", "lora, 12 parameters")]
-    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/other"}))
+    (folder / "adapter_config.json").write_text(json.dumps({**lora, "base_model_name_or_path": "org/other"}))
     assert told(seen("tiny", adapter=str(folder)), "adapter") == [("warning", "was trained on org/other, not on tiny")]
 
 
@@ -346,6 +444,35 @@ def test_vllm(copied: Path) -> None:
 
 
 @pytest.mark.usefixtures("vllm")
+@pytest.mark.parametrize(
+    ("damage", "settings", "about", "says"),
+    [
+        (without(), {}, "", ""),
+        (without("config.json"), {}, "config", "no config.json in the folder"),
+        (with_text("config.json", "{"), {}, "config", "config.json is not JSON"),
+        (with_text("adapter_config.json", "{}"), {}, "config", "the folder holds a model and an adapter"),
+        (without("model.safetensors"), {}, "weights", "no weights; "),
+        (without(), {"adapter": "nowhere"}, "vllm", "--vlm-adapter: no adapter_config.json in nowhere"),
+        (without(), {"quantization": "8bit"}, "vllm", "--vlm-quantization: vLLM loads no weights as 8bit"),
+        (lambda folder: (folder / "model.safetensors").rename(folder / "a.safetensors"), {}, "", ""),
+    ],
+    ids=["sound", "no-config", "broken-config", "two", "no-weights", "adapter", "8bit", "name"],
+)
+def test_what_vllm_would_be_given(
+    copied: Path, damage: Damage, settings: dict[str, Any], about: str, says: str
+) -> None:
+    pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
+    from pytest_vsc.engines.vllm import VllmEngine
+
+    damage(copied)
+    problems = [one for one in seen(f"vllm:{copied}", device="auto", **settings).findings if one.severity == "problem"]
+    assert [one.about for one in problems] == ([about] if about else [])
+    assert all(one.says.startswith(says) for one in problems)
+    with pytest.raises(VscError) if about else contextlib.nullcontext():
+        VllmEngine(str(copied), EngineSettings(**settings)).check()
+
+
+@pytest.mark.usefixtures("vllm")
 def test_all_that_vllm_refuses(tmp_path: Path) -> None:
     pytest.importorskip("openai", reason="pip install 'pytest-vsc[openai]'")
     found = seen("vllm:tiny", quantization="8bit", adapter=str(tmp_path), device="mps")
@@ -374,6 +501,8 @@ def test_what_vllm_would_be_given_of_the_cache(cache: Path) -> None:
     for file in TINY.iterdir():
         shutil.copy(file, cache)
     assert told(seen("vllm:org/name"), "weights") == [("ok", "safetensors, whole")]
+    (cache / "adapter_config.json").write_text("{}")
+    assert told(seen("vllm:org/name"), "config") == []  # the engine looks at no more than weights there
 
 
 @pytest.mark.usefixtures("vllm", "online")

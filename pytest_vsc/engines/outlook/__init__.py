@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pytest_vsc.engines import KINDS, EngineSettings, checkpoint, open_engine, settings_of
 from pytest_vsc.engines.llava_original import is_original
+from pytest_vsc.engines.outlook.code import about_code
 from pytest_vsc.engines.outlook.findings import Finding, Outlook, problem
 from pytest_vsc.engines.outlook.fitting import about_memory
 from pytest_vsc.engines.outlook.loading import (
@@ -19,14 +20,20 @@ from pytest_vsc.engines.outlook.loading import (
     about_class,
     about_its_kind,
     about_packages,
-    about_processor,
+    about_quantization,
 )
 from pytest_vsc.engines.outlook.places import Looked, about_files, about_licence, looked_at
+from pytest_vsc.engines.outlook.processing import about_processor
 from pytest_vsc.engines.outlook.serving import of_itself, of_server, of_vllm
 from pytest_vsc.engines.presets import Preset, preset_of
 from pytest_vsc.errors import SettingsError
 
 VLLM = "vllm:"
+# What is looked at of a model whose class is known, in the order in which it is told.
+ABOUTS = (
+    *(about_code, about_packages, about_quantization, about_memory),
+    *(about_processor, about_adapter, about_its_kind),
+)
 
 
 def look(spec: str, settings: EngineSettings, today: date) -> Outlook:
@@ -89,5 +96,5 @@ def _of_files(looked: Looked) -> Iterator[Finding]:
         return
     yield from about_class(looked)
     if not is_original(looked.config):
-        for about in (about_packages, about_memory, about_processor, about_adapter, about_its_kind):
+        for about in ABOUTS:
             yield from about(looked)

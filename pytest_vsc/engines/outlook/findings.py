@@ -40,3 +40,8 @@ def warning(about: str, says: str) -> Finding:
 
 def problem(about: str, says: str) -> Finding:
     return Finding(severity="problem", about=about, says=says)
+
+
+def told(error: Exception, name: str) -> str:
+    """What an error says about a model, without the model's name that it begins with."""
+    return str(error).removeprefix(f"{name}: ")

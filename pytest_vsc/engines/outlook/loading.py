@@ -1,24 +1,25 @@
-"""Whether transformers would make a model: its class, the packages it needs, its processor, its adapter.
+"""Whether transformers would make a model: its class, the packages it needs, its quantization, its adapter.
 
-The processor alone is made, without code of the model's repository; no weights are loaded.
+Makes nothing of it.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pytest_vsc.engines import checkpoint
-from pytest_vsc.engines.files import check_weights, parameters_in, read_json
-from pytest_vsc.engines.foreign import foreign, quiet
+from pytest_vsc.engines import checkpoint, quantizing
+from pytest_vsc.engines.adapter import OPTION, adapter_in
+from pytest_vsc.engines.files import parameters_in
 from pytest_vsc.engines.llava_original import architecture_of, is_original
-from pytest_vsc.engines.outlook.findings import Finding, ok, problem, warning
-from pytest_vsc.engines.outlook.places import Looked, offline
+from pytest_vsc.engines.outlook.findings import Finding, ok, problem, told, warning
+from pytest_vsc.engines.outlook.places import Config, Looked
 from pytest_vsc.engines.prompts import NO_TEXT_ONLY, ONE_PICTURE
-from pytest_vsc.errors import ModelError, one_line
+from pytest_vsc.errors import ModelError, SettingsError, one_line
 
+OURS = "AutoModelForImageTextToText"  # the one class of those in `auto_map` that the engine would take
 # What reads weights that are saved in fewer bits, by `quant_method` of a config.
 QUANTIZERS = {"bitsandbytes": "bitsandbytes", "compressed-tensors": "compressed-tensors", "gptq": "gptqmodel"}
 
@@ -35,10 +36,16 @@ def about_class(looked: Looked) -> Iterator[Finding]:
         try:
             checkpoint.check_folder(looked.folder or Path(), looked.name)
         except ModelError as error:
-            yield problem("class", str(error).removeprefix(f"{looked.name}: "))
-    elif (kind := _kind(looked)) is None:
+            yield problem("class", told(error, looked.name))
+    elif looked.folder is not None and (looked.folder / "adapter_config.json").is_file():
+        yield problem("class", told(checkpoint.model_and_adapter(looked.name), looked.name))
+    elif (kind := kind_of(looked)) is None and config:
+        yield problem("class", "its config.json has no model_type; expected one as save_pretrained writes it")
+    elif kind is None:
         yield warning("class", "unknown until its config is here")
-    elif known := _class_of(kind):
+    elif looked.settings.trust_remote_code and OURS in _own(config):
+        yield warning("class", f"{_named(kind, config)}: code of its own repository runs, as allowed")
+    elif known := class_of(kind):
         said = "" if config else ", as its preset says"
         yield ok("class", f"{known} ({kind}), in transformers {_transformers()}{said}")
         if (named := architecture_of(config)) and named != known:
@@ -55,11 +62,8 @@ def _no_config(folder: Path) -> Finding:
 
 def _without_class(kind: str, looked: Looked) -> Finding:
     """A kind of model that transformers has no class for: code of its own may do, if it is of the right kind."""
-    own = looked.config.get("auto_map") or {}
-    named = f"{one_line(kind)} ({one_line(architecture_of(looked.config)) or 'class unknown'})"
-    if "AutoModelForImageTextToText" in own:
-        if looked.settings.trust_remote_code:
-            return warning("class", f"{named}: code of its own repository runs, as allowed")
+    own, named = _own(looked.config), _named(kind, looked.config)
+    if OURS in own:
         return problem("class", f"{named}: needs code of its own to run; --trust-remote-code, if you trust it")
     offers = f"; its own code offers {', '.join(sorted(map(one_line, own)))} only" if own else ""
     return problem(
@@ -69,14 +73,26 @@ def _without_class(kind: str, looked: Looked) -> Finding:
     )
 
 
-def _kind(looked: Looked) -> str | None:
+def _named(kind: str, config: Config) -> str:
+    return f"{one_line(kind)} ({one_line(architecture_of(config)) or 'class unknown'})"
+
+
+def _own(config: Config) -> Config:
+    """The classes of its own code that a config names."""
+    own = config.get("auto_map")
+    return own if isinstance(own, Mapping) else {}
+
+
+def kind_of(looked: Looked) -> str | None:
+    """transformers' word for its kind of model, by its config; by the preset where that is not here."""
     named = looked.config.get("model_type")
-    if isinstance(named, str):
-        return named
+    if looked.config:
+        return named if isinstance(named, str) else None
     return looked.preset.model_type if looked.preset else None
 
 
-def _class_of(kind: str) -> str | None:
+def class_of(kind: str) -> str | None:
+    """The class that transformers has for a kind, None for none."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
     named = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.get(kind)
@@ -93,7 +109,7 @@ def _transformers() -> str:
 def about_packages(looked: Looked) -> Iterator[Finding]:
     """Those that it needs beside transformers."""
     wanted = _wanted(looked)
-    if missing := _absent(wanted):
+    if missing := absent(looked):
         verb = "is" if len(missing) == 1 else "are"
         yield problem("packages", f"{', '.join(missing)} {verb} missing: pip install {' '.join(missing)}")
     else:
@@ -116,44 +132,31 @@ def _wanted(looked: Looked) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def _absent(packages: list[str]) -> list[str]:
-    return [one for one in packages if importlib.util.find_spec(one.replace("-", "_")) is None]
+def absent(looked: Looked) -> list[str]:
+    """Those of them that are not installed."""
+    return [one for one in _wanted(looked) if importlib.util.find_spec(one.replace("-", "_")) is None]
 
 
-# --- the processor ---
+# --- quantization ---
 
 
-def about_processor(looked: Looked) -> Iterator[Finding]:
-    """The processor is made from its files as the engine would, which tells more than any list of packages."""
-    folder, kind = looked.folder, _kind(looked)
-    if folder is None or not kind or not _class_of(kind):
-        return
-    if not _has_processor(folder):
-        fetched = not looked.local and not offline()
-        says = "its files and those of its tokenizer are not all here"
-        yield warning("processor", f"{says}; would be downloaded") if fetched else problem("processor", says)
-    elif not _absent(_wanted(looked)):  # else it can't be made, as was told
-        yield from _made(folder, looked.name)
-
-
-def _has_processor(folder: Path) -> bool:
-    pictures = any((folder / file).is_file() for file in ("processor_config.json", "preprocessor_config.json"))
-    return pictures and (folder / "tokenizer_config.json").is_file()
-
-
-def _made(folder: Path, name: str) -> Iterator[Finding]:
-    options = {"trust_remote_code": False, "local_files_only": True}
+def about_quantization(looked: Looked) -> Iterator[Finding]:
+    """What the engine would say of weights in fewer bits, asked for or as the files hold them."""
+    said = looked.config.get("quantization_config")
+    held: Config = said if isinstance(said, Mapping) else {}
+    kind, words = looked.settings.quantization, quantizing.held_words(held)
     try:
-        with foreign(name), quiet():
-            processor = checkpoint.read_processor(str(folder), name, options)
+        quantizing.refuse_unknown(held, looked.name)
+        if kind and (words or not absent(looked)):
+            device = checkpoint.device_of(looked.settings.device)
+            quantizing.check_quantization(kind, device, words, looked.name)
     except ModelError as error:
-        yield problem("processor", str(error).removeprefix(f"{name}: "))
-        return
-    yield ok("processor", type(processor).__name__)
-    if getattr(processor, "chat_template", None):
-        yield ok("chat template", "its own")
+        yield problem("quantization", told(error, looked.name).replace("--vlm-", "--"))
+    except SettingsError as error:
+        if not str(error).startswith("--vlm-device"):  # told of where the memory is looked at
+            yield problem("quantization", str(error).replace("--vlm-", "--"))
     else:
-        yield warning("chat template", "none: it is given image tokens, then the text as it stands")
+        yield from [ok("quantization", f"its own: {words}")] if words else []
 
 
 # --- adapters, and what a family is known for ---
@@ -163,25 +166,21 @@ def about_adapter(looked: Looked) -> Iterator[Finding]:
     """Whether it can be read, and was trained on this model."""
     if looked.settings.adapter is None:
         return
-    folder = Path(looked.settings.adapter)
-    if not (folder / "adapter_config.json").is_file():
-        yield problem("adapter", f"no adapter_config.json in {one_line(folder)}; expected the folder of a PEFT adapter")
-        return
     try:
-        adapts = read_json(folder / "adapter_config.json", f"adapter {folder.name}").get("base_model_name_or_path")
-        check_weights(folder, f"adapter {folder.name}")
+        adapter = adapter_in(looked.settings.adapter)
     except ModelError as error:
-        yield problem("adapter", str(error).removeprefix(f"adapter {folder.name}: "))
+        said = str(error).removeprefix(OPTION)
+        yield problem("adapter", (said.partition(": ")[2] or said).replace("--vlm-", "--"))
         return
-    if adapts and Path(str(adapts)).name not in (looked.name, Path(looked.target).name):
-        yield warning("adapter", f"was trained on {one_line(adapts)}, not on {looked.name}")
+    if adapter.base and Path(adapter.base).name not in (looked.name, Path(looked.target).name):
+        yield warning("adapter", f"was trained on {one_line(adapter.base)}, not on {looked.name}")
     else:
-        yield ok("adapter", f"{folder.name}, {parameters_in(folder):,} parameters")
+        yield ok("adapter", f"{adapter.name}, {parameters_in(adapter.folder):,} parameters")
 
 
 def about_its_kind(looked: Looked) -> Iterator[Finding]:
     """What models of a kind are known not to take, as measured, and what the preset says besides."""
-    kind = _kind(looked)
+    kind = kind_of(looked)
     if kind in NO_TEXT_ONLY:
         yield warning("cases", "takes none without a picture: they become ERROR")
     if kind in ONE_PICTURE:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_vsc.engines import EngineSettings
-from pytest_vsc.engines.files import check_weights, read_json
+from pytest_vsc.engines.files import check_names, check_weights, read_json
 from pytest_vsc.engines.llava_original import is_original
-from pytest_vsc.engines.outlook.findings import Finding, ok, problem, warning
+from pytest_vsc.engines.outlook.findings import Finding, ok, problem, told, warning
 from pytest_vsc.engines.presets import BYTES, GIB, Preset
 from pytest_vsc.errors import ModelError
 
@@ -47,7 +47,7 @@ def looked_at(target: str, local: bool, preset: Preset | None, settings: EngineS
         try:
             config = read_json(folder / "config.json", name)
         except ModelError as error:
-            fault = str(error).removeprefix(f"{name}: ")
+            fault = told(error, name)
     return Looked(target, name, local, folder, config, fault, preset, settings)
 
 
@@ -86,8 +86,11 @@ def offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def about_files(looked: Looked) -> Iterator[Finding]:
-    """Which files are here, and what is wrong with the weights among them."""
+def about_files(looked: Looked, *, named: bool = True) -> Iterator[Finding]:
+    """Which files are here, and what is wrong with the weights among them.
+
+    named: whether the weights must be where transformers looks for them.
+    """
     if looked.folder is None:
         yield _absent(looked)
         return
@@ -96,7 +99,7 @@ def about_files(looked: Looked) -> Iterator[Finding]:
     where = "in the folder" if looked.local else "in the hub's cache"
     yield ok("files", f"{len(files)} {where}, {size:.2f} GiB")
     if looked.config and not is_original(looked.config):
-        yield from _weights(looked, looked.folder)
+        yield from _weights(looked, looked.folder, named=named)
 
 
 def _absent(looked: Looked) -> Finding:
@@ -109,14 +112,16 @@ def _absent(looked: Looked) -> Finding:
     return warning("files", f"not in the hub's cache; they would be downloaded ({size})")
 
 
-def _weights(looked: Looked, folder: Path) -> Iterator[Finding]:
+def _weights(looked: Looked, folder: Path, *, named: bool) -> Iterator[Finding]:
     """Whether the weights are all there, whole, and of a format that is read."""
     fetched = not looked.local and not offline()
     try:
         check_weights(folder, looked.name, complete=False)
         check_weights(folder, looked.name)
+        if named and not fetched:
+            check_names(folder, looked.name)
     except ModelError as error:
-        said = str(error).removeprefix(f"{looked.name}: ")
+        said = told(error, looked.name)
         if fetched and ("no weights" in said or "are missing" in said):
             yield warning("weights", f"{said.partition(';')[0]}; would be downloaded")
         else:

@@ -10,12 +10,13 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_vsc.engines import EngineSettings, checkpoint, open_engine
 from pytest_vsc.engines.address import KEY, base_of, shown
 from pytest_vsc.engines.llava_original import is_original
-from pytest_vsc.engines.outlook.findings import Finding, ok, problem, warning
+from pytest_vsc.engines.outlook.findings import Finding, ok, problem, told, warning
 from pytest_vsc.engines.outlook.places import Looked, about_files, about_licence
 from pytest_vsc.engines.presets import Preset
 from pytest_vsc.errors import ModelError, VscError, one_line
@@ -136,7 +137,7 @@ def of_vllm(looked: Looked) -> Iterator[Finding]:
     yield from _files_for_vllm(looked)
     engine = VllmEngine(looked.target, looked.settings)
     try:
-        refusals = [str(refusal).removeprefix(f"{looked.name}: ") for refusal in engine.refusals()]
+        refusals = [told(refusal, looked.name) for refusal in engine.refusals()]
         yield from (problem("vllm", refusal) for refusal in refusals)
         if not refusals:
             yield ok("vllm", "is here, and takes these settings")
@@ -148,11 +149,17 @@ def _files_for_vllm(looked: Looked) -> Iterator[Finding]:
     if not looked.local and importlib.util.find_spec("transformers") is None:  # vLLM may be in another environment
         yield warning("files", "not looked for: transformers, which knows where they are, is missing")
         return
-    yield from about_files(looked)
+    yield from about_files(looked, named=False)  # it takes what is there
     if looked.fault:
         yield problem("config", looked.fault)
-    elif looked.folder is not None and (not looked.config or is_original(looked.config)):
+    elif looked.folder is not None and not _is_a_model(looked):
         try:
             checkpoint.check_folder(looked.folder, looked.name)
         except ModelError as error:
-            yield problem("config", str(error).removeprefix(f"{looked.name}: "))
+            yield problem("config", told(error, looked.name))
+
+
+def _is_a_model(looked: Looked) -> bool:
+    """Whether its files are of one that is served. In a folder an adapter beside it leaves open which is meant."""
+    both = looked.local and (Path(looked.target) / "adapter_config.json").is_file()
+    return bool(looked.config) and not is_original(looked.config) and not both
