@@ -17,7 +17,7 @@ from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.conversations import Conversation, Conversations
 from pytest_vsc.errors import BrokerError, VscError
 from pytest_vsc.examine import examine, judged
-from pytest_vsc.judging import StoredJudge, answers_of
+from pytest_vsc.judging import StoredJudge, answers_of, load
 from pytest_vsc.protocols import Batching, Calibration, Engine, Judge
 from pytest_vsc.records import NOT_NEEDED, Answer, Policy, Question, Record, Request, Response, not_run
 from pytest_vsc.selfcheck import self_check
@@ -331,7 +331,7 @@ class Broker:
 
     def _load(self, requests: Sequence[Request]) -> None:
         self._phase = "loading the model"
-        self._engine.load()
+        load(self._engine)
         self._phase = "checking the model"
         self.check = self_check(self._engine, requests, self._judge)
         self._phase, self._since = "answering", time.monotonic()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_vsc.answers import Answers
 from pytest_vsc.conversations import Conversations
-from pytest_vsc.errors import EngineError, ModelError, one_line
+from pytest_vsc.errors import EngineError, ModelError, VscError, one_line
 from pytest_vsc.protocols import Engine, Exchange, Judge
 from pytest_vsc.records import Judgement, Question, Request, Response
 from pytest_vsc.store import Store, judgement_digest
@@ -45,9 +45,19 @@ def answers_of(judge: Judge, store: Store | None, *, reveal: bool = False) -> di
 
 def _load(judge: str, engine: Engine, _: Sequence[Request]) -> None:
     try:
-        engine.load()
+        load(engine)
     except ModelError as error:
         raise ModelError(f"judge {judge}: {error}") from error
+
+
+def load(engine: Engine) -> None:
+    """Load an engine; whatever one of a user's own raises, early or late, is a ModelError of one line."""
+    try:
+        engine.load()
+    except VscError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{type(error).__name__}: {one_line(error)}") from error
 
 
 def judge_answers(

@@ -495,10 +495,19 @@ def test_what_a_dead_test_waited_for_is_stopped_unless_others_wait() -> None:
     broker.close()
 
 
-def test_a_model_that_is_needed_late_and_cannot_be_loaded_stops_the_run(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (ModelError("its weights are gone"), "its weights are gone"),
+        (ValueError("a\nbug of its own"), "ValueError: a bug of its own"),
+    ],
+)
+def test_a_model_that_is_needed_late_and_cannot_be_loaded_stops_the_run(
+    store: Store, raised: Exception, said: str
+) -> None:
     class Gone(ByHand):
         def load(self) -> None:
-            raise ModelError("its weights are gone")
+            raise raised
 
     broker, engine = started(case("a"), store=store)
     engine.wait(0).set_result(Response(text="no"))
@@ -506,13 +515,13 @@ def test_a_model_that_is_needed_late_and_cannot_be_loaded_stops_the_run(store: S
     broker.close()
     again, _ = started(case("a"), store=store, engine=Gone())
     assert again.ask(key("a")).outcome == "CORRECT"
-    with pytest.raises(BrokerError, match="its weights are gone"):
+    with pytest.raises(BrokerError, match=said):
         again.question("something new", ())
-    assert str(again.failure) == "its weights are gone"
+    assert str(again.failure) == said
     with pytest.raises(BrokerError):
         again.ask(key("a"))
     again.close()
-    with pytest.raises(ModelError, match="its weights are gone"):
+    with pytest.raises(ModelError, match=said):
         started(case("b"), store=store, engine=Gone())
 
 

@@ -77,7 +77,8 @@ def test_what_is_no_answer_is_not_stored(store: Store) -> None:
     with pytest.raises(StoreError) as raised:
         store.keep("m", "f", {"good": answer("good"), "bad": failed})
     assert str(raised.value) == (
-        f"{store.path}: not stored: unknown finish reason 'error'; expected one of content_filter, length, refusal, stop"
+        f"{store.path}: not stored: unknown finish reason 'error'; "
+        "expected one of content_filter, length, refusal, stop"
     )
     assert store.answers(["good", "bad"]) == {}
 

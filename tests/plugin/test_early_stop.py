@@ -105,8 +105,8 @@ def test_last_failed_of_a_run_decided_early_is_decided_early(large: Project) -> 
     ran = large.gate(*EARLY, *PROOFS, "--lf", suite="large")
     assert ran.status == 0
     assert ran.summary["not_run"] > 0
-    message = next(gate["message"] for gate in ran.summary["gates"])
-    assert "proved <= 20%, decided early by the first" in message
+    messages = [gate["message"] for gate in ran.summary["gates"]]  # on a busy machine not of the first one
+    assert any("proved <= 20%, decided early by the first" in message for message in messages)
 
 
 def test_the_order_follows_the_seed(plain_project: Project) -> None:
