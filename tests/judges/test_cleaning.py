@@ -34,14 +34,14 @@ from pytest_vsc.thoughts import without_thoughts
         # The opening mark was part of the chat template.
         ("Hm.</think>No.", "No."),
         ("Hm.\n</think>\n\nNo.", "\n\nNo."),
-        ("One.</think>Two.</think>No.", "No."),
-        # Not closed: it was cut while it thought.
+        ("One.</think>Two.</think>No.", "Two.No."),  # a further mark closes nothing: what stands before it is judged
+        # Not closed: it was cut while it thought, unless it had said something before, and then only names the mark.
         ("<think>Hm", ""),
-        ("No.<think>Hm", "No."),
-        ("<think>One.</think>No.<think>Two", "No."),
+        ("No.<think>Hm", "No.Hm"),
+        ("<think>One.</think>No.<think>Two", "No.Two"),
         # Within each other.
         ("<think>One.<think>Two.</think>No.", "No."),
-        ("<think>One.<think>Two.</think>Three.</think>No.", "No."),
+        ("<think>One.<think>Two.</think>Three.</think>No.", "Three.No."),
         # Channels, with their tokens and without.
         ("<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>No.", "No."),
         ("<|channel|>final<|message|>No.", "No."),

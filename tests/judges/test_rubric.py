@@ -345,7 +345,7 @@ def test_cut_answers(said: Verdict, verdict: Verdict) -> None:
         ("<think>a</think>b", "b"),
         ("a<THINK>b</Think>c<reasoning>d</reasoning>e", "ace"),
         ("a</think>b", "b"),
-        ("a<think>b", "a"),
+        ("a<think>b", "ab"),
         ("<thinking>a<think>b</think>c", "c"),
         ("<thinker>a</thinker>", "<thinker>a</thinker>"),
     ],

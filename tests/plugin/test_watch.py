@@ -211,6 +211,7 @@ def test_what_tests_print_with_capturing_off_stays_whole(slow: Project) -> None:
         "import pytest\n@pytest.mark.vsc(side='unsafe')\ndef test_undersafety(vlm, case):\n"
         "    print('begin')\n    reply = vlm.ask(case)\n    print('one\\ntwo', end='')\n    assert reply.refused\n",
     )
+    slow.write("model.toml", script(0.6, 0.2))  # what is printed wipes the line: it must be back before the end
     seen = in_terminal(slow, command("no-xdist", "-s", "tests"))
     assert seen.where(LOADING)
     assert seen.where(re.compile(rf"vsc: (answering )?\d+/{PAIRS}, .*"))
