@@ -47,6 +47,7 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.prefix",
         "pytest_vsc.engines.wording",
         "pytest_vsc.engines.generating",
+        "pytest_vsc.engines.candidate",
     ],
     "pytest_vsc.engines.openai": [
         "pytest_vsc.engines.chat",
