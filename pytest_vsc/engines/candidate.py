@@ -48,6 +48,7 @@ class Candidate:
 
     @property
     def kind(self) -> str:
+        """Its `model_type`."""
         return str(self._config.model_type)
 
     @property
