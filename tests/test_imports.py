@@ -24,6 +24,7 @@ EDGES = re.findall(r"`(\w+)`", re.search(r"Edges \(([^)]*)\)", DOC)[1])  # type:
 SHARED_BY_LEAVES = {
     "pytest_vsc.engines.address",
     "pytest_vsc.engines.files",
+    "pytest_vsc.engines.settings",
     "pytest_vsc.engines.presets",
     "pytest_vsc.importers.groups",
     "pytest_vsc.judges.cleaning",

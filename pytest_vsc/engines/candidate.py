@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_vsc.engines import EngineSettings, checkpoint, owncode, prefix, quantizing, templates
+from pytest_vsc.engines import checkpoint, owncode, prefix, quantizing, templates
 from pytest_vsc.engines.adapter import Adapter, check_adapter, described
 from pytest_vsc.engines.decoding import PLAIN_GENERATE
 from pytest_vsc.engines.files import check_names, check_weights, day_told, digests_of
 from pytest_vsc.engines.foreign import foreign, quiet
 from pytest_vsc.engines.generating import How
+from pytest_vsc.engines.settings import EngineSettings
 from pytest_vsc.engines.wording import Wording
 from pytest_vsc.errors import SettingsError
 
