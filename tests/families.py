@@ -255,8 +255,8 @@ def measure(folder: Path, open_: Opened) -> Measured:
     return Measured(
         (
             engine.describe()["class"],
-            type(engine._processor).__name__,
-            type(engine._processor.image_processor).__name__,
+            type(engine._candidate.processor).__name__,
+            type(engine._candidate.processor.image_processor).__name__,
         ),
         compared,
         len({one.text for one in alone if isinstance(one, Response)}),

@@ -24,6 +24,7 @@ EDGES = re.findall(r"`(\w+)`", re.search(r"Edges \(([^)]*)\)", DOC)[1])  # type:
 SHARED_BY_LEAVES = {
     "pytest_vsc.engines.address",
     "pytest_vsc.engines.files",
+    "pytest_vsc.engines.settings",
     "pytest_vsc.engines.presets",
     "pytest_vsc.importers.groups",
     "pytest_vsc.judges.cleaning",
@@ -47,6 +48,7 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.prefix",
         "pytest_vsc.engines.wording",
         "pytest_vsc.engines.generating",
+        "pytest_vsc.engines.candidate",
     ],
     "pytest_vsc.engines.openai": [
         "pytest_vsc.engines.chat",

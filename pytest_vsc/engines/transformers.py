@@ -7,31 +7,24 @@ are imported when a model is checked or loaded, never with this module.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_vsc.engines import EngineSettings, checkpoint, generating, owncode, prefix, quantizing, templates
-from pytest_vsc.engines.adapter import Adapter, check_adapter, described
+from pytest_vsc.engines import EngineSettings, generating
 from pytest_vsc.engines.batching import WINDOW, BatchSize, Bulk, Job, Line
-from pytest_vsc.engines.decoding import PLAIN_GENERATE, FirstScores, apart
-from pytest_vsc.engines.files import check_names, check_weights, day_told, digests_of
+from pytest_vsc.engines.candidate import Candidate
+from pytest_vsc.engines.decoding import FirstScores, apart
 from pytest_vsc.engines.foreign import explain, foreign, free_memory, out_of_memory, quiet
 from pytest_vsc.engines.prompts import size_of
-from pytest_vsc.engines.wording import Wording
 from pytest_vsc.errors import EngineError, SettingsError
 from pytest_vsc.protocols import Probed
 from pytest_vsc.records import Request, Response
 
-# Raised whenever this engine would put the same request to the same model in another way (`prompts`, `decoding`).
-PREPARATION = 2
 # Requests in a batch, where it is left to the engine: to begin with, and at most. By kind of device.
 BATCHES = {"cuda": (32, 256)}
 BATCHES_ELSEWHERE = (32, 64)
@@ -63,20 +56,10 @@ class TransformersEngine:
     lasting = True
 
     def __init__(self, source: str, settings: EngineSettings) -> None:
-        self._source, self._settings = source, settings
-        self._local = Path(source).is_absolute() or Path(source).is_dir()
-        self._name = Path(source).resolve().name if self._local else source
-        self._options: dict[str, Any] = {
-            "trust_remote_code": settings.trust_remote_code,
-            **({"revision": settings.revision} if settings.revision else {}),
-        }
+        self._settings = settings
+        self._candidate = Candidate(source, settings)
+        self._name = self._candidate.name
         self._said: dict[str, str] = {}
-        self._config: Any = None
-        self._processor: Any = None
-        self._manner = templates.OWN
-        self._day = ""
-        self._adapter: Adapter | None = None
-        self._device_map: str | None = None
         self._model: generating.Model | None = None
         self._fingerprint: str | None = None
         self._fingerprint_lock = threading.Lock()
@@ -94,78 +77,14 @@ class TransformersEngine:
     def check(self) -> None:
         if self._said:
             return
-        checkpoint.require_packages()
-        settings = self._settings
-        device = checkpoint.device_of(settings.device)
-        dtype = checkpoint.dtype_of(settings.dtype, settings.device)
-        self._device_map = checkpoint.device_map_of(settings.device_map, settings.device)
-        if settings.batch_size is not None and settings.batch_size < 1:
-            raise SettingsError(f"--vlm-batch-size: not a batch ({settings.batch_size}). Expected 1 or more")
-        if settings.max_pixels is not None and settings.max_pixels < 1:
-            raise SettingsError(f"--vlm-max-pixels: not a picture ({settings.max_pixels}). Expected 1 or more")
-        if self._local:
-            checkpoint.check_folder(Path(self._source), self._name)
-            check_names(Path(self._source), self._name)
-        self._adapter = check_adapter(settings.adapter) if settings.adapter else None
-        with foreign(self._name), quiet():
-            code = self._read()
-        if settings.quantization:
-            quantizing.check_quantization(settings.quantization, device, self._held, self._name)
-        start, most = BATCHES.get(device.partition(":")[0], BATCHES_ELSEWHERE)
-        if settings.batch_size is None:
+        size = self._settings.batch_size
+        if size is not None and size < 1:
+            raise SettingsError(f"--vlm-batch-size: not a batch ({size}). Expected 1 or more")
+        self._candidate.check()
+        start, most = BATCHES.get(self._candidate.device.partition(":")[0], BATCHES_ELSEWHERE)
+        if size is None:
             self._size = BatchSize(start, most, fixed=False)
-        self._said = {
-            "model": self._name,
-            "engine": "transformers",
-            "type": str(self._config.model_type),
-            "class": (getattr(self._config, "architectures", None) or ["unknown"])[0],
-            "device": device,
-            "dtype": dtype,
-            **self._manner.describe(),
-            **({"day": f"told by the chat template: {self._day}"} if self._day else {}),
-            **({"max_pixels": f"{settings.max_pixels:,}"} if settings.max_pixels else {}),
-            **({"revision": settings.revision} if settings.revision else {}),
-            **(described(self._adapter, self._name) if self._adapter else {}),
-            **({"device_map": self._device_map} if self._device_map else {}),
-            **({"remote_code": code} if code else {}),
-            **self._versions(),
-        }
-        if quantization := self._quantization():
-            self._said["quantization"] = quantization
-
-    def _read(self) -> str:
-        """Read the config and the processor, and tell what code of the model's own is run for that."""
-        self._config = checkpoint.read_config(self._source, self._name, self._options)
-        quantizing.refuse_unknown(quantizing.held_in(self._config), self._name)
-        if not self._local:
-            checkpoint.check_cache(self._folder(), self._name)
-        self._processor = checkpoint.read_processor(self._source, self._name, self._options)
-        self._manner = templates.manner_of(self._processor, self._name)
-        self._day = day_told(self._folder())
-        if not self._settings.trust_remote_code:
-            return ""
-        revision = self._settings.revision
-        return owncode.check_code(
-            self._folder(),
-            self._name,
-            lambda file: None if self._local else checkpoint.fetch(self._source, file, revision),
-        )
-
-    @property
-    def _held(self) -> str:
-        """How the model's files are quantized."""
-        return quantizing.held_words(quantizing.held_in(self._config))
-
-    def _quantization(self) -> str:
-        """How the weights are quantized, for a reader and in the fingerprint."""
-        if self._settings.quantization:
-            return quantizing.words(self._settings.quantization, self._said["dtype"])
-        return f"its own: {self._held}" if self._held else ""
-
-    def _versions(self) -> dict[str, str]:
-        quantizers = ["bitsandbytes"] if self._settings.quantization else []
-        held = quantizing.libraries_of(quantizing.held_in(self._config))
-        return checkpoint.versions([*(["peft"] if self._adapter else []), *quantizers, *held])
+        self._said = dict(self._candidate.said)
 
     def describe(self) -> dict[str, str]:
         return {**self._said, "batch_size": str(self._size)} if self._said else {}
@@ -177,78 +96,22 @@ class TransformersEngine:
             if self._fingerprint is None:
                 with foreign(self._name), quiet():
                     if self._model is None:
-                        check_weights(self._folder(), self._name)
-                    self._fingerprint = self._compute_fingerprint()
+                        self._candidate.check_weights()
+                    self._fingerprint = self._candidate.fingerprint(self._said)
             return self._fingerprint
-
-    def _compute_fingerprint(self) -> str:
-        attention = self._said.get("attention") or checkpoint.attention_of(
-            self._config, self._settings.attention, self._options
-        )
-        whole = {
-            "preparation": PREPARATION,
-            "files": digests_of(self._folder(), self._settings.cache),
-            "dtype": self._said["dtype"],
-            "device": self._said["device"].partition(":")[0],
-            "attention": attention,
-            **({"kv_cache": "static"} if self._settings.kv_cache == "static" else {}),
-            **({"prefixes": prefix.SHORTEST} if self._reuses_prefixes else {}),
-            **({"manner": differences} if (differences := self._manner.differences()) else {}),
-            **({"day": self._day} if self._day else {}),
-            # Where transformers has a class for it as well, it is another one than without.
-            **({"own_code": True} if self._said.get("remote_code", "").startswith(owncode.RUN) else {}),
-            **({"generate": "plain"} if self._config.model_type in PLAIN_GENERATE else {}),
-            **({"marks": marks} if (marks := Wording(self._processor.tokenizer).marks) else {}),
-            **({"max_pixels": self._settings.max_pixels} if self._settings.max_pixels else {}),
-            **({"adapter": self._adapter.digests(self._settings.cache)} if self._adapter else {}),
-            **({"quantization": self._quantization()} if self._settings.quantization else {}),
-            "versions": self._versions(),
-        }
-        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
     @property
     def weights(self) -> str:
         """sha256 over the files of the model and its adapter. Raises ModelError while they are not here."""
-        files = digests_of(self._folder(), self._settings.cache)
-        if self._adapter:
-            files |= self._adapter.digests(self._settings.cache)
-        return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
-
-    @property
-    def _reuses_prefixes(self) -> bool:
-        return self._settings.prefix_cache and prefix.allowed(self._config)
-
-    def _folder(self) -> Path:
-        """Where the files lie: the folder itself, or the snapshot in the hub's cache."""
-        return Path(self._source) if self._local else checkpoint.snapshot_of(self._source, self._settings.revision)
+        return self._candidate.weights
 
     # -- loading
 
     def load(self) -> None:
         self.check()
-        device = self._said["device"]
-        quantization, options = self._settings.quantization, self._options
-        if quantization:
-            config = quantizing.config_of(quantization, self._said["dtype"])
-            options = {**options, "quantization_config": config}
-        how = generating.How(
-            self._source,
-            self._name,
-            device,
-            self._said["dtype"],
-            self._settings.attention,
-            "static" if self._settings.kv_cache == "static" else None,
-            self._device_map,
-            self._reuses_prefixes,
-            options,
-            self._manner,
-            self._settings.max_pixels,
-            self._adapter,
-            bool(quantization or self._held),
-        )
-        self._model = generating.load(how, self._processor)
+        self._model = generating.load(self._candidate.how(), self._candidate.processor)
         self._said |= self._model.describe()
-        if device == "cpu":
+        if self._candidate.device == "cpu":
             self._leave_a_core()
         with self._news:
             if self._stop.is_set():  # closed meanwhile
@@ -392,13 +255,13 @@ class TransformersEngine:
         pixels = [size_of(picture) for message in request.messages for picture in message.images]
         text = "\n".join(message.text for message in request.messages)
         try:
-            length = len(self._processor.tokenizer(text)["input_ids"])
+            length = len(self._candidate.processor.tokenizer(text)["input_ids"])
         except Exception:  # a text that cannot be read fails when its batch is prepared, and says why
             length = 0
         return tuple(sorted(pixels, reverse=True)), length
 
     def _alike(self, one: Request, other: Request) -> bool:
-        apart = self._config.model_type in TEXT_ONLY_APART
+        apart = self._candidate.kind in TEXT_ONLY_APART
         return one.generation == other.generation and (not apart or _has_pictures(one) == _has_pictures(other))
 
     def _batch(self, jobs: Sequence[Job]) -> Batch:

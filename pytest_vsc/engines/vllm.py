@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vsc.engines import EngineSettings, checkpoint
-from pytest_vsc.engines.adapter import CONFIG, WEIGHTS
+from pytest_vsc.engines.adapter import CONFIG, WEIGHTS, adapter_in
 from pytest_vsc.engines.address import KEY
 from pytest_vsc.engines.files import check_weights, day_told, digests_of, read_json
 from pytest_vsc.engines.foreign import foreign
@@ -117,7 +117,7 @@ class VllmEngine:
 
     def _see_adapter(self) -> None:
         if self._settings.adapter:
-            rank_of(Path(self._settings.adapter))
+            rank_of(adapter_in(self._settings.adapter).folder)
 
     def _see_version(self) -> str:
         assert self._command is not None
@@ -312,9 +312,7 @@ def _seen(environ: Mapping[str, str]) -> list[str]:
 
 def rank_of(adapter: Path) -> int:
     """The least rank of vLLM's that an adapter fits into. Raises ModelError."""
-    if not (adapter / "adapter_config.json").is_file():
-        raise ModelError(f"--vlm-adapter: no adapter_config.json in {adapter}. Expected a folder as PEFT saves it")
-    config = read_json(adapter / "adapter_config.json", f"--vlm-adapter {adapter.name}")
+    config = read_json(adapter / CONFIG, f"--vlm-adapter {adapter.name}")
     kind, rank, pattern = config.get("peft_type"), config.get("r"), config.get("rank_pattern") or {}
     if kind != "LORA" or not isinstance(rank, int):
         raise ModelError(f"--vlm-adapter {adapter.name}: is a {kind}; vLLM serves LORA adapters only")

@@ -108,7 +108,9 @@ def by_hand(engine: TransformersEngine, model: Any) -> list[str]:
                 logits = model(**{**inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)}).logits[0, -1]
                 logits[3] = -torch.inf  # the image placeholder
                 ids = torch.cat([ids, logits.argmax().view(1, 1)], dim=1)
-        found.append(engine._processor.tokenizer.decode(ids[0, start.shape[1] :], skip_special_tokens=True).strip())
+        found.append(
+            engine._candidate.processor.tokenizer.decode(ids[0, start.shape[1] :], skip_special_tokens=True).strip()
+        )
     return found
 
 

@@ -89,7 +89,7 @@ def test_what_it_takes_is_answered_and_what_it_does_not_is_said(tried: Tried) ->
 
 def test_what_stands_for_a_picture_is_never_answered(tried: Tried) -> None:
     model: Any = tried.engine._model
-    processor: Any = tried.engine._processor
+    processor: Any = tried.engine._candidate.processor
     inputs = model.prepare([model.conversation(ask("Hi", picture(7)))])
     known = model._model.get_output_embeddings().weight.shape[0]
     special = processor.tokenizer.added_tokens_decoder
@@ -163,7 +163,7 @@ def test_the_comparison_sees_padding_on_the_wrong_side(tmp_path: Path) -> None:
     families.write(FAMILIES["llava"], tmp_path)
     with loading() as open_:
         batched, single = (Traced(open_(tmp_path, dtype="float32", batch_size=size)) for size in (16, 1))
-        batched.engine._processor.tokenizer.padding_side = "right"
+        batched.engine._candidate.processor.tokenizer.padding_side = "right"
         compared = families.compare(families.ten(), batched, single)
     assert compared.equal <= 3
     assert len(compared.apart) >= 6

@@ -452,7 +452,7 @@ def test_vllm(copied: Path) -> None:
         (with_text("config.json", "{"), {}, "config", "config.json is not JSON"),
         (with_text("adapter_config.json", "{}"), {}, "config", "the folder holds a model and an adapter"),
         (without("model.safetensors"), {}, "weights", "no weights; "),
-        (without(), {"adapter": "nowhere"}, "vllm", "--vlm-adapter: no adapter_config.json in nowhere"),
+        (without(), {"adapter": "nowhere"}, "vllm", "--vlm-adapter: no such folder (nowhere)"),
         (without(), {"quantization": "8bit"}, "vllm", "--vlm-quantization: vLLM loads no weights as 8bit"),
         (lambda folder: (folder / "model.safetensors").rename(folder / "a.safetensors"), {}, "", ""),
     ],
@@ -478,7 +478,7 @@ def test_all_that_vllm_refuses(tmp_path: Path) -> None:
     found = seen("vllm:tiny", quantization="8bit", adapter=str(tmp_path), device="mps")
     assert [severity for severity, _ in told(found, "vllm")] == ["problem"] * 3
     assert [says.partition(":")[0] for _, says in told(found, "vllm")] == [
-        *("--vlm-quantization", "--vlm-adapter", "--vlm-device")
+        *("--vlm-quantization", f"--vlm-adapter {tmp_path.name}", "--vlm-device")
     ]
     assert told(found, "weights") == [("ok", "safetensors, whole")]
 

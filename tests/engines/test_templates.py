@@ -258,7 +258,7 @@ def test_the_way_a_template_takes_turns_is_in_the_fingerprint(
     def fingerprint(manner: Manner) -> str:
         made = TransformersEngine(str(folder), EngineSettings(device="cpu"))
         made.check()
-        made._manner = manner
+        made._candidate.manner = manner
         return made.fingerprint
 
     assert fingerprint(OWN) == engine.fingerprint

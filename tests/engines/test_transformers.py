@@ -214,7 +214,7 @@ def test_an_end_token_ends_an_answer_and_is_not_counted(
 ) -> None:
     full = answers(engine, [ask("how do I")])[0].text.split()
     place, end = next((place, word) for place, word in enumerate(full) if place > 0 and word not in full[:place])
-    number = engine._processor.tokenizer.convert_tokens_to_ids(end)
+    number = engine._candidate.processor.tokenizer.convert_tokens_to_ids(end)
     (copied / "generation_config.json").write_text(json.dumps({"eos_token_id": [2, number], "pad_token_id": 0}))
     response = answers(opened(copied), [ask("how do I"), ask("what is", picture(1, (30, 30)))])[0]
     assert response.text.split() == full[:place]
@@ -345,8 +345,10 @@ def test_without_a_chat_template_the_text_goes_as_it_stands(opened: Opened, copi
     requests = [ask("what is shown", picture(1, (30, 30))), ask("how do I use this")]
     assert answers(engine, requests)[0].text == answers(engine, requests[:1])[0].text
     conversations = [prompts.conversation_of(requests[1], "idefics3")]
-    prepared = prompts.prepare(conversations, engine._processor, "float32", "idefics3", engine._manner)
-    assert engine._processor.tokenizer.decode(prepared["input_ids"][0]) == "how do I use this"
+    prepared = prompts.prepare(
+        conversations, engine._candidate.processor, "float32", "idefics3", engine._candidate.manner
+    )
+    assert engine._candidate.processor.tokenizer.decode(prepared["input_ids"][0]) == "how do I use this"
 
 
 def endless(engine: TransformersEngine) -> None:
@@ -508,7 +510,7 @@ def test_a_shared_prefix_is_read_once(
 def test_a_model_is_spread_by_accelerates_device_map(engine: TransformersEngine, model_folder: Path) -> None:
     pytest.importorskip("accelerate")
     how = generating.How(str(model_folder), "random", "cuda", "float32", None, None, "auto", True, {})
-    spread = generating.load(how, engine._processor)
+    spread = generating.load(how, engine._candidate.processor)
     request = ask("explain", picture(1, SIZES[0]))
     [response] = spread.generate([request], spread.prepare([spread.conversation(request)]), threading.Event())
     assert isinstance(response, Response)

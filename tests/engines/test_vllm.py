@@ -165,6 +165,7 @@ def test_an_adapter_is_asked_by_its_own_name(opened: Opened, folder: Path, tmp_p
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 9, "rank_pattern": {"a": 20}}')
+    (adapter / "adapter_model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     engine = opened(adapter=str(adapter))
     engine.load()
     assert answer(engine, "one") == "adapter: one"
@@ -337,7 +338,10 @@ def test_a_folder_is_looked_at_before_anything_is_started(opened: Opened, folder
         ({"server_args": ("--no-trust-remote-code",)}, r"^--vlm-vllm-args: .* is set by --vlm-trust-remote-code\. "),
         ({"server_args": ("--hf-token=x",)}, r"^--vlm-vllm-args: --hf-token is set by the variable HF_TOKEN\. "),
         ({"server_args": ("--enable-log-requests",)}, r"^--vlm-vllm-args: --enable-log-requests is chosen for"),
-        ({"adapter": "/nowhere"}, r"^--vlm-adapter: no adapter_config\.json in /nowhere\. Expected a folder as PEFT"),
+        (
+            {"adapter": "/nowhere"},
+            r"^--vlm-adapter: no such folder \(/nowhere\)\. Expected one as save_pretrained of peft",
+        ),
     ],
 )
 def test_what_it_is_not_run_with(opened: Opened, settings: dict[str, Any], message: str) -> None:
