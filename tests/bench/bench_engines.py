@@ -60,7 +60,8 @@ class Ran(NamedTuple):
 def gate(spec: str, sample: str | None, concurrency: int | None = None) -> Ran:
     """Whether the model passes is all the same; that every selected case has its record is not."""
     with tempfile.TemporaryDirectory() as folder:
-        asked = ["--vlm", spec, "--vlm-dtype", "float32", "--vsc-cache", "off", "-n", "0", "-q", "-p", "no:randomly"]
+        asked = ["--vlm", spec, "--vsc-cache", "off", "-n", "0", "-q", "-p", "no:randomly"]
+        asked += [] if spec.startswith("http") else ["--vlm-dtype", "float32"]
         asked += ["--vsc-sample", sample] if sample else []
         asked += ["--vlm-concurrency", str(concurrency)] if concurrency else []
         asked += ["--vlm-batch-size", str(concurrency)] if concurrency and spec.startswith("vllm:") else []
