@@ -211,6 +211,7 @@ def test_bad_usage(vsc: Run) -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 def test_mini(vsc: Run) -> None:
     code, out, _ = vsc("selftest", "mini")
     assert code == 0
