@@ -60,8 +60,7 @@ class VllmEngine:
 
     def __init__(self, source: str, settings: EngineSettings) -> None:
         self._source, self._settings = source, settings
-        self._local = Path(source).is_absolute() or Path(source).is_dir()
-        self._name = Path(source).resolve().name if self._local else source
+        self._local, self._name = checkpoint.is_local(source), checkpoint.name_of(source)
         self._served_as = ADAPTER if settings.adapter else MODEL
         self.at_once = settings.concurrency or settings.batch_size or AT_ONCE
         beside = shutil.which("vllm", path=str(Path(sys.executable).parent))
@@ -195,7 +194,7 @@ class VllmEngine:
         return importlib.util.find_spec("transformers") is not None
 
     def _folder(self) -> Path:
-        return Path(self._source) if self._local else checkpoint.snapshot_of(self._source, self._settings.revision)
+        return checkpoint.folder_of(self._source, self._settings.revision)
 
     # -- the run
 
