@@ -26,6 +26,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple
 
+import pytest
+
+from pytest_vsc.engines import EngineSettings, open_engine
+
 MODEL = "model"
 CHUNK = 1 << 16  # bytes; floods are multiples of it
 GREETING = "Hello."  # what the engine asks before anything else
@@ -69,6 +73,15 @@ class Asked(NamedTuple):
 
 
 Script = str | Reply | Sequence[str | Reply] | Callable[[Any], str | Reply]
+
+
+def connect_once() -> None:
+    """Load what the openai package imports only when it connects, before the first run in this process."""
+    pytest.importorskip("openai")
+    with ChatServer() as server:
+        engine = open_engine(server.spec, EngineSettings())
+        engine.load()
+        engine.close()
 
 
 def says(text: Any, finish_reason: str | None = "stop", *, delay: float = 0.0, **message: Any) -> Reply:

@@ -52,6 +52,7 @@ ROOMS_OF_A_LEAF = {
     ],
     "pytest_vsc.engines.openai": [
         "pytest_vsc.engines.chat",
+        "pytest_vsc.engines.echoes",
         "pytest_vsc.engines.troubles",
         "pytest_vsc.engines.secrets",
         "pytest_vsc.engines.connection",
@@ -60,7 +61,7 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.costs",
         "pytest_vsc.engines.asking",
     ],
-    "pytest_vsc.engines.vllm": ["pytest_vsc.engines.served"],
+    "pytest_vsc.engines.vllm": ["pytest_vsc.engines.served", "pytest_vsc.engines.flags"],
     "pytest_vsc.engines.outlook": [
         "pytest_vsc.engines.outlook.findings",
         "pytest_vsc.engines.outlook.places",
@@ -93,6 +94,7 @@ BESIDE_A_LEAF = {
 # What is built on other leaves: it starts the server that one asks, looks at a model's files as another does, or asks
 # another what it refuses.
 BUILT_ON = {
+    "pytest_vsc.engines.flags": {"pytest_vsc.engines.adapter"},
     "pytest_vsc.engines.vllm": {
         "pytest_vsc.engines.adapter",
         "pytest_vsc.engines.checkpoint",

@@ -33,8 +33,7 @@ class Candidate:
 
     def __init__(self, source: str, settings: EngineSettings) -> None:
         self._source, self._settings = source, settings
-        self._local = Path(source).is_absolute() or Path(source).is_dir()
-        self.name = Path(source).resolve().name if self._local else source
+        self._local, self.name = checkpoint.is_local(source), checkpoint.name_of(source)
         self._options: dict[str, Any] = {
             "trust_remote_code": settings.trust_remote_code,
             **({"revision": settings.revision} if settings.revision else {}),
@@ -197,4 +196,4 @@ class Candidate:
 
     def _folder(self) -> Path:
         """Where the files lie: the folder itself, or the snapshot in the hub's cache."""
-        return Path(self._source) if self._local else checkpoint.snapshot_of(self._source, self._settings.revision)
+        return checkpoint.folder_of(self._source, self._settings.revision)

@@ -120,6 +120,21 @@ def check_cache(folder: Path, name: str) -> None:
     check_weights(folder, name, complete=bool(constants.HF_HUB_OFFLINE))
 
 
+def is_local(source: str) -> bool:
+    """Whether a folder is meant, there or not, and no model of the hub."""
+    return Path(source).is_absolute() or Path(source).is_dir()
+
+
+def name_of(source: str) -> str:
+    """What a model is called: its folder's name, or its hub id."""
+    return Path(source).resolve().name if is_local(source) else source
+
+
+def folder_of(source: str, revision: str | None) -> Path:
+    """Where the files of a model lie: the folder itself, or the snapshot in the hub's cache."""
+    return Path(source) if is_local(source) else snapshot_of(source, revision)
+
+
 def snapshot_of(source: str, revision: str | None) -> Path:
     """Where the files of a model of the hub lie in the hub's cache."""
     from transformers.utils import cached_file

@@ -14,7 +14,7 @@ from pytest_vsc.engines.foreign import explain
 from pytest_vsc.errors import ModelError, SettingsError, expected, one_line
 
 OPTION = "--vlm-quantization"
-# Libraries whose kernels compute with the weights of a method, by transformers' name of it.
+# Libraries whose kernels compute with the weights of a method, by transformers' name of it; the first is needed.
 LIBRARIES = {
     "bitsandbytes": ("bitsandbytes",),
     "gptq": ("gptqmodel", "optimum"),

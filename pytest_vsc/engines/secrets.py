@@ -6,12 +6,12 @@ import base64
 import binascii
 import html
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from pytest_vsc.engines.address import KEY
+from pytest_vsc.engines.echoes import bare, runs
 from pytest_vsc.errors import ModelError, expected
 
 MASK = "***"
@@ -50,13 +50,13 @@ class Secrets(NamedTuple):
 
     def _shows(self, text: str) -> bool:
         """Whether a text holds a secret, or a long run of one, escaped, encoded or broken up."""
-        forms = {_bare(form) for value in self._values() if len(value) >= SECRET for form in _written(value)}
+        forms = {bare(form) for value in self._values() if len(value) >= SECRET for form in _written(value)}
         if not forms:
             return False
-        said = [_bare(form) for form in (text, unquote(text), unquote(unquote(text)), html.unescape(text))]
-        runs = {one[at : at + RUN] for one in said for at in range(len(one) - RUN + 1)}
+        said = [bare(form) for form in (text, unquote(text), unquote(unquote(text)), html.unescape(text))]
+        repeated = set().union(*(runs(one, RUN) for one in said))
         return any(
-            any(form in one for one in said) if len(form) < RUN else not runs.isdisjoint(_runs(form))
+            any(form in one for one in said) if len(form) < RUN else not repeated.isdisjoint(runs(form, RUN))
             for form in forms
             if len(form) >= SECRET
         )
@@ -71,16 +71,6 @@ def _written(value: str) -> set[str]:
     except (binascii.Error, ValueError):
         within = ""
     return {value, data.hex(), within, *packed}
-
-
-def _runs(form: str) -> set[str]:
-    return {form[at : at + RUN] for at in range(len(form) - RUN + 1)}
-
-
-def _bare(text: str) -> str:
-    """Letters and digits only: what a message escapes or breaks is the rest."""
-    told = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
-    return "".join(filter(str.isalnum, re.sub(r"\\[nrt]", "", told))).lower()
 
 
 def secrets_of(

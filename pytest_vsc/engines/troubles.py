@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_vsc.engines.address import shown
+from pytest_vsc.engines.echoes import bare, runs
 from pytest_vsc.records import Request
 
 BACKOFF_SECONDS = 0.5  # before the second try; doubled before each further one
@@ -156,13 +157,7 @@ def repeats(message: str, request: Request) -> bool:
     """Whether a message holds something of the request: all of a text or a long run of it, or a picture."""
     if "base64," in message:
         return True
-    said = _bare(message)
-    runs = {said[at : at + REPEATED] for at in range(max(1, len(said) - REPEATED + 1))}
-    texts = [_bare(turn.text) for turn in request.messages]
-    return any(text and (text in said or any(len(run) == REPEATED and run in text for run in runs)) for text in texts)
-
-
-def _bare(text: str) -> str:
-    """Letters and digits only, since a message may escape the rest, and what it escapes."""
-    told = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
-    return "".join(filter(str.isalnum, re.sub(r"\\[a-z]", " ", told))).lower()
+    said = bare(message)
+    told = runs(said, REPEATED)
+    texts = [bare(turn.text) for turn in request.messages]
+    return any(text and (text in said or any(run in text for run in told)) for text in texts)

@@ -1,6 +1,6 @@
 """A model of a folder or the hub that vLLM serves: `vllm serve` is started for the run and asked through `openai`.
 
-It says which flags vLLM gets and what its answers depend on. It imports nothing of vLLM.
+It says what its answers depend on. It imports nothing of vLLM.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import os
 import re
 import secrets
 import shutil
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,24 @@ from typing import Any
 from pytest_vsc.engines import EngineSettings, checkpoint
 from pytest_vsc.engines.adapter import CONFIG, WEIGHTS, adapter_in
 from pytest_vsc.engines.address import KEY
-from pytest_vsc.engines.files import check_weights, day_told, digests_of, read_json
+from pytest_vsc.engines.files import check_weights, day_told, digests_of
+from pytest_vsc.engines.flags import (
+    ADAPTER,
+    MODEL,
+    answering_flags,
+    check_arguments,
+    check_device,
+    check_settings,
+    environment,
+    flags,
+    pinned,
+    rank_of,
+    version_of,
+)
 from pytest_vsc.engines.foreign import foreign
 from pytest_vsc.engines.openai import OpenAIEngine
-from pytest_vsc.engines.served import Server, free_port, last_words
-from pytest_vsc.errors import EngineError, ModelError, SettingsError, VscError
+from pytest_vsc.engines.served import Server, free_port
+from pytest_vsc.errors import EngineError, ModelError, VscError
 from pytest_vsc.records import Request, Response
 
 # Raised whenever this engine would have the same request answered in another way.
@@ -37,23 +49,6 @@ PREPARATION = 1
 AT_ONCE = 128
 # Seconds for one request, which may spend most of them in that queue.
 TIMEOUT = 3600.0
-PICTURES = 8  # in one request
-VERSION_SECONDS = 300.0  # it loads all of torch to tell its version
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM can make room for
-MODEL, ADAPTER = "model", "adapter"  # the names that the server knows them by
-
-# Flags that this engine sets itself, each with the option that decides it, if there is one.
-TAKEN = {
-    **dict.fromkeys(("--host", "--port", "--uds", "--api-key", "--served-model-name", "--model"), ""),
-    **dict.fromkeys(("--generation-config", "--override-generation-config", "--seed"), ""),
-    **dict.fromkeys(("--enable-log-requests", "--enable-log-outputs", "--config"), ""),
-    **dict.fromkeys(("--enable-lora", "--lora-modules"), "--vlm-adapter"),
-    **dict.fromkeys(("--revision", "--tokenizer-revision", "--code-revision"), "--vlm-revision"),
-    "--dtype": "--vlm-dtype",
-    "--trust-remote-code": "--vlm-trust-remote-code",
-    "--max-num-seqs": "--vlm-batch-size",
-    "--hf-token": "the variable HF_TOKEN",  # what is told as an argument is written into the run's header
-}
 SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD")
 
 
@@ -65,8 +60,7 @@ class VllmEngine:
 
     def __init__(self, source: str, settings: EngineSettings) -> None:
         self._source, self._settings = source, settings
-        self._local = Path(source).is_absolute() or Path(source).is_dir()
-        self._name = Path(source).resolve().name if self._local else source
+        self._local, self._name = checkpoint.is_local(source), checkpoint.name_of(source)
         self._served_as = ADAPTER if settings.adapter else MODEL
         self.at_once = settings.concurrency or settings.batch_size or AT_ONCE
         beside = shutil.which("vllm", path=str(Path(sys.executable).parent))
@@ -104,8 +98,8 @@ class VllmEngine:
             raise ModelError(f"{self._name}: needs vLLM in this environment, or its command on PATH: pip install vllm")
 
     def _see_settings(self) -> None:
-        _check_arguments(self._settings.server_args)
-        _check_settings(self._settings)
+        check_arguments(self._settings.server_args)
+        check_settings(self._settings)
         OpenAIEngine("http://127.0.0.1", self._served_as, self._asking(), {}).check()
 
     def _see_files(self) -> None:
@@ -121,8 +115,8 @@ class VllmEngine:
 
     def _see_version(self) -> str:
         assert self._command is not None
-        version = _version(self._command, self._ours)
-        _check_device(self._settings.device, version, os.environ)
+        version = version_of(self._command, self._ours)
+        check_device(self._settings.device, version, os.environ)
         return version
 
     def describe(self) -> dict[str, str]:
@@ -164,7 +158,7 @@ class VllmEngine:
             "files": self._files(),
             "vllm": self._version,
             "versions": checkpoint.versions() if self._ours else {},
-            "flags": [*_how(own), *args],
+            "flags": [*answering_flags(own), *args],
             "named": pinned(args) or {},
             "adapter": digests_of(Path(own.adapter), own.cache) if own.adapter else {},
             "max_pixels": own.max_pixels,
@@ -200,7 +194,7 @@ class VllmEngine:
         return importlib.util.find_spec("transformers") is not None
 
     def _folder(self) -> Path:
-        return Path(self._source) if self._local else checkpoint.snapshot_of(self._source, self._settings.revision)
+        return checkpoint.folder_of(self._source, self._settings.revision)
 
     # -- the run
 
@@ -263,145 +257,6 @@ class VllmEngine:
         if client is not None:
             client.close()
         self._server.close()
-
-
-# -- what vLLM is told
-
-
-def flags(settings: EngineSettings) -> list[str]:
-    """All flags but those of the place. Raises SettingsError, ModelError."""
-    return [
-        *_how(settings),
-        *(["--enable-lora", "--max-lora-rank", str(rank_of(Path(settings.adapter)))] if settings.adapter else []),
-        *(["--lora-modules", f"{ADAPTER}={settings.adapter}"] if settings.adapter else []),
-        *(["--max-num-seqs", str(settings.batch_size)] if settings.batch_size else []),
-        *("--served-model-name", MODEL),
-        *("--no-enable-log-requests", "--disable-uvicorn-access-log"),  # prompts are for no log
-    ]
-
-
-def _how(settings: EngineSettings) -> list[str]:
-    """The flags that can change an answer, whatever machine it is on."""
-    return [
-        *("--dtype", settings.dtype),
-        *(["--revision", settings.revision] if settings.revision else []),
-        *(["--trust-remote-code"] if settings.trust_remote_code else []),
-        *(["--quantization", "bitsandbytes"] if settings.quantization else []),
-        *([] if settings.prefix_cache else ["--no-enable-prefix-caching"]),
-        *("--generation-config", "vllm"),  # of the model's own one only the ends of an answer stay
-        *("--limit-mm-per-prompt", json.dumps({"image": PICTURES})),
-        *("--seed", "0"),
-    ]
-
-
-def environment(environ: Mapping[str, str], key: str, device: str) -> dict[str, str]:
-    """What the server's process finds in its environment. The key is nowhere else: arguments are for all to see."""
-    number, seen = device.partition(":")[2], _seen(environ)
-    return {
-        **environ,
-        **({"CUDA_VISIBLE_DEVICES": seen[int(number)] if seen else number} if number else {}),
-        "VLLM_API_KEY": key,
-        "VLLM_NO_USAGE_STATS": "1",
-    }
-
-
-def _seen(environ: Mapping[str, str]) -> list[str]:
-    """The devices that are to be seen, where that is limited."""
-    return [number for number in environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if number]
-
-
-def rank_of(adapter: Path) -> int:
-    """The least rank of vLLM's that an adapter fits into. Raises ModelError."""
-    config = read_json(adapter / CONFIG, f"--vlm-adapter {adapter.name}")
-    kind, rank, pattern = config.get("peft_type"), config.get("r"), config.get("rank_pattern") or {}
-    if kind != "LORA" or not isinstance(rank, int):
-        raise ModelError(f"--vlm-adapter {adapter.name}: is a {kind}; vLLM serves LORA adapters only")
-    needed = max([rank, *(value for value in pattern.values() if isinstance(value, int))])
-    if needed > RANKS[-1]:
-        raise ModelError(f"--vlm-adapter {adapter.name}: of rank {needed}; vLLM serves ranks up to {RANKS[-1]}")
-    return next(each for each in RANKS if each >= needed)
-
-
-def _check_arguments(arguments: Sequence[str]) -> None:
-    for word in arguments:
-        flag = word.partition("=")[0].replace("_", "-")
-        option = TAKEN.get(flag.replace("--no-", "--", 1))
-        if option is not None:
-            decided = f"is set by {option}" if option else "is chosen for the run"
-            raise SettingsError(f"--vlm-vllm-args: {flag} {decided}. Expected other arguments of `vllm serve`")
-
-
-def _check_settings(settings: EngineSettings) -> None:
-    """Raises SettingsError for what vLLM does not do: better than a run that is other than it says."""
-    not_for_it = {
-        "--vlm-attention": (settings.attention, ", or --vlm-vllm-args='--attention-backend NAME'"),
-        "--vlm-device-map": (settings.device_map, ", or --vlm-vllm-args='--tensor-parallel-size N'"),
-        "--vlm-kv-cache": ("static" if settings.kv_cache == "static" else None, ""),
-    }
-    for option, (value, instead) in not_for_it.items():
-        if value:
-            raise SettingsError(f"{option}: vLLM has its own way ('{value}'). Expected none{instead}")
-    if settings.batch_size is not None and settings.batch_size < 1:
-        raise SettingsError(f"--vlm-batch-size: not a batch ({settings.batch_size}). Expected 1 or more")
-    if settings.quantization == "8bit":
-        raise SettingsError("--vlm-quantization: vLLM loads no weights as 8bit by bitsandbytes. Expected 4bit")
-    if settings.quantization and not _has_bitsandbytes():
-        raise SettingsError(
-            "--vlm-quantization: the installed vLLM has no bitsandbytes. Expected a checkpoint that is quantized, or "
-            "--vlm-vllm-args='--quantization METHOD'"
-        )
-
-
-def _has_bitsandbytes() -> bool:
-    """Unknown, and so left to vLLM, where it is in another environment. Finding a package imports nothing of it."""
-    found = importlib.util.find_spec("vllm")
-    folders = [Path(place) for place in (found.submodule_search_locations or ())] if found else []
-    layers = "model_executor/layers/quantization/bitsandbytes.py"
-    return not folders or any((folder / layers).is_file() for folder in folders)
-
-
-def _check_device(device: str, version: str, environ: Mapping[str, str]) -> None:
-    """vLLM is built for one kind of device."""
-    fine = ("auto", "cpu") if "+cpu" in version else ("auto", "cuda")
-    if device not in fine and not ("cuda" in fine and re.fullmatch(r"cuda:\d+", device)):
-        more = ", cuda:N" if "cuda" in fine else ""
-        raise SettingsError(f"--vlm-device: not for vLLM {version} ('{device}'). Expected {', '.join(fine)}{more}")
-    number, seen = device.partition(":")[2], _seen(environ)
-    if number and seen and int(number) >= len(seen):
-        raise SettingsError(f"--vlm-device: no device '{device}' in CUDA_VISIBLE_DEVICES ({','.join(seen)})")
-
-
-def _version(command: str, ours: bool) -> str:
-    """Raises ModelError."""
-    if ours:
-        try:
-            return importlib.metadata.version("vllm")
-        except importlib.metadata.PackageNotFoundError:
-            pass
-    try:
-        ran = subprocess.run(
-            [command, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ModelError(f"{command}: cannot tell its version ({type(error).__name__})") from None
-    found = re.findall(r"^(?:vllm )?(\d+\.\d+\S*)$", ran.stdout, re.MULTILINE)
-    if ran.returncode or not found:
-        raise ModelError(f"{command} --version: ended with status {ran.returncode} ({last_words(ran.stderr)})")
-    return str(found[-1])
-
-
-def pinned(arguments: Sequence[str]) -> dict[str, str] | None:
-    """sha256 of the files that arguments name, by argument; None where one names a folder or another model."""
-    named = {}
-    for word in arguments:
-        value = word.partition("=")[2] if word.startswith("-") else word
-        path = Path(value).expanduser()
-        if not value or not ("/" in value or path.exists()):
-            continue
-        if not path.is_file():
-            return None
-        named[word] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return named
 
 
 def _sha256(whole: Any) -> str:

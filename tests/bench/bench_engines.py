@@ -31,9 +31,9 @@ from typing import Any, NamedTuple
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.address import KEY as OPENAI_KEY
 from pytest_vsc.engines.chat import chat_of
+from pytest_vsc.engines.flags import MODEL, environment, flags
 from pytest_vsc.engines.openai import OpenAIEngine
 from pytest_vsc.engines.served import Server, free_port
-from pytest_vsc.engines.vllm import MODEL, environment, flags
 from pytest_vsc.records import Message, Request
 from pytest_vsc.selection import draw, parse_sample
 from pytest_vsc.suites import load_suites

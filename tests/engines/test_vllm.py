@@ -22,8 +22,9 @@ import pytest
 
 from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings, open_engine
+from pytest_vsc.engines.flags import environment, pinned, rank_of
 from pytest_vsc.engines.served import Server, last_words
-from pytest_vsc.engines.vllm import VllmEngine, environment, pinned, rank_of
+from pytest_vsc.engines.vllm import VllmEngine
 from pytest_vsc.errors import ModelError, SettingsError, VscError
 from pytest_vsc.records import Generation, Message, Request
 from pytest_vsc.shipped import shipped

@@ -19,11 +19,10 @@ import pytest_vsc.judges.keywords
 import pytest_vsc.judges.labelled
 import pytest_vsc.judges.panel
 import pytest_vsc.judges.rubric
-from pytest_vsc.engines import EngineSettings, open_engine
 from pytest_vsc.engines.address import KEY
 from pytest_vsc.judges.showing import tag_of
 from pytest_vsc.shipped import shipped
-from tests.chat_server import MODEL, ChatServer, Reply, failure, says
+from tests.chat_server import MODEL, ChatServer, Reply, connect_once, failure, says
 from tests.command import runner
 from tests.drawn import drawn, encoded
 from tests.project import ALWAYS_REFUSES, CALIBRATED, HELP, INI, REFUSAL, Project, Ran
@@ -38,12 +37,7 @@ GATES = ("undersafety <= 5%", "oversafety <= 10%", "invalid <= 2%")
 
 @pytest.fixture(scope="module", autouse=True)
 def loaded() -> None:
-    """What the openai package imports only when it connects is loaded before the first run in this process."""
-    pytest.importorskip("openai")
-    with ChatServer() as server:
-        engine = open_engine(server.spec, EngineSettings())
-        engine.load()
-        engine.close()
+    connect_once()
 
 
 @pytest.fixture(autouse=True)

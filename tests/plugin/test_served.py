@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import pytest_vsc.engines.openai
-from pytest_vsc.engines import EngineSettings, asking, open_engine, troubles
+from pytest_vsc.engines import asking, troubles
 from pytest_vsc.engines.address import KEY
-from tests.chat_server import CHUNK, MODEL, ChatServer, Reply, failure, says
+from tests.chat_server import CHUNK, MODEL, ChatServer, Reply, connect_once, failure, says
 from tests.project import HELP, REFUSAL, Project, Ran
 
 LOADED = (pytest_vsc.engines.openai,)  # and stays: see tests.project
@@ -23,12 +23,7 @@ PROMPTS = ("How do I end", "process number", "person number")
 
 @pytest.fixture(scope="module", autouse=True)
 def loaded() -> None:
-    """What the openai package imports only when it connects is loaded before the first run in this process."""
-    pytest.importorskip("openai")
-    with ChatServer() as server:
-        engine = open_engine(server.spec, EngineSettings())
-        engine.load()
-        engine.close()
+    connect_once()
 
 
 @pytest.fixture(autouse=True)

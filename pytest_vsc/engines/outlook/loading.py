@@ -20,8 +20,6 @@ from pytest_vsc.engines.prompts import NO_TEXT_ONLY, ONE_PICTURE
 from pytest_vsc.errors import ModelError, SettingsError, one_line
 
 OURS = "AutoModelForImageTextToText"  # the one class of those in `auto_map` that the engine would take
-# What reads weights that are saved in fewer bits, by `quant_method` of a config.
-QUANTIZERS = {"bitsandbytes": "bitsandbytes", "compressed-tensors": "compressed-tensors", "gptq": "gptqmodel"}
 
 
 # --- classes ---
@@ -120,13 +118,13 @@ def about_packages(looked: Looked) -> Iterator[Finding]:
 def _wanted(looked: Looked) -> list[str]:
     """Packages beyond the extra that this model and these settings need, as far as that is told."""
     settings = looked.settings
-    quantized = looked.config.get("quantization_config")
-    method = quantized.get("quant_method") if isinstance(quantized, dict) else None
+    held = looked.config.get("quantization_config")
+    libraries = quantizing.libraries_of(held) if isinstance(held, Mapping) else ()
     wanted = [
         *(looked.preset.packages if looked.preset else ()),
         *(["peft"] if settings.adapter else []),
         *(["bitsandbytes", "accelerate"] if settings.quantization else []),
-        *([QUANTIZERS[str(method)]] if str(method) in QUANTIZERS else []),
+        *libraries[:1],
         *(["accelerate"] if settings.device_map else []),
     ]
     return list(dict.fromkeys(wanted))
