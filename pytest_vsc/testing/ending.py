@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def close_settles_what_waits(subject: Subject) -> None:
         answer(engine, questions()["picture"], subject.seconds)
         futures = [put(engine, request) for request in many()]
         _closed(engine, subject)
-        left = wait(futures, subject.closing).not_done
+        left = _open(futures, subject.closing)
     demand(not left, f"{len(left)} of {len(futures)} futures are open {subject.closing:g} s after close()")
     for future in futures:
         error = None if future.cancelled() else future.exception()
@@ -79,6 +79,14 @@ def close_settles_what_waits(subject: Subject) -> None:
         demand(
             told, f"close() left a {type(error).__name__} in a future; expected an EngineError or that it is cancelled"
         )
+
+
+def _open(futures: Sequence[Future[Response]], seconds: float) -> list[Future[Response]]:
+    """Those that are not done after a while. `wait` would wait for one that is cancelled and nobody was told of."""
+    until = time.monotonic() + seconds
+    while (left := [future for future in futures if not future.done()]) and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+    return left
 
 
 def close_leaves_nothing_running(subject: Subject) -> None:
