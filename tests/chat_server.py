@@ -243,8 +243,12 @@ class Handler(BaseHTTPRequestHandler):
         self._send(self.chat.answer(Asked(self.path, self._named(), None, time.monotonic())))
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self._send(self.chat.answer(Asked(self.path, self._named(), body, time.monotonic())))
+        length = int(self.headers["Content-Length"])
+        sent = self.rfile.read(length)
+        if len(sent) < length:  # it hung up before it had asked
+            self.close_connection = True
+            return
+        self._send(self.chat.answer(Asked(self.path, self._named(), json.loads(sent), time.monotonic())))
 
     def _named(self) -> dict[str, str]:
         return {name.lower(): value for name, value in self.headers.items()}
