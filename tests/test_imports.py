@@ -36,6 +36,7 @@ ROOMS_OF_A_LEAF = {
     "pytest_vsc.engines.transformers": [
         "pytest_vsc.engines.foreign",
         "pytest_vsc.engines.llava_original",
+        "pytest_vsc.engines.converting",
         "pytest_vsc.engines.adapter",
         "pytest_vsc.engines.quantizing",
         "pytest_vsc.engines.owncode",

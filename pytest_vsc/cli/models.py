@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, get_args
 
 from pytest_vsc.cli.printing import count, safe, say, shown, table
 from pytest_vsc.engines import EngineSettings
-from pytest_vsc.engines.llava_original import convert
+from pytest_vsc.engines.converting import convert
 from pytest_vsc.engines.outlook import look
 from pytest_vsc.engines.outlook.findings import Outlook
 from pytest_vsc.engines.presets import ALLOWANCE, Dtype, Preset, of_set, preset_of, presets

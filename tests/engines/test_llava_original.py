@@ -17,7 +17,8 @@ import pytest
 from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.checkpoint import read_config
-from pytest_vsc.engines.llava_original import SYSTEM, TEMPLATE, convert, is_original, what_to_do
+from pytest_vsc.engines.converting import SYSTEM, TEMPLATE, convert
+from pytest_vsc.engines.llava_original import is_original, what_to_do
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import ModelError
 from pytest_vsc.records import Generation, Message, Request
