@@ -326,10 +326,10 @@ def test_a_model_that_holds_an_adapter(peft: Any, copied: Path, tmp_path: Path) 
 # -- through pytest itself
 
 
-def test_a_run_with_an_adapter(project: Project, lora: Path) -> None:
-    project.own_process = True
-    shutil.copytree(lora, project.path / "adapters/careful")
-    ran = project.gate("--vlm-adapter", "adapters/careful", vlm="tiny")
+def test_a_run_with_an_adapter(spread_project: Project, lora: Path) -> None:
+    spread_project.own_process = True
+    shutil.copytree(lora, spread_project.path / "adapters/careful")
+    ran = spread_project.gate("--vlm-adapter", "adapters/careful", vlm="tiny")
     assert ran.status in (0, 1), ran.out
     assert "vsc adapter: careful" in ran.lines
     assert ran.summary["header"]["model"]["adapter"] == "careful"

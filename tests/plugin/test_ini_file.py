@@ -81,7 +81,7 @@ def test_a_pyproject_that_says_nothing_of_pytest_is_no_other_ini_file(project: P
     (project.path / "pyproject.toml").write_text('[project]\nname = "x"\n')
     (project.path / "models").mkdir()
     (project.path / "model.toml").rename(project.path / "models/model.toml")
-    plain = ("-p", "no:randomly", "-p", "no:hypothesispytest")
+    plain = ("-p", "no:randomly", "-p", "no:hypothesispytest", "-p", "no:anyio")
     ran = project.pytest(
         "--vlm", "scripted:models/model.toml", f"--vsc-suite={elsewhere}", "--vsc-output", "models", *plain
     )
