@@ -8,12 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from pytest_vsc.protocols import Engine
 from pytest_vsc.records import Response
 from pytest_vsc.testing.asking import all_said, answer, many, put, questions, said, well_formed
-from pytest_vsc.testing.subjects import Subject, asked, demand
+from pytest_vsc.testing.subjects import Subject, asked, demand, fail
 
 PROMPT = 1.0  # seconds that 64 submits may take
 THREADS = 8
+ROUNDS = 3
 STOOD = 0.5  # share of the whole time that is answering, not submitting, where the submits took longer
 
 
@@ -83,25 +85,42 @@ def what_is_cancelled_holds_nobody_up(subject: Subject) -> None:
 
 
 def who_is_waited_for_goes_first(subject: Subject) -> None:
-    """An urgent request goes before the 64 that came before it, but those under way: a test waits for it already."""
+    """An urgent request goes before the 64 that came before it, but those under way: a test waits for it already.
+
+    Seen once it holds: a queue that knows no hurry never shows it, and a machine that has other work may hold up one
+    answer, but not each time.
+    """
     if subject.ahead is None:
         pytest.skip("the subject says that its order cannot be seen (ahead)")
-    order: list[Future[Response]] = []
+    places: list[int] = []
     with asked(subject) as engine:
-        futures = [put(engine, request) for request in many()]
-        for future in futures:
-            future.add_done_callback(order.append)
-        urgent = put(engine, questions()["picture"], urgent=True)
-        urgent.add_done_callback(order.append)
-        before = len(order)  # counted last: who was answered while this thread had to wait went before rightly
-        all_said([*futures, urgent], subject.seconds)
+        for _ in range(ROUNDS):
+            before, place = _place_of_urgent(engine, subject.seconds)
+            if before + subject.ahead >= len(many()):
+                continue
+            places.append(place)
+            if place <= subject.ahead:
+                return
+    if not places:
+        pytest.skip("all were answered before the urgent one came: the order cannot be seen")
+    told = f"{min(places)} requests went before an urgent one"
+    fail(f"{told}, at best of {len(places)} times; expected at most {subject.ahead}")
+
+
+def _place_of_urgent(engine: Engine, seconds: float) -> tuple[int, int]:
+    """How many of 64 were answered before an urgent request came, and how many then before it was answered."""
+    order: list[Future[Response]] = []
+    futures = [put(engine, request) for request in many()]
+    for future in futures:
+        future.add_done_callback(order.append)
+    urgent = put(engine, questions()["picture"], urgent=True)
+    urgent.add_done_callback(order.append)
+    before = len(order)  # counted last: who was answered while this thread had to wait went before rightly
+    all_said([*futures, urgent], seconds)
     until = time.monotonic() + 1.0  # callbacks may be called a moment after an answer is there
     while len(order) <= len(futures) and time.monotonic() < until:
         time.sleep(0.01)
-    if before + subject.ahead >= len(futures):
-        pytest.skip("all were answered before the urgent one came: the order cannot be seen")
-    place = order.index(urgent) - before
-    demand(place <= subject.ahead, f"{place} requests went before an urgent one; expected at most {subject.ahead}")
+    return before, order.index(urgent) - before
 
 
 CHECKS: tuple[Callable[[Subject], None], ...] = (

@@ -428,7 +428,7 @@ DEFECTS: Sequence[tuple[str, Mapping[str, Any], str]] = [
     (
         "who_is_waited_for_goes_first",
         {"place": lambda *_: 1, "moment": 0.02},
-        "requests went before an urgent one; expected at most 4",
+        "requests went before an urgent one, at best of 3 times; expected at most 4",
     ),
     ("a_request_before_load_fails_in_its_future", {"submit": never}, "no answer within 2 s"),
     (
