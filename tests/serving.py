@@ -14,12 +14,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from pytest_vsc.protocols import Engine
+from pytest_vsc.records import Request
 
 
 def skip_without_server() -> None:
@@ -47,6 +50,13 @@ def splitting(model: Path, copy: Path) -> Path:
     config["image_processor"] |= {"do_image_splitting": True, "size": {"longest_edge": 2 * tile}}
     file.write_text(json.dumps(config))
     return copy
+
+
+def answers(engine: Engine, requests: Sequence[Request]) -> list[tuple[str, str]]:
+    """Text and finish reason of each, all asked at once."""
+    futures = [engine.submit(request) for request in requests]
+    responses = [future.result(120) for future in futures]
+    return [(response.text, response.finish_reason) for response in responses]
 
 
 @contextmanager

@@ -39,9 +39,9 @@ from pytest_vsc.selection import draw, parse_sample
 from pytest_vsc.suites import load_suites
 from tests.bench import results
 from tests.bench.bench_replay import environment as own_environment
+from tests.bench.gating import ROOT, gate
 from tests.serving import running, splitting
 
-ROOT = Path(__file__).parents[2]
 TINY = ROOT / "fixtures/models/tiny"
 WAYS = ("process", "serve", "vllm")
 CONCURRENCY = {"serve": 16, "vllm": 64}  # `transformers serve` works on one at a time
@@ -57,33 +57,17 @@ class Ran(NamedTuple):
     asked: int
 
 
-def gate(spec: str, sample: str | None, concurrency: int | None = None) -> Ran:
-    """Whether the model passes is all the same; that every selected case has its record is not."""
-    with tempfile.TemporaryDirectory() as folder:
-        asked = ["--vlm", spec, "--vsc-cache", "off", "-n", "0", "-q", "-p", "no:randomly"]
-        asked += [] if spec.startswith("http") else ["--vlm-dtype", "float32"]
-        asked += ["--vsc-sample", sample] if sample else []
-        asked += ["--vlm-concurrency", str(concurrency)] if concurrency else []
-        asked += ["--vlm-batch-size", str(concurrency)] if concurrency and spec.startswith("vllm:") else []
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        ran = subprocess.run(
-            [sys.executable, "-m", "pytest", *asked],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            env=own_environment() | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path, "OPENAI_API_KEY": KEY},
-        )
-        try:
-            report = Path(folder) / "vsc-report"
-            lines = [json.loads(line) for line in (report / "run.jsonl").read_text().splitlines()]
-            used = json.loads((report / "summary.json").read_text())["used"]
-        except OSError:
-            raise RuntimeError(f"the gate came to no end:\n{ran.stdout[-3000:]}") from None
-    verdicts = {line["case_id"]: line["verdict"] for line in lines if line["kind"] == "record"}
-    assert len(verdicts) == lines[-1]["expected"]
-    return Ran(verdicts, int(used["generated"]) / float(used["seconds"]), int(used["generated"]))
+def verdicts_of(spec: str, sample: str | None, concurrency: int | None = None) -> Ran:
+    """A run of the gate in which every selected case has its record."""
+    options = ["-n", "0"]
+    options += [] if spec.startswith("http") else ["--vlm-dtype", "float32"]
+    options += ["--vsc-sample", sample] if sample else []
+    options += ["--vlm-concurrency", str(concurrency)] if concurrency else []
+    options += ["--vlm-batch-size", str(concurrency)] if concurrency and spec.startswith("vllm:") else []
+    gated = gate(spec, *options, env={OPENAI_KEY: KEY})
+    verdicts = {line["case_id"]: line["verdict"] for line in gated.lines if line["kind"] == "record"}
+    assert len(verdicts) == gated.lines[-1]["expected"]
+    return Ran(verdicts, gated.rate, gated.generated)
 
 
 def requests_of(sample: str | None) -> list[Request]:
@@ -181,9 +165,9 @@ def paired(way: str, model: Path, folder: Path, asked: argparse.Namespace) -> tu
     at_once, sample, rates = CONCURRENCY[way], asked.paired_sample or asked.sample, list[tuple[float, float, float]]()
     with server(way, model, folder) as (url, name):
         spec = f"{url}/v1#{name}"
-        first = gate(spec, asked.sample, at_once)
+        first = verdicts_of(spec, asked.sample, at_once)
         for number in range(asked.repeat + 1):
-            whole = gate(spec, sample, at_once)
+            whole = verdicts_of(spec, sample, at_once)
             theirs, items = rate_of("bare", url, name, sample, at_once)
             engine, _ = rate_of("engine", url, name, sample, at_once)
             assert whole.asked == items
@@ -231,11 +215,11 @@ def main() -> None:
         model = splitting(TINY, folder / "tiny-splitting")
         for way in asked.ways.split(","):
             if way == "process":
-                runs[way] = gate(str(model), asked.sample)
+                runs[way] = verdicts_of(str(model), asked.sample)
                 speeds[way] = {"gate": runs[way].rate}
             else:
                 if way == "vllm":
-                    runs["vllm:"] = gate(f"vllm:{model}", asked.sample, CONCURRENCY[way])
+                    runs["vllm:"] = verdicts_of(f"vllm:{model}", asked.sample, CONCURRENCY[way])
                 runs[way], speeds[way] = paired(way, model, folder, asked)
     verdicts = compared(runs)
     figures = {"suite": "mini", "sample": asked.sample, "cases": len(next(iter(runs.values())).verdicts)}

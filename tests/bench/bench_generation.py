@@ -17,7 +17,6 @@ import queue
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -28,8 +27,8 @@ from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.transformers import TransformersEngine
 from tests.bench import results
 from tests.bench.bench_replay import environment
+from tests.bench.gating import ROOT, gate
 
-ROOT = Path(__file__).parents[2]
 TINY = ROOT / "fixtures/models/tiny"
 LOOPS = {
     "a": "bare batches, prepared outside the clock",
@@ -142,35 +141,16 @@ def made_here(settings: EngineSettings) -> TransformersEngine:
     return TransformersEngine(os.environ["BENCH_MODEL"], settings)
 
 
-def gate(workers: str, way: Way, vlm: str = "", *, sized: bool = True) -> float:
-    """Items a second of the gate, from when the model is ready to its last answer.
-
-    Whether the model passes is all the same, a complete run is not.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        asked = ["--vlm", vlm or str(way.model), "--vsc-cache", "off", "-n", workers, "-q", "-p", "no:randomly"]
-        asked += ["--vlm-max-new-tokens", str(way.max_new_tokens)]
-        asked += ["--vlm-batch-size", str(way.batch_size)] if sized else []
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        ours = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path, "BENCH_MODEL": str(way.model)}
-        ran = subprocess.run(
-            [sys.executable, "-m", "pytest", *asked],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            env=environment() | ours,
-        )
-        try:
-            summary = json.loads((Path(folder) / "vsc-report/summary.json").read_text())
-        except OSError:
-            raise RuntimeError(f"the gate came to no end:\n{ran.stdout[-2000:]}") from None
-    used = summary["used"]
-    assert summary["complete"]
+def gated(workers: str, way: Way, vlm: str = "", *, sized: bool = True) -> float:
+    """Answers a second of a complete run of the gate."""
+    options = ["-n", workers, "--vlm-max-new-tokens", str(way.max_new_tokens)]
+    options += ["--vlm-batch-size", str(way.batch_size)] if sized else []
+    ran = gate(vlm or str(way.model), *options, env={"BENCH_MODEL": str(way.model)})
+    used = ran.summary["used"]
+    assert ran.summary["complete"]
     assert used["loaded"] == "yes"
-    print(f"    {used.get('batch_size')}, {summary['header']['model'].get('self_check')}", flush=True)
-    return int(used["generated"]) / float(used["seconds"])
+    print(f"    {used.get('batch_size')}, {ran.summary['header']['model'].get('self_check')}", flush=True)
+    return ran.rate
 
 
 def main() -> None:
@@ -205,8 +185,8 @@ def measured(row: str, way: Way) -> float:
     if row in LOOPS:
         return bare(row, way)
     if row == "here":
-        return gate("0", way, "python:tests.bench.bench_generation:made_here")
-    return gate("0", way, sized=False) if row == "auto" else gate(row.removeprefix("n"), way)
+        return gated("0", way, "python:tests.bench.bench_generation:made_here")
+    return gated("0", way, sized=False) if row == "auto" else gated(row.removeprefix("n"), way)
 
 
 def report(rates: dict[str, list[float]], way: Way, repeat: int) -> None:

@@ -34,7 +34,7 @@ from pytest_vsc.records import Generation, Message, Request, Response
 from pytest_vsc.shipped import shipped
 from tests.chat_server import MODEL, ChatServer, Reply, failure, says
 from tests.drawn import drawn, encoded
-from tests.serving import served, skip_without_server
+from tests.serving import answers, served, skip_without_server
 
 pytest.importorskip("openai")
 
@@ -1194,11 +1194,10 @@ def test_a_real_server_answers_as_the_model_in_process(tmp_path: Path) -> None:
             for engine in (far, near):
                 engine.check()
                 engine.load()
-            answers = [[engine.submit(request) for request in requests] for engine in (far, near)]
-            said = [[(got := future.result(120)).text, got.finish_reason] for each in answers for future in each]
+            told, expected = answers(far, requests), answers(near, requests)
         finally:
             far.close()
             near.close()
-    assert said[: len(requests)] == said[len(requests) :]
-    assert said[0][0]
-    assert said[-1][1] == "length"
+    assert told == expected
+    assert told[0][0]
+    assert told[-1][1] == "length"

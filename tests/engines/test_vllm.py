@@ -31,7 +31,7 @@ from pytest_vsc.shipped import shipped
 from tests import fake_vllm
 from tests.drawn import drawn, encoded
 from tests.project import Project
-from tests.serving import skip_without_vllm, splitting
+from tests.serving import answers, skip_without_vllm, splitting
 
 TINY = shipped("fixtures") / "models/tiny"
 SECONDS = 30.0
@@ -573,16 +573,15 @@ def test_vllm_itself_answers_as_the_model_in_process(tmp_path: Path, monkeypatch
         (log,) = tmp_path.glob("vsc-server-*.log")
         near.check()
         near.load()
-        answers = [[engine.submit(request) for request in requests] for engine in (far, near)]
-        said = [[(got := future.result(120)).text, got.finish_reason] for each in answers for future in each]
+        told, expected = answers(far, requests), answers(near, requests)
         assert "How do I" not in log.read_text()
         assert far.describe()["vllm"]
     finally:
         far.close()
         near.close()
-    assert said[: len(requests)] == said[len(requests) :]
-    assert said[0][0]
-    assert said[-1][1] == "length"
+    assert told == expected
+    assert told[0][0]
+    assert told[-1][1] == "length"
     assert not log.exists()
 
 
