@@ -17,7 +17,7 @@ from pytest_vsc.cases import Value
 from pytest_vsc.earlier import ASIDE, set_aside
 from pytest_vsc.errors import RunFileError
 from pytest_vsc.records import Record
-from pytest_vsc.runs import Footer, Header
+from pytest_vsc.runs import RUN_FILE, Footer, Header
 
 # Each write goes to the end, so that the size of a file which somebody cut meanwhile tells of it.
 AT_ITS_END = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -54,7 +54,7 @@ class RunWriter:
 
     def begin(self, header: Header) -> None:
         """Begin a new file in the place of an older one, whose readers (a replay of it, say) keep what they have."""
-        path = self.folder / "run.jsonl"
+        path = self.folder / RUN_FILE
         try:
             if self._resumes:
                 set_aside(path)
@@ -62,7 +62,7 @@ class RunWriter:
                 path.unlink()
             self._file = os.fdopen(os.open(path, AT_ITS_END, 0o666), "wb")
         except OSError as error:
-            raise self._failed("run.jsonl", error) from error
+            raise self._failed(RUN_FILE, error) from error
         self._line("header", header)
 
     def record(self, record: Record) -> None:
@@ -81,10 +81,10 @@ class RunWriter:
                 _onto_disk(file)
                 told = os.fstat(file.fileno())
             self._line("footer", footer)
-            with self._named("run.jsonl"), self._file as file:
+            with self._named(RUN_FILE), self._file as file:
                 _onto_disk(file)
                 run = os.fstat(file.fileno())
-            self._see("run.jsonl", run, self._written)
+            self._see(RUN_FILE, run, self._written)
             with self._named("summary.json"):
                 scratch.replace(summary)
                 if self._resumes and footer.complete:
@@ -95,25 +95,25 @@ class RunWriter:
                 scratch.unlink(missing_ok=True)
             with contextlib.suppress(RunFileError):
                 self.close()
-        self._see("run.jsonl", run, self._written)
+        self._see(RUN_FILE, run, self._written)
         self._see("summary.json", told, size)
 
     def amend(self, header: Header, footer: Footer) -> None:
         """Write another footer, which counts from then on, and the summary anew. Raises RunFileError."""
-        with self._named("run.jsonl"):
-            self._file = os.fdopen(os.open(self.folder / "run.jsonl", os.O_WRONLY | os.O_APPEND), "wb")
+        with self._named(RUN_FILE):
+            self._file = os.fdopen(os.open(self.folder / RUN_FILE, os.O_WRONLY | os.O_APPEND), "wb")
         self.end(header, footer)
 
     def close(self) -> None:
         if self._file is not None:
             file, self._file = self._file, None
-            with self._named("run.jsonl"):
+            with self._named(RUN_FILE):
                 file.close()
 
     def _line(self, kind: str, value: Value) -> None:
         if self._file is None:
             raise RunFileError("run.jsonl: the run was not begun")
-        with self._named("run.jsonl"):
+        with self._named(RUN_FILE):
             self._written += self._file.write(b'{"kind":"%s",%s\n' % (kind.encode(), _json(value)[1:]))
             self._file.flush()
 

@@ -12,12 +12,11 @@ from pytest_vsc.agreement import Agreement, agreement
 from pytest_vsc.cli.printing import count, safe, say, shown, table
 from pytest_vsc.errors import LabelError, one_line
 from pytest_vsc.labels import SAYS, Label, read_labels
-from pytest_vsc.runs import read_run
+from pytest_vsc.runs import RUN_FILE, read_run
 
 Actions = argparse._SubParsersAction
 # rater -> answer -> verdict, None where the rater could not tell.
 Ratings = dict[str, dict[Hashable, str | None]]
-RUN = "run.jsonl"
 
 
 def add(actions: Actions[argparse.ArgumentParser]) -> None:
@@ -48,7 +47,7 @@ def judge_agree(given: argparse.Namespace) -> int:
 
 def run_file(given: Path) -> Path:
     """The run file, where its folder was given."""
-    return given / RUN if given.is_dir() else given
+    return given / RUN_FILE if given.is_dir() else given
 
 
 def _is_run(file: Path) -> bool:

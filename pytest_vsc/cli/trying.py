@@ -19,6 +19,7 @@ from pytest_vsc import impostors, trials
 from pytest_vsc.engines.effects import stand_in
 from pytest_vsc.errors import SettingsError, one_line
 from pytest_vsc.impostors import EVERYWHERE, FOLDER, Model
+from pytest_vsc.runs import RUN_FILE
 from pytest_vsc.trials import Judged, Trial
 
 USAGE = 4  # pytest's exit code for settings that cannot be used
@@ -77,7 +78,7 @@ class Tries:
 
     def _next(self, trial: Trial, place: Path) -> Iterable[Model]:
         """The models that can be tried once this one has been."""
-        run = place / "run.jsonl"
+        run = place / RUN_FILE
         if trial.model is EVERYWHERE[0]:
             self.items = trials.read_items(run)
             if not self.items:

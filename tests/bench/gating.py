@@ -40,7 +40,7 @@ def gate(vlm: str, *options: str, env: Mapping[str, str]) -> Gated:
     with tempfile.TemporaryDirectory() as folder:
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         ran = subprocess.run(
-            [sys.executable, "-m", "pytest", "--vlm", vlm, "--vsc-cache", "off", "-q", "-p", "no:randomly", *options],
+            [sys.executable, "-m", "pytest", f"--vlm={vlm}", "--vsc-cache", "off", "-q", "-p", "no:randomly", *options],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
