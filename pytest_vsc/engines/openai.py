@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.address import base_of, parts_of, place_of, shown
@@ -27,9 +27,6 @@ from pytest_vsc.engines.pacing import Pace
 from pytest_vsc.engines.secrets import Secrets, secrets_of
 from pytest_vsc.errors import EngineError, ModelError, SettingsError, VscError, one_line
 from pytest_vsc.records import Request, Response
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 
