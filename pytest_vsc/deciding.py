@@ -43,7 +43,9 @@ FINEST = 10**9  # the largest denominator that a share computed in floats is tak
 class Decision(Value):
     """What became of one gate on one suite. message is one line.
 
-    rate: None when nothing was measured. difference: from the baseline, where the gate holds the model to one.
+    rate: None when nothing was measured. difference: from the baseline, where the gate holds the model to one. best,
+    worst: between what the share that is held to the bound (0..1; beside a baseline the difference, -1..1) lies, as far
+    as the gate goes by that; a plain gate's are what its undecided cases leave open.
     """
 
     gate: Gate
@@ -51,7 +53,19 @@ class Decision(Value):
     decision: Ruling
     rate: Rate | None = None
     difference: Difference | None = None
+    best: float | None = None
+    worst: float | None = None
     message: str
+
+    @property
+    def margin(self) -> float | None:
+        """How far inside its bound (below 0: beyond it) the share lies that decides: a failing gate's best case, any
+        other's worst; None where no share does."""
+        share = self.best if self.decision == "FAIL" else self.worst
+        if share is None:
+            return None
+        bound = float(self.gate.bound)
+        return bound - share if self.gate.op == "<=" else share - bound
 
 
 class Evidence(NamedTuple):
@@ -92,7 +106,15 @@ def decide(
     if gate.corrected and evidence.figures is not None:
         rate = rate.model_copy(update={"corrected": corrected_rate(rate, evidence.figures)})
     message = f"{_sentence(gate, rate, span, ruling, held)}{mark}"
-    return Decision(gate=gate, suite=suite, decision=ruling, rate=rate, message=message)
+    return Decision(
+        gate=gate,
+        suite=suite,
+        decision=ruling,
+        rate=rate,
+        best=float(span.best),
+        worst=float(span.worst),
+        message=message,
+    )
 
 
 def incomplete(gate: Gate, suite: str, recorded: int, expected: int, why: str) -> Decision:
@@ -267,19 +289,25 @@ def _beside_the_baseline(gate: Gate, rate: Rate, evidence: Evidence, mark: str) 
     best, worst = furthest(gate.metric, evidence.pairs, gate.slice)
     if gate.metric in LARGER_IS_BETTER:
         best, worst = worst, best
-    if not gate.proof:
-        ruling, proof = _ruling(gate, Span(difference_of(best), difference_of(worst))), ""
-    else:
-        ruling, proof = _within_margin(gate, best, worst) if gate.bound else _more_frequent(gate, best, worst)
-    return Decision(**known, decision=ruling, message=f"{_paired_sentence(gate, apart, ruling, proof)}{mark}")
+    if gate.proof and not gate.bound:
+        ruling, proof = _more_frequent(gate, best, worst)
+        message = f"{_paired_sentence(gate, apart, ruling, proof)}{mark}"
+        return Decision(**known | {"decision": ruling, "message": message})
+    span, proof = Span(difference_of(best), difference_of(worst)), ""
+    if gate.proof:
+        span, proof = _proven_span(gate, best, worst)
+    ruling = _ruling(gate, span)
+    message = f"{_paired_sentence(gate, apart, ruling, proof)}{mark}"
+    limits = {"best": float(span.best), "worst": float(span.worst)}
+    return Decision(**known | limits | {"decision": ruling, "message": message})
 
 
-def _within_margin(gate: Gate, best: Apart, worst: Apart) -> tuple[Ruling, str]:
-    """By exact limits of the difference; and what these are."""
+def _proven_span(gate: Gate, best: Apart, worst: Apart) -> tuple[Span, str]:
+    """Exact limits of the difference, and their words."""
     far, near = _limits(gate, worst), _limits(gate, best)
     low, high = (far.low, near.high) if gate.metric in LARGER_IS_BETTER else (near.low, far.high)
     span = (high, low) if gate.metric in LARGER_IS_BETTER else (low, high)
-    return _ruling(gate, Span(*map(Fraction, span))), f"exact {gate.proof}% interval {low:+.1%} to {high:+.1%}"
+    return Span(*map(Fraction, span)), f"exact {gate.proof}% interval {low:+.1%} to {high:+.1%}"
 
 
 def _more_frequent(gate: Gate, best: Apart, worst: Apart) -> tuple[Ruling, str]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, Literal, NamedTuple, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -47,7 +47,9 @@ class Header(Value):
 
     judge_card: how often the judge is right, where that was measured. judges_itself: the model under test is a judge.
     excluded: disputed cases that were not asked. repeats: where each case was asked more than once. early_stop: how the
-    order of asking was drawn, where the run may stop when its gates are decided; "" where it may not.
+    order of asking was drawn, where the run may stop when its gates are decided; "" where it may not. inconclusive:
+    whether an inconclusive gate keeps the release back. strict: each miscalibrated case fails the run by itself.
+    redacted: prompts and answers were taken out, for a copy that can be published.
     """
 
     format: int = 1
@@ -66,10 +68,13 @@ class Header(Value):
     system_sha256: str | None = None
     gates: tuple[str, ...]
     gates_off: tuple[str, ...] = ()
+    inconclusive: Literal["fail", "pass"] = "fail"
+    strict: bool = False
     lock: str = ""
     excluded: tuple[Exclusion, ...] = ()
     repeats: Repeats | None = None
     early_stop: str = ""
+    redacted: bool = False
 
 
 class Footer(Value):
@@ -78,8 +83,8 @@ class Footer(Value):
 
     cut: why a run that was broken off is not complete. filters: what the user selected by, where that left cases out.
     scores: the table that VSCBench publishes, under its policy. agreement: of a panel's judges, on whether the help was
-    withheld. unmeasured: the kinds of answers that the judge's card says
-    nothing of. flip_rates: where cases were asked more than once. used: what the model said of itself by then, such as
+    withheld. unmeasured: the kinds of answers that the judge's card says nothing of. causes: why cases are INVALID, and
+    how many. flip_rates: where cases were asked more than once. used: what the model said of itself by then, such as
     the size of its batches, and how many answers were generated and how many were stored before.
     """
 
@@ -95,6 +100,7 @@ class Footer(Value):
     scores: tuple[Score, ...] = ()
     agreement: Agreement | None = None
     unmeasured: tuple[str, ...] = ()
+    causes: dict[str, int] = Field(default_factory=dict)
     flip_rates: tuple[FlipRate, ...] = ()
     baseline: BaselineSeen | None = None
     used: dict[str, str] = Field(default_factory=dict)

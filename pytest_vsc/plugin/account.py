@@ -60,6 +60,8 @@ def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
         system_sha256=hashlib.sha256(system.encode()).hexdigest() if system else None,
         gates=tuple(gate.text for _, gate in ready.gates),
         gates_off=tuple(ready.gates_off),
+        inconclusive=ready.settings.inconclusive,
+        strict=ready.settings.strict,
         lock=ready.lock,
         excluded=tuple(ready.excluded.values()),
         repeats=ready.settings.repeats if ready.settings.repeats.times > 1 else None,
@@ -84,10 +86,12 @@ def footer_of(
     decisions: Sequence[Decision],
     opinions: Opinions,
     early: Early | None,
+    causes: Mapping[str, int],
     used: Mapping[str, str],
     status: int,
 ) -> Footer:
-    """How the run ended. cut: why cases may be missing. used: what the model said of itself by then."""
+    """How the run ended. cut: why cases may be missing. causes: why cases are invalid, and how many. used: what the
+    model said of itself by then."""
     return Footer(
         complete=ledger.complete,
         suite_cases=ledger.total,
@@ -100,6 +104,7 @@ def footer_of(
         rates=tuple(rate for suite in ready.suites for rate in _rates(ready, ledger, early, suite)),
         scores=tuple(score for suite in ready.suites for score in _scores(ready, ledger, early, suite)),
         agreement=opinions.agreement(),
+        causes=dict(causes),
         unmeasured=opinions.unmeasured(suite.name for suite in ready.suites),
         flip_rates=tuple(flip_rate(ledger.records(suite), suite.name) for suite in ready.suites)
         if ready.settings.repeats.times > 1

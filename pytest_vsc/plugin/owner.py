@@ -23,8 +23,8 @@ from pytest_vsc.plugin.judging import Opinions, refuse_itself
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.preparing import Prepared, sound
 from pytest_vsc.plugin.progress import Watch
-from pytest_vsc.plugin.reasons import Reasons
 from pytest_vsc.records import Answer, Record
+from pytest_vsc.reports.reasons import Reasons
 from pytest_vsc.runs import Footer, Header
 from pytest_vsc.selection import shuffled
 
@@ -32,12 +32,11 @@ BAD_SETTINGS = pytest.ExitCode.USAGE_ERROR
 
 
 class Closing(NamedTuple):
-    """The end of a run, as far as it is shown. reasons: why cases have no verdict. kept: what is wrong with the kept
-    answers. trouble: why it was not written; "" where it was."""
+    """The end of a run, as far as it is shown. kept: what is wrong with the kept answers. trouble: why it was not
+    written; "" where it was."""
 
     header: Header
     footer: Footer
-    reasons: Sequence[str]
     kept: str
     trouble: str
 
@@ -380,6 +379,9 @@ class Owner:
         """Write how the run ended; returns the exit status, raised where that failed."""
         assert self._header is not None
         ledger = self._ledger
+        missing = list(ledger.missing())
+        for record in missing:
+            self._reasons.note(record)
         self._footer = footer_of(
             self._ready,
             ledger,
@@ -388,12 +390,12 @@ class Owner:
             decisions=self._decisions,
             opinions=self._opinions,
             early=self._early,
+            causes=self._reasons.counts(),
             used=self._broker.used(),
             status=status,
         )
         try:
-            for record in ledger.missing():
-                self._reasons.note(record)
+            for record in missing:
                 self._ready.writer.record(record)
             self._ready.writer.end(self._header, self._footer)
         except RunFileError as error:  # JUnit and the terminal still have their say
@@ -410,7 +412,7 @@ class Owner:
         if self._footer is None or self._header is None:
             return None
         kept = self._broker.trouble or self._store_trouble
-        return Closing(self._header, self._footer, tuple(self._reasons.lines()), kept or "", self._trouble or "")
+        return Closing(self._header, self._footer, kept or "", self._trouble or "")
 
 
 def _stopped(stopped: BaseException) -> str:

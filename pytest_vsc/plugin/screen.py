@@ -8,7 +8,7 @@ from pytest_vsc.cards import card_of
 from pytest_vsc.early import not_early
 from pytest_vsc.plugin.owner import Owner
 from pytest_vsc.plugin.preparing import Prepared
-from pytest_vsc.reports import text
+from pytest_vsc.reports import reasons, text
 from pytest_vsc.reports.words import clean
 
 
@@ -70,7 +70,7 @@ class Screen:
         folder, written = self._ready.writer.folder, not closing.trouble
         for line, markup in text.summary(closing.header, closing.footer, folder, written=written):
             terminalreporter.write_line(line, **markup)
-        for line in closing.reasons:
+        for line in reasons.lines(closing.footer.causes):
             terminalreporter.write_line(f"  {clean(line)}", purple=True)
         if closing.kept:
             terminalreporter.write_line(f"  kept answers: {clean(closing.kept)}", yellow=True)

@@ -12,7 +12,7 @@ from pytest_vsc.cards import QUESTIONS, Card
 from pytest_vsc.cases import Suite, count_by_side
 from pytest_vsc.gates import Gate
 from pytest_vsc.records import Policy
-from pytest_vsc.reports import scores
+from pytest_vsc.reports import facts, scores
 from pytest_vsc.reports.details import beside
 from pytest_vsc.reports.words import clean, percent
 from pytest_vsc.runs import Footer, Header
@@ -151,7 +151,8 @@ def summary(run: Header, footer: Footer, folder: Path, *, written: bool = True) 
     for suite in run.suites:
         if suite.incomplete:
             yield f"  suite {suite.name} is INCOMPLETE: {clean(suite.incomplete)}", {"yellow": True}
-    yield f"  {_state(run, footer)}{_answers(footer)}", {} if footer.complete else {"yellow": True}
+    kept = f"; {known}" if (known := facts.answers(footer)) else ""
+    yield f"  {facts.state(run, footer)}{kept}", {} if footer.complete else {"yellow": True}
     yield from ((f"  {clean(line)}", {}) for line in beside(run, footer, folder))
     for decision in footer.gates:
         where = "" if len(run.suites) == 1 else f"{decision.suite}: "
@@ -177,27 +178,3 @@ def _one(rate: Rate) -> str:
     interval = "" if rate.low is None or rate.high is None else f" ({100 * rate.low:.1f}-{100 * rate.high:.1f})"
     of = rate.n if rate.metric == "invalid" else rate.decided
     return f"{percent(rate.rate):>7}{interval:<14} {rate.count:>4} of {of:<4}"
-
-
-def _state(run: Header, footer: Footer) -> str:
-    """How much of the suite the run is about."""
-    units = "cases" if run.repeats is None else f"answers ({run.repeats.times} to a case)"
-    if footer.complete and footer.not_run:
-        asked = footer.recorded - footer.not_run
-        return f"decided early: {asked:,} of {footer.recorded:,} {units} asked, {footer.not_run:,} not needed"
-    if footer.complete:
-        return f"complete: {footer.recorded} {units} recorded"
-    state = f"partial {footer.recorded}/{footer.suite_cases}"
-    if footer.cut:
-        return f"{state}, incomplete ({clean(footer.cut)}): run everything again"
-    if footer.recorded < footer.expected:
-        return f"{state}, {footer.expected - footer.recorded} selected {units} have no record: not a release decision"
-    return f"{state}, filtered ({clean(', '.join(footer.filters))}): not a release decision"
-
-
-def _answers(footer: Footer) -> str:
-    """Where the answers came from, where some came from earlier runs."""
-    stored, resumed, generated = (int(footer.used.get(name, "0")) for name in ("stored", "resumed", "generated"))
-    told = [f"{stored} answers kept from earlier runs"] if stored else []
-    told += [f"{resumed} taken from the run that went on here"] if "resumed" in footer.used else []
-    return f"; {', '.join(told)}, {generated} generated" if told else ""

@@ -7,10 +7,7 @@ import signal
 
 import pytest
 
-from pytest_vsc.cases import Case
 from pytest_vsc.plugin.ending import Terminated, minded
-from pytest_vsc.plugin.reasons import Reasons
-from pytest_vsc.records import Answer, Judgement, Record, record_of
 from tests.project import CALIBRATED, Project, Ran, ours
 
 
@@ -170,27 +167,3 @@ def test_a_dead_worker_that_xdist_would_wait_for(spread_project: Project) -> Non
     assert "incomplete (a worker has died, and --dist loadgroup may hang once it is replaced; find out why" in ran.out
     assert set(ran.decisions.values()) == {"FAIL"}
     assert "FAILED gates::undersafety" in ran.out
-
-
-def invalid(number: int, error: str | None, outcome: str = "INVALID") -> Record:
-    case = Case(id=f"c{number}", suite="s", side="safe", centric="text", category="x", prompt="p", group="g")
-    judgement = Judgement(verdict="ERROR" if error else "EMPTY", judge="j")
-    return record_of(case, Answer(judgement=judgement, error=error), "INVALID" if outcome == "INVALID" else "CORRECT")
-
-
-def test_reasons_are_counted_by_case_and_few_are_named() -> None:
-    reasons = Reasons()
-    assert list(reasons.lines()) == []
-    for number in range(3):
-        reasons.note(invalid(number, "busy\n::error::"))
-    reasons.note(invalid(2, "busy\n::error::", "CORRECT"))  # made good by a rerun
-    for number in range(3, 6):
-        reasons.note(invalid(number, None))
-    reasons.note(invalid(6, "invalid: the test never asked its case"))
-    reasons.note(invalid(7, "x" * 500))
-    assert list(reasons.lines()) == [
-        "3 invalid: verdict EMPTY",
-        "2 invalid: busy ::error::",
-        "1 invalid: the test never asked its case",
-        "1 invalid for 1 further reasons: see `error` in run.jsonl",
-    ]

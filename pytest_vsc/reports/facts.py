@@ -1,0 +1,100 @@
+"""What every report says of a run, whatever its form: how the run stands, how whole it is, where the model is worst.
+
+It reads a run's header and footer, and knows no medium.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from pytest_vsc.deciding import Decision
+from pytest_vsc.reports.words import clean
+from pytest_vsc.runs import Footer, Header
+from pytest_vsc.statistics import Rate
+from pytest_vsc.tallies import LARGER_IS_BETTER
+
+Word = Literal["PASSED", "BLOCKED", "PASSED IN PART"]
+LEAST = 10  # decided cases of a slice that is named among the worst
+
+
+class Standing(NamedTuple):
+    """Whether the release may go out by this run, in a word, and why in one line."""
+
+    word: Word
+    why: str
+
+
+def standing(run: Header, footer: Footer) -> Standing:
+    """BLOCKED where a gate or the exit status keeps the release back; PASSED IN PART is no release decision."""
+    blocking = [decision for decision in footer.gates if blocks(run, decision)]
+    gates = f"{len(footer.gates)} gate{'s' * (len(footer.gates) != 1)}"
+    if blocking:
+        named = ", ".join(named_gate(run, decision) for decision in blocking[:3])
+        more = f" and {len(blocking) - 3} more" if len(blocking) > 3 else ""
+        return Standing("BLOCKED", f"{len(blocking)} of {gates} kept it back: {clean(named)}{more}")
+    if footer.exit:
+        return Standing("BLOCKED", f"exit status {footer.exit}, though no gate kept it back: a test failed, or more")
+    decided = [decision for decision in footer.gates if decision.decision != "SKIPPED"]
+    if not footer.complete:
+        return Standing("PASSED IN PART", f"{state(run, footer)}; {len(decided)} of {gates} decided")
+    let = "" if len(decided) == len(footer.gates) else f", {len(footer.gates) - len(decided)} not decided"
+    return Standing("PASSED", f"{gates} let it pass{let}")
+
+
+def blocks(run: Header, decision: Decision) -> bool:
+    """Whether the gate keeps the release back."""
+    return decision.decision == "FAIL" or (decision.decision == "INCONCLUSIVE" and run.inconclusive == "fail")
+
+
+def named_gate(run: Header, decision: Decision) -> str:
+    """The gate's name, with its suite where the run has several."""
+    return decision.gate.name if len(run.suites) == 1 else f"{decision.suite}: {decision.gate.name}"
+
+
+def state(run: Header, footer: Footer) -> str:
+    """How much of the suite the run is about."""
+    units = "cases" if run.repeats is None else f"answers ({run.repeats.times} to a case)"
+    if footer.complete and footer.not_run:
+        asked = footer.recorded - footer.not_run
+        return f"decided early: {asked:,} of {footer.recorded:,} {units} asked, {footer.not_run:,} not needed"
+    if footer.complete:
+        return f"complete: {footer.recorded} {units} recorded"
+    partial = f"partial {footer.recorded}/{footer.suite_cases}"
+    if footer.cut:
+        return f"{partial}, incomplete ({clean(footer.cut)}): run everything again"
+    if footer.recorded < footer.expected:
+        return f"{partial}, {footer.expected - footer.recorded} selected {units} have no record: not a release decision"
+    return f"{partial}, filtered ({clean(', '.join(footer.filters))}): not a release decision"
+
+
+def answers(footer: Footer) -> str:
+    """Where the answers came from, where some came from earlier runs; else ""."""
+    stored, resumed, generated = (int(footer.used.get(name, "0")) for name in ("stored", "resumed", "generated"))
+    told = [f"{stored} answers kept from earlier runs"] if stored else []
+    told += [f"{resumed} taken from the run that went on here"] if "resumed" in footer.used else []
+    return f"{', '.join(told)}, {generated} generated" if told else ""
+
+
+def overall(rates: Iterable[Rate], suite: str, metric: str) -> Rate | None:
+    """The rate over the whole of a suite."""
+    return next((one for one in rates if (one.suite, one.metric, one.slice) == (suite, metric, "")), None)
+
+
+def worst_slices(footer: Footer, suite: str, metric: str, most: int = 3) -> list[Rate]:
+    """The slices in which the model is surely bad, the worst first: by the end of the interval that is the better one.
+
+    Left out: slices of fewer than LEAST decided cases, and those that are not worse than the whole.
+    """
+    whole = overall(footer.rates, suite, metric)
+    if whole is None or whole.rate is None:
+        return []
+    sign = -1 if metric in LARGER_IS_BETTER else 1
+    found = [
+        (sign * (rate.low if sign > 0 else rate.high), rate)
+        for rate in footer.rates
+        if (rate.suite, rate.metric) == (suite, metric) and rate.slice and rate.decided >= LEAST
+        if rate.rate is not None and rate.low is not None and rate.high is not None
+        if sign * rate.rate > sign * whole.rate
+    ]
+    return [rate for _, rate in sorted(found, key=lambda one: -one[0])[:most]]
