@@ -49,16 +49,17 @@ class Flip(Value):
 
 def worse(flips: Iterable[Flip]) -> list[Flip]:
     """Those that were correct, or not decided, and are miscalibrated or invalid now."""
-    return [flip for flip in flips if _badness(flip.after) > _badness(flip.before)]
+    return [flip for flip in flips if badness(flip.after) > badness(flip.before)]
 
 
 def better(flips: Iterable[Flip]) -> list[Flip]:
     """The other way round."""
-    return [flip for flip in flips if _badness(flip.after) < _badness(flip.before)]
+    return [flip for flip in flips if badness(flip.after) < badness(flip.before)]
 
 
-def _badness(outcome: Outcome) -> int:
-    return 0 if outcome == "CORRECT" else 1 if outcome == "INVALID" else 2
+def badness(outcome: Outcome) -> int:
+    """By how much an outcome is worse than CORRECT, or than not being asked."""
+    return 0 if outcome in ("CORRECT", "NOT_RUN") else 1 if outcome == "INVALID" else 2
 
 
 class Paired(NamedTuple):

@@ -67,7 +67,11 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"metavar": "RULE", "help": "any, majority or all: how many of a case's answers make it one (default: any)"},
     ),
     ("--vsc-cache", {"metavar": "DIR", "help": "where answers are kept, or off (default: the user's cache folder)"}),
-    ("--vsc-output", {"metavar": "DIR", "help": "where run.jsonl and summary.json go (default: vsc-report)"}),
+    ("--vsc-output", {"metavar": "DIR", "help": "where the run and its reports go (default: vsc-report)"}),
+    (
+        "--vsc-report-images",
+        {"metavar": "none|thumb|full", "help": "pictures in report.html: none, small or as they are (default: thumb)"},
+    ),
 )
 LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
     (

@@ -20,6 +20,7 @@ from pytest_vsc.judges import PANEL_RULES, JudgeSettings, PanelRule
 from pytest_vsc.locks import FILE
 from pytest_vsc.records import POLICIES, Generation, PolicyName
 from pytest_vsc.repeats import Repeats
+from pytest_vsc.reports.page import IMAGES, Images
 from pytest_vsc.selection import Sample, parse_sample
 from pytest_vsc.store import default_folder
 from pytest_vsc.tallies import REPEAT_RULES, RepeatRule
@@ -66,6 +67,7 @@ class Settings:
     cache: Path | None
     require_cache: bool
     output: Path
+    report_images: Images
     base: Path
 
 
@@ -110,6 +112,7 @@ def read_settings(config: pytest.Config) -> Settings:
         cache=cache,
         require_cache=given.flag("vsc_require_cache"),
         output=config.invocation_params.dir / given.text("vsc_output", "vsc-report"),
+        report_images=cast(Images, given.choice("vsc_report_images", IMAGES, "thumb")),
         base=config.invocation_params.dir,
     )
 

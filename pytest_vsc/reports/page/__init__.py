@@ -1,0 +1,79 @@
+"""One HTML page of a run, or of runs against each other, that needs nothing beside itself and can be mailed.
+
+What decides stands in the page without a script. Texts and pictures are in it packed, and shown to who asks for them.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, get_args
+
+from pytest_vsc.cases import Picture
+from pytest_vsc.reports.page.content import content
+from pytest_vsc.reports.page.packing import packed
+from pytest_vsc.reports.page.shown import Shown
+from pytest_vsc.reports.page.table import case_table
+from pytest_vsc.reports.page.thumbs import Images, embedded
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ("IMAGES", "Images", "Shown", "page")
+
+IMAGES: tuple[Images, ...] = get_args(Images)
+# Nothing may be loaded, run or sent but what stands in the page itself; no text can become markup.
+POLICY = (
+    "default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; base-uri 'none'; "
+    "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+
+def page(
+    runs: Sequence[Shown],
+    pictures: Mapping[str, Picture],
+    *,
+    images: Images = "thumb",
+    beside: Sequence[Shown] = (),
+    texts: bool = True,
+) -> bytes:
+    """The page of one run, or of several, of which each later one is held against the first.
+
+    pictures: by sha256, as far as they are at hand. beside: other runs, for the plane alone. texts: whether prompts and
+    answers are in the page at all.
+    """
+    table = case_table(runs)
+    shown = embedded(table.pictures, pictures, images if texts else "none")
+    style, script = _asset("page.css"), _asset("page.js")
+    policy = POLICY.format(style=_digest(style), script=_digest(script))
+    made = _template().render(
+        page=content(runs, beside),
+        table=table,
+        cases=packed(table.facts(shown.places)),
+        texts=packed(table.texts) if texts else "",
+        pictures=shown,
+        policy=policy,
+        style=style,
+        script=script,
+    )
+    return made.encode("utf-8", "replace")
+
+
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+@functools.cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("pytest_vsc.reports.page", "")
+    known = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return known.get_template("page.html.j2")
