@@ -20,7 +20,7 @@ from pytest_vsc.judges import PANEL_RULES, JudgeSettings, PanelRule
 from pytest_vsc.locks import FILE
 from pytest_vsc.records import POLICIES, Generation, PolicyName
 from pytest_vsc.repeats import Repeats
-from pytest_vsc.reports.page import IMAGES, Images
+from pytest_vsc.reports.thumbs import IMAGES, Images
 from pytest_vsc.selection import Sample, parse_sample
 from pytest_vsc.store import default_folder
 from pytest_vsc.tallies import REPEAT_RULES, RepeatRule

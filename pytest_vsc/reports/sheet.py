@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.errors import SettingsError, one_line
-from pytest_vsc.pictures import FORMATS, MOST_PIXELS, as_rgb
+from pytest_vsc.reports import thumbs
 from pytest_vsc.shipped import shipped
 
 if TYPE_CHECKING:
@@ -88,19 +88,11 @@ def _write(file: Path, data: bytes) -> Path:
 
 def thumbnail(picture: Picture) -> Image.Image | str:
     """RGB, the longer side at most THUMB px and never enlarged; or why there is none, in a few words."""
-    from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(picture.read()), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MOST_PIXELS:
-                return f"too large: {width} x {height}"
-            image.draft(image.mode, (2 * THUMB, 2 * THUMB))  # a JPEG is decoded no larger than is needed
-            small = as_rgb(image)
-            small.thumbnail((THUMB, THUMB), Image.Resampling.LANCZOS)
-            return small
-    except Exception:  # decoders raise OSError, SyntaxError, ValueError, struct.error ... on broken bytes
+        data = picture.read()
+    except OSError:
         return "cannot be decoded"
+    return thumbs.thumbnail(data, THUMB)
 
 
 def _encoded(picture: Picture) -> tuple[bytes, int, int] | str:

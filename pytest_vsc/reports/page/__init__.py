@@ -10,21 +10,20 @@ import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from pytest_vsc.cases import Picture
 from pytest_vsc.reports.page.content import content
 from pytest_vsc.reports.page.packing import packed
 from pytest_vsc.reports.page.shown import Shown
 from pytest_vsc.reports.page.table import case_table
-from pytest_vsc.reports.page.thumbs import Images, embedded
+from pytest_vsc.reports.thumbs import Images, embedded
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ("IMAGES", "Images", "Shown", "page")
+__all__ = ("Images", "Shown", "page")
 
-IMAGES: tuple[Images, ...] = get_args(Images)
 # Nothing may be loaded, run or sent but what stands in the page itself; no text can become markup.
 POLICY = (
     "default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; base-uri 'none'; "

@@ -1,4 +1,4 @@
-"""Pictures inside a page: small ones, or as they are, within a bound that is the same for every run."""
+"""Small copies of pictures, and the pictures inside a page: small, or as they are, within a bound for every run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from pytest_vsc.cases import Picture
 from pytest_vsc.pictures import FORMATS, MOST_PIXELS, as_rgb
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 Images = Literal["none", "thumb", "full"]
+IMAGES: tuple[Images, ...] = get_args(Images)
 MOST_THUMBS = 9_000_000  # bytes of all small pictures of a page together
 MOST_FULL = 60_000_000  # bytes of all pictures as they are
 SIZES = ((192, 70), (128, 60), (96, 50), (64, 40))  # (px of the longer side, quality), the first that fits
@@ -65,7 +69,7 @@ def _as_they_are(known: Mapping[str, Picture]) -> Mapping[str, Encoded]:
     found: dict[str, Encoded] = {}
     total = 0
     for sha256, picture in known.items():
-        one = _original(picture)
+        one = _original(_bytes(picture))
         if one is not None:
             found[sha256] = one
             total += len(one.data)
@@ -74,28 +78,36 @@ def _as_they_are(known: Mapping[str, Picture]) -> Mapping[str, Encoded]:
     return found
 
 
-def _original(picture: Picture) -> Encoded | None:
+def _original(data: bytes) -> Encoded | None:
+    """The picture unchanged; None for what is none."""
     from PIL import Image
 
     try:
-        data = picture.unchanged()
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return Encoded(Image.MIME[str(image.format)], data, image.size)
-    except Exception:  # decoders raise what they like on broken bytes; a file may have gone or changed since
+    except Exception:  # decoders raise OSError, SyntaxError, ValueError, struct.error ... on broken bytes
         return None
 
 
 def _small(known: Mapping[str, Picture]) -> Mapping[str, Encoded]:
-    """Every picture as large as the bound allows; where even the smallest are too much, the last are left out."""
+    """Every picture as it is where that is within its share of the bound, and small where not.
+
+    Where even the smallest are too much, the last are left out.
+    """
+    share = MOST_THUMBS // max(1, len(known))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        drawn = pool.map(lambda picture: _thumb(_bytes(picture), SIZES[0]), known.values())
+        drawn = pool.map(lambda picture: _fitting(_bytes(picture), SIZES[0], share), known.values())
         found = {sha256: one for sha256, one in zip(known, drawn, strict=True) if one is not None}
         for size in SIZES[1:]:
             if sum(len(one.data) for one in found.values()) <= MOST_THUMBS:
                 return found
-            again = pool.map(lambda one, size=size: _thumb(one.data, size), found.values())
+            again = pool.map(lambda one, size=size: _fitting(one.data, size, share), found.values())
             found = {sha256: one for sha256, one in zip(found, again, strict=True) if one is not None}
     return _first(found)
+
+
+def _fitting(data: bytes, how: tuple[int, int], share: int) -> Encoded | None:
+    return _original(data) if len(data) <= share else _thumb(data, how)
 
 
 def _first(found: Mapping[str, Encoded]) -> Mapping[str, Encoded]:
@@ -110,6 +122,7 @@ def _first(found: Mapping[str, Encoded]) -> Mapping[str, Encoded]:
 
 
 def _bytes(picture: Picture) -> bytes:
+    """As they were when the suite was read; none where the file has gone or changed since."""
     try:
         return picture.unchanged()
     except (OSError, ValueError):
@@ -117,20 +130,31 @@ def _bytes(picture: Picture) -> bytes:
 
 
 def _thumb(data: bytes, how: tuple[int, int]) -> Encoded | None:
-    """A small copy, never larger than the picture; None for what cannot be decoded."""
-    from PIL import Image, features
+    """A small copy; None for what cannot be decoded."""
+    from PIL import features
 
     most, quality = how
+    small = thumbnail(data, most)
+    if isinstance(small, str):
+        return None
+    buffer = io.BytesIO()
+    kind = "WEBP" if features.check("webp") else "JPEG"
+    small.save(buffer, kind, quality=quality, **({"method": 2} if kind == "WEBP" else {}))
+    return Encoded(f"image/{kind.lower()}", buffer.getvalue(), small.size)
+
+
+def thumbnail(data: bytes, most: int) -> Image.Image | str:
+    """RGB, the longer side at most so many px and never enlarged; or why there is none, in a few words."""
+    from PIL import Image
+
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                return None
+            width, height = image.size
+            if width * height > MOST_PIXELS:
+                return f"too large: {width} x {height}"
             image.draft(image.mode, (2 * most, 2 * most))  # a JPEG is decoded no larger than is needed
             small = as_rgb(image)
-        small.thumbnail((most, most), Image.Resampling.LANCZOS, reducing_gap=2.0)
-        buffer = io.BytesIO()
-        kind = "WEBP" if features.check("webp") else "JPEG"
-        small.save(buffer, kind, quality=quality, **({"method": 2} if kind == "WEBP" else {}))
+            small.thumbnail((most, most), Image.Resampling.LANCZOS)
+            return small
     except Exception:  # as above
-        return None
-    return Encoded(f"image/{kind.lower()}", buffer.getvalue(), small.size)
+        return "cannot be decoded"
