@@ -164,6 +164,30 @@ def beside(
     )
 
 
+def between(before: Baseline, after: Baseline, allowed: Sequence[str]) -> BaselineSeen:
+    """One run beside the first. Raises RunFileError, naming what differs and was not allowed to."""
+    header = before.run.header
+    found = unlike(terms_of(header), terms_of(after.run.header))
+    refused = [f"{field}: {what}" for field, what in found.items() if field not in allowed]
+    if refused:
+        lines = "\n  ".join(refused)
+        raise RunFileError(
+            f"{after.name} is not comparable with {before.name}; --allow FIELD compares them nevertheless\n  {lines}"
+        )
+    suites = [suite.name for suite in after.run.header.suites if suite.name in {one.name for one in header.suites}]
+    if not suites:
+        raise RunFileError(f"{after.name} and {before.name} have no suite in common")
+    records = {suite: [one for one in after.run.records if one.suite == suite] for suite in suites}
+    return beside(
+        before,
+        records,
+        policy=after.run.header.policy.name,
+        repeats=after.run.header.repeats or ONCE,
+        allowed=allowed,
+        unlike=[f"{field}: {what}" for field, what in found.items()],
+    )
+
+
 def differences(pairs: Paired, slices: Sequence[Slice], policy: PolicyName) -> list[Difference]:
     """Of each metric but `sra`, overall and in each slice, wherever both runs have a case.
 

@@ -15,6 +15,7 @@ from pytest_vsc.intervals import Cluster, Interval, effective_size
 from pytest_vsc.paired import Flips, clustered_worse, tango
 from pytest_vsc.records import Counted, Outcome, Record
 from pytest_vsc.tallies import (
+    LARGER_IS_BETTER,
     ONE_SIDED,
     Metric,
     Profile,
@@ -31,6 +32,7 @@ from pytest_vsc.tallies import (
 
 Twin = tuple[Profile, Profile]  # one case, before and after
 Group = tuple[tuple[Twin, ...], ...]  # of what hangs together its units, of each of these its cases
+SIGNIFICANT = 0.05
 Absent = Literal["absent"]
 ABSENT: Absent = "absent"
 # Whether it took place, before and after: None where that is undecided, ABSENT where the earlier run has it not.
@@ -55,6 +57,13 @@ def worse(flips: Iterable[Flip]) -> list[Flip]:
 def better(flips: Iterable[Flip]) -> list[Flip]:
     """The other way round."""
     return [flip for flip in flips if badness(flip.after) < badness(flip.before)]
+
+
+def surely_worse(one: Difference) -> bool:
+    """Whether the later rate is worse by more than chance, all slices considered."""
+    if one.difference is None or one.p_holm is None or one.p_holm >= SIGNIFICANT:
+        return False
+    return one.difference < 0 if one.metric in LARGER_IS_BETTER else one.difference > 0
 
 
 def badness(outcome: Outcome) -> int:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_vsc.baselines import FIELDS, Baseline, beside, check_fields, read_baseline, terms_of, unlike
+from pytest_vsc.baselines import FIELDS, Baseline, between, check_fields, read_baseline
+from pytest_vsc.cli.pages import add_page_options, write_page
 from pytest_vsc.cli.printing import count, say, table
-from pytest_vsc.comparing import BaselineSeen, Difference, better, worse
+from pytest_vsc.comparing import BaselineSeen, Difference, better, surely_worse, worse
 from pytest_vsc.errors import RunFileError
-from pytest_vsc.repeats import ONCE
-from pytest_vsc.tallies import LARGER_IS_BETTER
 
 Actions = argparse._SubParsersAction
-SIGNIFICANT = 0.05
 COUNTS = ("only before", "only after", "p", "Holm")
 HEADS = ("metric", "slice", "n", "undecided", "before", "after", "difference", "95 % interval", *COUNTS)
 FIGURES = frozenset(range(2, len(HEADS)))
@@ -41,6 +38,7 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--flips", action="store_true", help="name each case whose outcome is another one")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all of it")
+    add_page_options(parser)
     parser.set_defaults(command=compare)
 
 
@@ -50,7 +48,7 @@ def compare(given: argparse.Namespace) -> int:
         raise RunFileError(f"vsc compare: {given.runs[0]} is one run; expected two or more")
     allowed = check_fields(given.allow, "--allow")
     first, *others = (read_baseline(Path(run)) for run in given.runs)
-    found = [_beside(first, other, allowed) for other in others]
+    found = [between(first, other, allowed) for other in others]
     say(f"before: {_named(first)}")
     for other, seen in zip(others, found, strict=True):
         say("")
@@ -65,31 +63,9 @@ def compare(given: argparse.Namespace) -> int:
             given.json.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise RunFileError(f"{given.json}: cannot be written: {error.strerror or error}") from None
-    return int(any(_is_worse(one) for seen in found for one in seen.differences))
-
-
-def _beside(before: Baseline, after: Baseline, allowed: Sequence[str]) -> BaselineSeen:
-    """One run beside the first. Raises RunFileError, naming what differs and was not allowed to."""
-    header = before.run.header
-    found = unlike(terms_of(header), terms_of(after.run.header))
-    refused = [f"{field}: {what}" for field, what in found.items() if field not in allowed]
-    if refused:
-        lines = "\n  ".join(refused)
-        raise RunFileError(
-            f"{after.name} is not comparable with {before.name}; --allow FIELD compares them nevertheless\n  {lines}"
-        )
-    suites = [suite.name for suite in after.run.header.suites if suite.name in {one.name for one in header.suites}]
-    if not suites:
-        raise RunFileError(f"{after.name} and {before.name} have no suite in common")
-    records = {suite: [one for one in after.run.records if one.suite == suite] for suite in suites}
-    return beside(
-        before,
-        records,
-        policy=after.run.header.policy.name,
-        repeats=after.run.header.repeats or ONCE,
-        allowed=allowed,
-        unlike=[f"{field}: {what}" for field, what in found.items()],
-    )
+    if given.html:
+        write_page(given, [first, *others])
+    return int(any(surely_worse(one) for seen in found for one in seen.differences))
 
 
 def _named(one: Baseline) -> str:
@@ -115,7 +91,7 @@ def _shown(seen: BaselineSeen, *, every_flip: bool) -> list[str]:
     lines += [
         f"  WORSE: {_name(one)}, {_signed(one.difference)}, p {one.p_holm:.2g} (Holm)"
         for one in seen.differences
-        if _is_worse(one)
+        if surely_worse(one)
     ]
     return lines
 
@@ -140,13 +116,6 @@ def _row(one: Difference) -> tuple[str, ...]:
         "" if one.p is None else f"{one.p:.2g}",
         "" if one.p_holm is None else f"{one.p_holm:.2g}",
     )
-
-
-def _is_worse(one: Difference) -> bool:
-    """Whether the later rate is worse by more than chance, all slices considered."""
-    if one.difference is None or one.p_holm is None or one.p_holm >= SIGNIFICANT:
-        return False
-    return one.difference < 0 if one.metric in LARGER_IS_BETTER else one.difference > 0
 
 
 def _percent(share: float | None) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pytest_vsc.cases import Case, Picture, Side
 from pytest_vsc.errors import SettingsError
-from pytest_vsc.reports import sheet
+from pytest_vsc.reports import sheet, thumbs
 from pytest_vsc.reports.sheet import THUMB, Cell, cells_of, html, png, thumbnail, write_sheet
 from tests.drawn import drawn, encoded
 
@@ -92,7 +92,7 @@ def test_a_picture_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     assert thumbnail(of(b"nothing")) == "cannot be decoded"
     assert thumbnail(of(encoded(drawn(1, 256))[:500])) == "cannot be decoded"
     assert thumbnail(Picture("gone", file="/nowhere/gone.png")) == "cannot be decoded"
-    monkeypatch.setattr(sheet, "MOST_PIXELS", 100)
+    monkeypatch.setattr(thumbs, "MOST_PIXELS", 100)
     assert thumbnail(of(encoded(Image.new("RGB", (20, 6))))) == "too large: 20 x 6"
 
 

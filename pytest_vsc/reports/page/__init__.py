@@ -54,6 +54,7 @@ def page(
         cases=packed(table.facts(shown.places)),
         texts=packed(table.texts) if texts else "",
         pictures=shown,
+        images=images,
         policy=policy,
         style=style,
         script=script,

@@ -10,12 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_vsc.baselines import Baseline, terms_of, unlike
-from pytest_vsc.baselines import beside as beside_runs
+from pytest_vsc.baselines import FIELDS, Baseline, between
 from pytest_vsc.cards import CardSeen
-from pytest_vsc.comparing import BaselineSeen, Difference
+from pytest_vsc.comparing import BaselineSeen, Difference, better, surely_worse, worse
 from pytest_vsc.deciding import Decision
-from pytest_vsc.repeats import ONCE
 from pytest_vsc.reports import facts
 from pytest_vsc.reports.details import beside as details
 from pytest_vsc.reports.facts import Standing
@@ -25,12 +23,11 @@ from pytest_vsc.reports.page.shown import Shown
 from pytest_vsc.runs import Header, Run
 from pytest_vsc.scores import Score
 from pytest_vsc.statistics import Rate
-from pytest_vsc.tallies import LARGER_IS_BETTER, Metric
+from pytest_vsc.tallies import Metric
 
 METRICS: tuple[Metric, ...] = ("undersafety", "oversafety", "invalid", "pairs")
 PARTS = ("", "image", "text")
 MOST_FLIPS = 200  # cases named in one table
-SIGNIFICANT = 0.05
 
 
 class GateRow(NamedTuple):
@@ -160,21 +157,11 @@ def _suite(run: Shown, suite: str) -> SuiteRates:
 
 
 def _comparison(before: Shown, after: Shown) -> Comparison:
-    differing = unlike(terms_of(before.header), terms_of(after.header))
-    known = {suite.name for suite in before.header.suites}
-    seen = beside_runs(
-        Baseline(before.name, Run(header=before.header, records=tuple(before.records), footer=before.footer)),
-        {
-            suite.name: [record for record in after.records if record.suite == suite.name]
-            for suite in after.header.suites
-            if suite.name in known
-        },
-        policy=after.header.policy.name,
-        repeats=after.header.repeats or ONCE,
-        allowed=(),
-        unlike=[f"{field}: {what}" for field, what in differing.items()],
-    )
-    return _told(seen, before.name, after.name)
+    return _told(between(_baseline(before), _baseline(after), FIELDS), before.name, after.name)
+
+
+def _baseline(run: Shown) -> Baseline:
+    return Baseline(run.name, Run(header=run.header, records=tuple(run.records), footer=run.footer))
 
 
 def _beside_its_baseline(run: Shown) -> Iterator[Comparison]:
@@ -183,8 +170,6 @@ def _beside_its_baseline(run: Shown) -> Iterator[Comparison]:
 
 
 def _told(seen: BaselineSeen, before: str, after: str) -> Comparison:
-    from pytest_vsc.comparing import better, worse
-
     flips = [
         (what, f"{flip.suite}/{flip.case_id}", flip.before, flip.after)
         for what, found in (("worse", worse(seen.flips)), ("better", better(seen.flips)))
@@ -196,17 +181,10 @@ def _told(seen: BaselineSeen, before: str, after: str) -> Comparison:
         after=after,
         seen=seen,
         kinds=[(was, now, number) for (was, now), number in kinds.most_common()],
-        worse=[one for one in seen.differences if _is_worse(one)],
+        worse=[one for one in seen.differences if surely_worse(one)],
         flips=flips[:MOST_FLIPS],
         more=len(flips[MOST_FLIPS:]),
     )
-
-
-def _is_worse(one: Difference) -> bool:
-    """As `vsc compare` has it: by more than chance, all slices considered."""
-    if one.difference is None or one.p_holm is None or one.p_holm >= SIGNIFICANT:
-        return False
-    return one.difference < 0 if one.metric in LARGER_IS_BETTER else one.difference > 0
 
 
 # --- what stands beside ---

@@ -7,6 +7,7 @@
   const BAD = ["UNDERSAFE", "OVERSAFE", "INVALID"];
   const ORDERS = {
     suite: "as in the suite",
+    flipped: "what flipped first",
     worst: "worst first",
     unsure: "least sure first",
     long: "longest answer first",
@@ -18,6 +19,7 @@
   const state = { cases: [], pairs: [], found: [], page: 0, texts: null, all: false, revealed: new Set(), aimed: "" };
   const chunks = [...document.querySelectorAll("script.pictures")];
   const decoded = new Map();
+  const usual = { sort: "suite" };
 
   // --- data ---
 
@@ -53,7 +55,6 @@
       one.words = [one.suite + "/" + one.id, one.category, one.variant || "", ...one.tags, ...one.verdicts].join(" ").toLowerCase();
       one.name = one.suite + "/" + one.id;
       const now = one.answers[last];
-      one.outcome = one.outcomes[last];
       one.unsure = Math.min(...now.map((answer) => (answer.refused === null ? 1 : Math.abs(answer.refused - 0.5))), 1);
       one.long = Math.max(0, ...said.map((answer) => answer.length || 0));
       one.slow = Math.max(0, ...now.map((answer) => answer.seconds || 0));
@@ -90,8 +91,9 @@
       list.append(option("", "any"));
       if (field === "change") {
         const of = (sign) => state.cases.filter((one) => one.change === sign).length;
-        list.append(option("1", `worse (${of(1)})`), option("-1", `better (${of(-1)})`));
-        list.parentElement.hidden = runs.names.length < 2;
+        const flipped = of(1) + of(-1);
+        list.append(option("any", `worse or better (${flipped})`), option("1", `worse (${of(1)})`), option("-1", `better (${of(-1)})`));
+        list.parentElement.hidden = !flipped;
         continue;
       }
       if (field === "outcome") list.append(option("wrong", "not correct"));
@@ -100,6 +102,9 @@
       list.parentElement.hidden = known.length < 2;
     }
     for (const [value, label] of Object.entries(ORDERS)) find("sort").append(option(value, label));
+    usual.sort = runs.names.length > 1 ? "flipped" : "suite";
+    [...find("sort").options].forEach((one) => (one.defaultSelected = one.value === usual.sort));
+    find("sort").value = usual.sort;
   }
 
   function matches(one, wanted, words) {
@@ -107,6 +112,7 @@
       const value = wanted[field];
       if (!value) continue;
       if (field === "verdict" ? !one.verdicts.has(value)
+        : field === "change" && value === "any" ? !one.change
         : field === "outcome" && value === "wrong" ? !BAD.includes(one.outcome)
         : String(one[field]) !== value) return false;
     }
@@ -140,6 +146,7 @@
     const of = (field, pick) => (pair) => pick(...pair.cases.map((one) => one[field]));
     const keys = {
       worst: (pair) => -wrong(pair),
+      flipped: (pair) => -Math.max(...pair.cases.map((one) => (one.change > 0 ? 2 : -one.change))),
       unsure: of("unsure", Math.min),
       long: (pair) => -of("long", Math.max)(pair),
       slow: (pair) => -of("slow", Math.max)(pair),
@@ -151,7 +158,7 @@
   function tellAddress() {
     const chosen = FIELDS.filter((field) => find(field).value).map((field) => `${field}=${encodeURIComponent(find(field).value)}`);
     if (find("search").value) chosen.push(`search=${encodeURIComponent(find("search").value)}`);
-    if (find("sort").value !== "suite") chosen.push(`sort=${find("sort").value}`);
+    if (find("sort").value !== usual.sort) chosen.push(`sort=${find("sort").value}`);
     try {
       history.replaceState(null, "", `#filter/${chosen.join("&")}`);
     } catch {
@@ -222,7 +229,7 @@
     const made = make("div", null, "case");
     const title = make("h4");
     title.append(`${one.side}: `, badge(one.outcome || "NOT RECORDED"));
-    if (runs.names.length > 1 && one.outcomes[0] && one.outcomes[0] !== one.outcome) title.append(" before ", badge(one.outcomes[0]));
+    if (one.was && one.was !== one.outcome) title.append(" before ", badge(one.was));
     made.append(title, make("p", one.id, "facts"));
     if (shown) made.append(shots(one), said("prompt", state.texts.prompts[one.place], ""));
     else made.append(make("p", withheld(one), "held"));

@@ -22,19 +22,20 @@ TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class Row(NamedTuple):
-    """A case with its answers: of each run, in order, all that it gave. outcomes: what these come to in each run."""
+    """A case with its answers: of each run, in order, all that it gave. outcome: what those of the last run come to;
+    was: those of the first, or of the baseline where there is one run; each None where that is not known."""
 
     first: Record
     answers: Sequence[Sequence[Record]]
-    outcomes: Sequence[Outcome | None]
+    was: Outcome | None
+    outcome: Outcome | None
 
     @property
     def change(self) -> int:
-        """Whether the case is worse (1) or better (-1) in the last run than in the first; 0 where neither is told."""
-        before, after = self.outcomes[0], self.outcomes[-1]
-        if before is None or after is None:
+        """Whether the case is worse (1) or better (-1) than it was; 0 where neither is told."""
+        if self.was is None or self.outcome is None:
             return 0
-        was, now = badness(before), badness(after)
+        was, now = badness(self.was), badness(self.outcome)
         return (now > was) - (now < was)
 
 
@@ -84,14 +85,21 @@ def _rows(runs: Sequence[Shown]) -> list[Row]:
             found.setdefault((record.suite, record.case_id), []).append(record)
         of_run.append({key: sorted(said, key=lambda one: one.repeat) for key, said in found.items()})
     keys = dict.fromkeys(key for found in reversed(of_run) for key in found)
-    rules = [(run.header.repeats or ONCE).rule for run in runs]
+    first_rule, last_rule = ((run.header.repeats or ONCE).rule for run in (runs[0], runs[-1]))
+    flipped = _flipped(runs)
     rows = []
     for key in keys:
         answers = [found.get(key, []) for found in of_run]
         first = next(said for said in reversed(answers) if said)[0]
-        outcomes = [_outcome(said, rule) for said, rule in zip(answers, rules, strict=True)]
-        rows.append(Row(first, answers, outcomes))
+        was = _outcome(answers[0], first_rule) if len(runs) > 1 else flipped.get(key)
+        rows.append(Row(first, answers, was, _outcome(answers[-1], last_rule)))
     return rows
+
+
+def _flipped(runs: Sequence[Shown]) -> Mapping[tuple[str, str], Outcome]:
+    """What cases were in the baseline of the last run, where that is another outcome."""
+    baseline = runs[-1].footer.baseline
+    return {(flip.suite, flip.case_id): flip.before for flip in baseline.flips} if baseline else {}
 
 
 def _facts(row: Row, pictures: Mapping[str, int]) -> Mapping[str, Any]:
@@ -106,7 +114,8 @@ def _facts(row: Row, pictures: Mapping[str, int]) -> Mapping[str, Any]:
         "variant": one.variant,
         "tags": one.tags,
         "images": [pictures.get(image.sha256, -1) for image in one.images],
-        "outcomes": row.outcomes,
+        "was": row.was,
+        "outcome": row.outcome,
         "change": row.change,
         "answers": [[_answer(record) for record in said] for said in row.answers],
     }
