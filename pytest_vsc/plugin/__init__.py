@@ -67,7 +67,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"metavar": "RULE", "help": "any, majority or all: how many of a case's answers make it one (default: any)"},
     ),
     ("--vsc-cache", {"metavar": "DIR", "help": "where answers are kept, or off (default: the user's cache folder)"}),
-    ("--vsc-output", {"metavar": "DIR", "help": "where run.jsonl and summary.json go (default: vsc-report)"}),
+    ("--vsc-output", {"metavar": "DIR", "help": "where run.jsonl and the reports go (default: vsc-report)"}),
 )
 LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
@@ -219,6 +219,10 @@ def _take_roles(config: pytest.Config) -> None:
     session_owner = owner.Owner(config, ready)
     _register(config, session_owner, "vsc-owner")
     _register(config, screen.Screen(ready, session_owner), "vsc-screen")
+    if getattr(config.option, "xmlpath", None):
+        from pytest_vsc.plugin import junit
+
+        _register(config, junit.Junit(config, session_owner), "vsc-junit")
     if xdist.is_distributed(config):
         _register(config, xdist.Host(session_owner), "vsc-host")
     else:

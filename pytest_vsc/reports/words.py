@@ -20,3 +20,8 @@ def clean(text: str) -> str:
     return commanding_nobody(
         "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     )
+
+
+def shortened(text: str, most: int) -> str:
+    """The text in at most so many characters, with a mark where that is less than it was."""
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
