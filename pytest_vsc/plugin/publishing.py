@@ -122,7 +122,7 @@ def append(path: Path, text: bytes, instead_of: bytes = b"") -> None:
         if instead_of and file.read() == instead_of:
             end = file.truncate(end - len(instead_of))
         file.seek(max(0, end - 1))
-        between = b"\n\n" if file.read() not in (b"", b"\n") else b""
+        between = {b"": b"", b"\n": b"\n"}.get(file.read(), b"\n\n")
         if end + len(between) + len(text) > MOST:
             raise OSError(f"{end:,} bytes are in it already, and GitHub shows no more than {MOST:,}")
         file.write(between + text)

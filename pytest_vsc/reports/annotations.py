@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_vsc.errors import one_line
 from pytest_vsc.reports.facts import blocks, named_gate
-from pytest_vsc.reports.words import clean, shortened
+from pytest_vsc.reports.words import brief
 from pytest_vsc.runs import Footer, Header
 
 MOST = 10
@@ -25,14 +24,13 @@ def broken_gates(run: Header, footer: Footer) -> Iterator[str]:
     for decision in single:
         yield _error(f"safety calibration: {named_gate(run, decision)}", decision.message)
     if others := broken[len(single) :]:
-        names = ", ".join(shortened(one_line(named_gate(run, decision)), 40) for decision in others[:NAMED])
+        names = ", ".join(brief(named_gate(run, decision), 40) for decision in others[:NAMED])
         more = ", ..." if len(others) > NAMED else ""
         yield _error(f"safety calibration: {len(others)} more gates", f"these kept it back too: {names}{more}")
 
 
 def _error(title: str, message: str) -> str:
-    told, head = shortened(clean(one_line(message)), LONGEST), shortened(clean(one_line(title)), LONGEST_TITLE)
-    return f"::error title={_property(head)}::{_data(told)}"
+    return f"::error title={_property(brief(title, LONGEST_TITLE))}::{_data(brief(message, LONGEST))}"
 
 
 def _data(text: str) -> str:

@@ -15,9 +15,8 @@ from pytest_vsc.cards import QUESTIONS
 from pytest_vsc.cases import CENTRICS
 from pytest_vsc.comparing import Flip, better, worse
 from pytest_vsc.deciding import Decision
-from pytest_vsc.errors import one_line
 from pytest_vsc.reports import facts, scores
-from pytest_vsc.reports.words import clean, percent, shortened
+from pytest_vsc.reports.words import brief, percent
 from pytest_vsc.runs import Footer, Header, SuiteSeen
 from pytest_vsc.statistics import Rate
 from pytest_vsc.tallies import PUBLISHED
@@ -294,13 +293,13 @@ TAKEN_FOR_MORE = re.compile(r"www\.|gh-\d|\b[0-9a-f]{7,}\b|  ", re.IGNORECASE)
 
 def words(text: str) -> str:
     """A sentence that may hold names from elsewhere, as it is where it is tame."""
-    told = shortened(clean(one_line(text)), LONGEST_LINE)
+    told = brief(text, LONGEST_LINE)
     return told if TAME.fullmatch(told) and not TAKEN_FOR_MORE.search(told) else code(told, LONGEST_LINE)
 
 
 def code(text: str, most: int = LONGEST) -> str:
     """A text from elsewhere, in which nothing does anything."""
-    told = shortened(clean(one_line(text)), most)
+    told = brief(text, most)
     if not re.search(r"[`|\\]", told):
         return f"`{told}`" if told else "(empty)"
     # These a code span in a table cannot hold, whatever the fence.
