@@ -19,6 +19,8 @@ from pytest_vsc.errors import RunFileError
 from pytest_vsc.records import Record
 from pytest_vsc.runs import RUN_FILE, Footer, Header
 
+# What is made of a run at its end, in the order in which it goes: what decides first.
+REPORTS = ("summary.json", "summary.md", "report.html")
 # Each write goes to the end, so that the size of a file which somebody cut meanwhile tells of it.
 AT_ITS_END = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -46,11 +48,10 @@ class RunWriter:
             raise RunFileError(f"--vsc-output: cannot write into {self.folder}: {error.strerror or error}") from error
 
     def forget(self) -> None:
-        """Take the summary of an older run away, so that nobody takes it for that of a run which came to no end."""
-        try:
-            (self.folder / "summary.json").unlink(missing_ok=True)
-        except OSError as error:
-            raise self._failed("summary.json", error) from error
+        """Take the reports of an older run away, so that nobody takes them for those of a run which came to no end."""
+        for name in REPORTS:
+            with self._named(name):
+                (self.folder / name).unlink(missing_ok=True)
 
     def begin(self, header: Header) -> None:
         """Begin a new file in the place of an older one, whose readers (a replay of it, say) keep what they have."""

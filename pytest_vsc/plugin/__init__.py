@@ -223,6 +223,10 @@ def _take_roles(config: pytest.Config) -> None:
     session_owner = owner.Owner(config, ready)
     _register(config, session_owner, "vsc-owner")
     _register(config, screen.Screen(ready, session_owner), "vsc-screen")
+    if getattr(config.option, "xmlpath", None):
+        from pytest_vsc.plugin import junit
+
+        _register(config, junit.Junit(config, session_owner), "vsc-junit")
     if xdist.is_distributed(config):
         _register(config, xdist.Host(session_owner), "vsc-host")
     else:

@@ -181,5 +181,4 @@ def _phases(
             outcome=outcome if decides else "passed",
             longrepr=longrepr if decides else None,
             when=when,
-            user_properties=[("decision", decision.decision), ("message", decision.message)] if decides else [],
         )

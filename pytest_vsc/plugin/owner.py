@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from pytest_vsc.plugin.judging import Opinions, refuse_itself
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.preparing import Prepared, sound
 from pytest_vsc.plugin.progress import Watch
+from pytest_vsc.plugin.publishing import NOTHING, publish, reports_of
 from pytest_vsc.records import Answer, Record
 from pytest_vsc.reports.reasons import Reasons
 from pytest_vsc.runs import Footer, Header
@@ -33,12 +35,14 @@ BAD_SETTINGS = pytest.ExitCode.USAGE_ERROR
 
 class Closing(NamedTuple):
     """The end of a run, as far as it is shown. kept: what is wrong with the kept answers. trouble: why it was not
-    written; "" where it was."""
+    written; "" where it was. told, annotations: as in `publishing`."""
 
     header: Header
     footer: Footer
     kept: str
     trouble: str
+    told: Sequence[str]
+    annotations: Sequence[str]
 
 
 class Owner:
@@ -65,12 +69,15 @@ class Owner:
         self._opinions = Opinions(card_of(ready.judge))
         self._reasons = Reasons()
         self._stops: list[Callable[[], None]] = []
+        self._hearers: list[Callable[[Header, Footer], None]] = []
         self._header: Header | None = None
         self._footer: Footer | None = None
         self._decisions: list[Decision] = []
         self._cut: str | None = None
         self._internal_error = False
         self._trouble: str | None = None
+        self._run_written = False
+        self._published = NOTHING
         self._store_trouble = ready.store_trouble
 
     # The desk of tests.
@@ -123,6 +130,10 @@ class Owner:
     def when_stopped(self, stop: Callable[[], None]) -> None:
         """Have something called as soon as the tests are over, however they end."""
         self._stops.append(stop)
+
+    def when_settled(self, hear: Callable[[Header, Footer], None]) -> None:
+        """Have something told how the run ended, and again where somebody had a later say."""
+        self._hearers.append(hear)
 
     def begin(self) -> None:
         """Load the model and start on the plan, once, if a selected test may ask. Ends the session on failure."""
@@ -231,13 +242,36 @@ class Owner:
 
     def settle_exit(self, status: int) -> None:
         """Have the files say how the process ends, where somebody had a later say."""
-        if self._header is None or self._footer is None or self._trouble is not None or status == self._footer.exit:
+        if self._header is None or self._footer is None or not self._run_written or status == self._footer.exit:
             return
-        self._footer = self._footer.model_copy(update={"exit": status})
+        self._end_as(status)
+        self._publish()
+        self._tell()
+
+    def _ending(self) -> tuple[Header, Footer]:
+        assert self._header is not None
+        assert self._footer is not None
+        return self._header, self._footer
+
+    def _end_as(self, status: int) -> None:
+        """Have the run file say another exit status."""
+        header, footer = self._ending()
+        self._footer = footer.model_copy(update={"exit": status})
         try:
-            self._ready.writer.amend(self._header, self._footer)
+            self._ready.writer.amend(header, self._footer)
         except RunFileError as error:
-            self._trouble = printable(error)
+            self._run_written, self._trouble = False, self._trouble or printable(error)
+
+    def _publish(self) -> None:
+        """Write the further reports, and tell the pipeline."""
+        ready, before = self._ready, self._published
+        reports = reports_of(ready.suites, ready.settings.report_images, ready.baseline)
+        self._published = publish(*self._ending(), ready.writer.folder, os.environ, before=before, reports=reports)
+        self._trouble = self._trouble or self._published.trouble or None
+
+    def _tell(self) -> None:
+        for hear in self._hearers:
+            hear(*self._ending())
 
     def pytest_enter_pdb(self) -> None:
         self._watch.stop()
@@ -398,11 +432,23 @@ class Owner:
             for record in missing:
                 self._ready.writer.record(record)
             self._ready.writer.end(self._header, self._footer)
+            self._run_written = True
+            self._publish()
         except RunFileError as error:  # JUnit and the terminal still have their say
             self._trouble = printable(error)
-            status = max(status, int(BAD_SETTINGS))
-            self._footer = self._footer.model_copy(update={"exit": status})
-        return status
+        if self._trouble is not None:
+            self._mind_trouble()
+        self._tell()
+        return self._footer.exit
+
+    def _mind_trouble(self) -> None:
+        """A run without all its files is no success, and those that are there say so."""
+        _, footer = self._ending()
+        status = max(footer.exit, int(BAD_SETTINGS))
+        if self._run_written and status != footer.exit:
+            self._end_as(status)
+            self._publish()
+        self._footer = footer.model_copy(update={"exit": status})
 
     # What is shown of it.
 
@@ -412,7 +458,10 @@ class Owner:
         if self._footer is None or self._header is None:
             return None
         kept = self._broker.trouble or self._store_trouble
-        return Closing(self._header, self._footer, kept or "", self._trouble or "")
+        published = self._published
+        return Closing(
+            self._header, self._footer, kept or "", self._trouble or "", published.told, published.annotations
+        )
 
 
 def _stopped(stopped: BaseException) -> str:

@@ -74,5 +74,9 @@ class Screen:
             terminalreporter.write_line(f"  {clean(line)}", purple=True)
         if closing.kept:
             terminalreporter.write_line(f"  kept answers: {clean(closing.kept)}", yellow=True)
+        for line in closing.told:
+            terminalreporter.write_line(f"  {clean(line)}", yellow=True)
         if closing.trouble:
             terminalreporter.write_line(f"  ERROR: {closing.trouble}", red=True)
+        for line in closing.annotations:  # a command begins its line, and is all of it
+            terminalreporter.write_line(line)

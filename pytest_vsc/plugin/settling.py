@@ -56,7 +56,6 @@ def settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked)
     if report.when != "call" or outcome == "CORRECT":
         return
     why = _why(asked)
-    report.user_properties = [*report.user_properties, ("vsc_outcome", outcome)]
     if report.failed and (record is None or not _is_verdict(call)):
         return  # the test itself is broken, which is worse and must stay visible
     if asked.desk.strict:
@@ -73,7 +72,6 @@ def pass_over(report: pytest.TestReport, asked: Asked) -> None:
         status = "NOT_RUN" if asked.not_needed else "EXCLUDED"
         case = asked.case
         report.vsc = f"{case.suite} {case.id} {case.key.repeat} {status}"  # type: ignore[attr-defined]
-        report.user_properties = [("vsc_outcome", status)]
 
 
 def leave_to_the_test(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked) -> None:

@@ -20,10 +20,10 @@ def table(scores: Sequence[Score]) -> Iterator[str]:
         if rows:
             yield f"  {centric}-centric"
         for score in sorted(rows, key=lambda row: row.name == ALL):
-            yield _line(_cells(score), names)
+            yield _line(cells(score), names)
 
 
-def _cells(score: Score) -> tuple[str, ...]:
+def cells(score: Score) -> tuple[str, ...]:
     average = score.sra
     interval = "" if average.low is None or average.high is None else f"{_number(average.low)}-{_number(average.high)}"
     rates = tuple(_percent(rate) for rate in (score.sra_u, score.sra_s, average))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_vsc.errors import commanding_nobody
+from pytest_vsc.errors import commanding_nobody, one_line
 from pytest_vsc.intervals import Estimate
 
 
@@ -20,3 +20,10 @@ def clean(text: str) -> str:
     return commanding_nobody(
         "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     )
+
+
+def brief(text: str, most: int) -> str:
+    """The text on one line and clean, in at most so many characters, with a mark where that is less than it was."""
+    looked_at = text[: 10 * most]  # it may be as long as it likes
+    told = clean(one_line(looked_at))
+    return told if len(told) <= most and looked_at == text else f"{told[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
