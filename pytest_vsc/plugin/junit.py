@@ -65,11 +65,13 @@ class Junit:
     @pytest.hookimpl(wrapper=True)  # around whoever writes the file, and within the terminal's, which tells of trouble
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
         log = self._log()
+        file = Path(log.logfile) if log is not None else None
+        before = _stamp(file) if file else None
         try:
             return (yield)
         finally:
-            if log is not None:
-                self._file = Path(log.logfile)
+            if file is not None and _stamp(file) not in (None, before):  # else it is that of an older run, or none
+                self._file = file
                 self._rewrite()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -82,8 +84,6 @@ class Junit:
 
     def _rewrite(self) -> None:
         assert self._file is not None
-        if not self._file.is_file():  # a pipe or a device, or nothing was written
-            return
         try:
             text = self._file.read_bytes().decode("utf-8", "replace")
             written = rewritten(text, self._properties, strict=self._strict)
@@ -91,6 +91,15 @@ class Junit:
         except (OSError, ValueError, ElementTree.ParseError) as error:
             what = getattr(error, "strerror", None) or error
             self._trouble = one_line(f"{self._file.name}: left as pytest wrote it: {what}")
+
+
+def _stamp(file: Path) -> tuple[int, ...] | None:
+    """By which it is seen that a file was written again; None where there is none, or a pipe or device."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns) if file.is_file() else None
 
 
 # --- what a run comes to ---------------------------------------------------------------------------------------------
