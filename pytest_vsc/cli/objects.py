@@ -1,0 +1,52 @@
+"""Records and whole runs as JSON for other programs, texts kept back unless a person asks for them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pytest_vsc.records import Record
+from pytest_vsc.runs import Footer, Header
+
+TEXTS = ("prompt", "text", "thought", "span")  # fields that hold words of a case or of a model, at any depth
+
+
+def record_object(record: Record, *, reveal: bool) -> dict[str, Any]:
+    """A record as `run.jsonl` has it; in the place of each text its length and the sha256 of its UTF-8."""
+    whole = record.model_dump()
+    return whole if reveal else _kept_back(whole)
+
+
+def _kept_back(said: Any) -> Any:
+    if isinstance(said, dict):
+        return {name: _stands_for(value) if name in TEXTS else _kept_back(value) for name, value in said.items()}
+    return [_kept_back(one) for one in said] if isinstance(said, list | tuple) else said
+
+
+def _stands_for(text: str) -> dict[str, Any]:
+    return {"length": len(text), "sha256": hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()}
+
+
+def run_object(header: Header, footer: Footer | None, recorded: int) -> dict[str, Any]:
+    """A run as `summary.json` has it. One without an end has no rates, no decisions and no exit status."""
+    said = {"header": header.model_dump(mode="json")}
+    if footer is not None:
+        return said | footer.model_dump(mode="json")
+    cases = sum(suite.cases for suite in header.suites)
+    counted = {"complete": False, "suite_cases": cases, "expected": None, "recorded": recorded}
+    return said | counted | {"cut": "the run came to no end", "gates": [], "rates": [], "exit": None}
+
+
+def print_list(objects: Iterable[dict[str, Any]]) -> None:
+    """A JSON list, one object a line as they come."""
+    print("[", end="")
+    for number, one in enumerate(objects):
+        print(f"{',' * bool(number)}\n{spelled(one)}", end="")
+    print("\n]")
+
+
+def spelled(said: object, indent: int | None = None) -> str:
+    """JSON in ASCII, in which no pipeline finds a command: what begins one stands escaped."""
+    return json.dumps(said, indent=indent).replace("##", "#\\u0023")
