@@ -102,6 +102,7 @@ def _either(words: Iterable[str], folders: How) -> How:
     return {
         **folders,
         "bash": function,
-        "zsh": f"_alternative 'suites:suite:({listed})' 'folders:folder:_files -/'",
+        "fish": f"{listed} {folders.get('fish', '')}",
+        "zsh": rf"_alternative 'suites\:suite\:({listed})' 'folders\:folder\:_files -/'",
         "preamble": {"bash": body},
     }

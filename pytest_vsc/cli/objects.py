@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-from pytest_vsc.records import Record
 from pytest_vsc.runs import Footer, Header
 
-TEXTS = ("prompt", "text", "thought", "span")  # fields that hold words of a case or of a model, at any depth
+TEXTS = frozenset({"prompt", "text", "thought", "span"})  # what holds words of a case or of a model, at any depth
 
 
-def record_object(record: Record, *, reveal: bool) -> dict[str, Any]:
-    """A record as `run.jsonl` has it; in the place of each text its length and the sha256 of its UTF-8."""
-    whole = record.model_dump()
-    return whole if reveal else _kept_back(whole)
+def record_objects(file: Path, offsets: Iterable[int], *, reveal: bool) -> Iterator[dict[str, Any]]:
+    """The records of these lines, as `run.jsonl` has them; in the place of each text its length and sha256 (UTF-8)."""
+    with file.open("rb") as lines:
+        for offset in offsets:
+            lines.seek(offset)
+            said = json.loads(lines.readline())
+            del said["kind"]
+            yield said if reveal else _kept_back(said)
 
 
 def _kept_back(said: Any) -> Any:
     if isinstance(said, dict):
         return {name: _stands_for(value) if name in TEXTS else _kept_back(value) for name, value in said.items()}
-    return [_kept_back(one) for one in said] if isinstance(said, list | tuple) else said
+    return [_kept_back(one) for one in said] if isinstance(said, list) else said
 
 
 def _stands_for(text: str) -> dict[str, Any]:

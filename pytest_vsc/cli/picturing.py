@@ -48,8 +48,7 @@ def frame_for(way: str, header: Header, folders: Sequence[Path]) -> Frame:
 def picture_lines(record: Record, frame: Frame, *, reveal: bool) -> Iterator[str]:
     """What to print of the pictures, each entry with its line ends."""
     for image in record.images:
-        name = safe(one_line(image.path))
-        yield f"  {'picture':<12}{name}, sha256 {one_line(image.sha256)}\n"
+        yield f"  {'picture':<12}{safe(one_line(f'{image.path}, sha256 {image.sha256}'))}\n"
         if reveal and frame.way != "none":
             yield _drawn(frame.find().get(image.sha256), record.suite, frame)
     if record.images and not reveal:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pytest_vsc.cli import listing, objects, overview
-from pytest_vsc.cli.choosing import ORDERS, OWN_WORDS, WORDS, Wanted, ordered
+from pytest_vsc.cli.choosing import ORDERS, OWN_WORDS, WORDS, Hit, Wanted, ordered
 from pytest_vsc.cli.colours import coloured, has_colour
 from pytest_vsc.cli.naming import name_of, nearest
 from pytest_vsc.cli.picking import Picked, header_of, pick, records_of
@@ -98,7 +98,7 @@ def _show_list(file: Path, given: argparse.Namespace) -> int:
     picked = pick(file, _wanted(given, header_of(file)))
     hits = ordered(picked.hits, given.sort, reverse=given.reverse)[: given.limit]
     if given.json:
-        _print_objects(records_of(file, hits), given)
+        _print_objects(file, hits, given)
         return 0 if hits else 1
     terminal = sys.stdout.isatty()
     for line in listing.table(
@@ -120,16 +120,16 @@ def _show_list(file: Path, given: argparse.Namespace) -> int:
 def _show_case(file: Path, given: argparse.Namespace) -> int:
     name = name_of(given.case)
     picked = pick(file, _wanted(given, header_of(file)), name)
-    records = sorted(records_of(file, picked.hits), key=_order)
-    if not records:
+    hits = sorted(picked.hits, key=_order)
+    if not hits:
         close = " or ".join(f"'{one_line(like)}'" for like in nearest(name.base, picked.names))
         hint = f"; did you mean {close}?" if close else ""
         print(safe(f"vsc: {shown(file)}: no case '{one_line(given.case)}'{hint}"), file=sys.stderr)
     if given.json:
-        _print_objects(records, given)
+        _print_objects(file, hits, given)
     else:
-        _print_cases(records, picked, given)
-    return 0 if records else 1
+        _print_cases(records_of(file, hits), picked, given)
+    return 0 if hits else 1
 
 
 def _print_cases(records: Sequence[Record], picked: Picked, given: argparse.Namespace) -> None:
@@ -146,12 +146,12 @@ def _print_cases(records: Sequence[Record], picked: Picked, given: argparse.Name
         _say_nothing_to_reveal(picked, given)
 
 
-def _order(record: Record) -> tuple[str, str, str, str, int]:
-    return record.suite, record.pair or "", record.side, record.case_id, record.repeat
+def _order(hit: Hit) -> tuple[str, str, str, int]:
+    return hit.suite, hit.side, hit.case_id, hit.repeat
 
 
-def _print_objects(records: Iterable[Record], given: argparse.Namespace) -> None:
-    objects.print_list(objects.record_object(record, reveal=given.reveal) for record in records)
+def _print_objects(file: Path, hits: Iterable[Hit], given: argparse.Namespace) -> None:
+    objects.print_list(objects.record_objects(file, (hit.offset for hit in hits), reveal=given.reveal))
 
 
 def _say_nothing_to_reveal(picked: Picked, given: argparse.Namespace) -> None:
