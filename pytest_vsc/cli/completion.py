@@ -17,7 +17,7 @@ Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 How: TypeAlias = Mapping[str, object]  # what completes an argument, by shell, as shtab takes it
 SHELLS = ("bash", "zsh", "tcsh", "fish")
 INSTALLED = {
-    "bash": 'eval "$(vsc completion bash)" in ~/.bashrc',
+    "bash": "vsc completion bash > ~/.local/share/bash-completion/completions/vsc",
     "zsh": "vsc completion zsh > a file _vsc in a folder of $fpath",
     "tcsh": "vsc completion tcsh > ~/.vsc.tcsh, and source that in ~/.tcshrc",
     "fish": "vsc completion fish > ~/.config/fish/completions/vsc.fish",

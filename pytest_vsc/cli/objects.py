@@ -47,10 +47,10 @@ def print_list(objects: Iterable[dict[str, Any]]) -> None:
     """A JSON list, one object a line as they come."""
     print("[", end="")
     for number, one in enumerate(objects):
-        print(f"{',' * bool(number)}\n{spelled(one)}", end="")
+        print(f"{',' * bool(number)}\n{in_ascii(one)}", end="")
     print("\n]")
 
 
-def spelled(said: object, indent: int | None = None) -> str:
+def in_ascii(said: object, indent: int | None = None) -> str:
     """JSON in ASCII, in which no pipeline finds a command: what begins one stands escaped."""
     return json.dumps(said, indent=indent).replace("##", "#\\u0023")

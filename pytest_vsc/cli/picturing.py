@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pytest_vsc.cases import Picture
 from pytest_vsc.cli.printing import safe
@@ -22,18 +22,23 @@ MOST_COLUMNS, MOST_ROWS = 60, 24
 
 
 class Frame(NamedTuple):
-    """How pictures are drawn, and in how many cells at most. find: by sha256; called once, and only where needed."""
+    """How pictures are drawn, and in how many cells at most.
+
+    unknown: somebody looks, at a terminal that does not tell how. find: the pictures by sha256, looked for when first
+    needed.
+    """
 
     way: Way
+    unknown: bool
     columns: int
     rows: int
     find: Callable[[], Mapping[str, Picture]]
 
 
-def frame_for(way: str, header: Header, folders: Sequence[Path]) -> Frame:
+def frame_for(way: Way | Literal["auto"], header: Header, folders: Sequence[Path]) -> Frame:
     """way: as asked for; "auto" goes by the terminal. folders: of suites, beside the shipped ones."""
-    size = shutil.get_terminal_size()
-    chosen: Way = way_for(os.environ, terminal=sys.stdout.isatty()) if way == "auto" else way  # type: ignore[assignment]
+    size, terminal = shutil.get_terminal_size(), sys.stdout.isatty()
+    chosen = way_for(os.environ, terminal=terminal) if way == "auto" else way
     found: list[Mapping[str, Picture]] = []
 
     def find() -> Mapping[str, Picture]:
@@ -42,7 +47,8 @@ def frame_for(way: str, header: Header, folders: Sequence[Path]) -> Frame:
             found.append(pictures_of(header, folders, cache if cache.is_dir() else None))
         return found[0]
 
-    return Frame(chosen, min(MOST_COLUMNS, size.columns), max(4, min(MOST_ROWS, size.lines - 8)), find)
+    unknown = terminal and way == "auto" and chosen == "none"
+    return Frame(chosen, unknown, min(MOST_COLUMNS, size.columns), max(4, min(MOST_ROWS, size.lines - 8)), find)
 
 
 def picture_lines(record: Record, frame: Frame, *, reveal: bool) -> Iterator[str]:
@@ -51,6 +57,8 @@ def picture_lines(record: Record, frame: Frame, *, reveal: bool) -> Iterator[str
         yield f"  {'picture':<12}{safe(one_line(f'{image.path}, sha256 {image.sha256}'))}\n"
         if reveal and frame.way != "none":
             yield _drawn(frame.find().get(image.sha256), record.suite, frame)
+    if record.images and reveal and frame.unknown:
+        yield _note("not drawn: this terminal does not tell how; --pictures blocks (or kitty, iterm) draws it")
     if record.images and not reveal:
         yield f"  {'':<12}withheld: a picture may show the words of the prompt\n"
 

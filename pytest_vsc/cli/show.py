@@ -81,7 +81,7 @@ def show(given: argparse.Namespace) -> int:
         return _show_list(file, given)
     if given.json:
         run = overview.overview(file)
-        print(objects.spelled(objects.run_object(run.header, run.footer, len(run.outcomes)), indent=2))
+        print(objects.in_ascii(objects.run_object(run.header, run.footer, len(run.outcomes)), indent=2))
         return 0
     _print(overview.lines(file, given.run, reveal=given.reveal))
     return 0
