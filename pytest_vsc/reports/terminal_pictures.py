@@ -11,8 +11,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from pytest_vsc.errors import one_line
-from pytest_vsc.pictures import FORMATS, MOST_PIXELS, as_rgb
+from pytest_vsc.reports.thumbs import thumbnail
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -60,33 +59,22 @@ def drawn(data: bytes, way: Way, columns: int, rows: int) -> str:
     """The text that draws an encoded picture (PNG, JPEG, ...) in at most columns x rows cells, cursor at a line's
     start before, below the picture after. "" for the way "none".
 
-    Raises ValueError, in words, for what is no picture, is damaged or has more than MOST_PIXELS pixels.
+    Raises ValueError, in words, for what is no picture, is damaged or has too many pixels.
     """
     if way == "none":
         return ""
-    image = _opened(data, columns * CELL[0], rows * CELL[1])
+    image = _opened(data, max(columns * CELL[0], rows * CELL[1]))
     size = size_in_cells(*image.size, columns, rows)
     if way == "blocks":
         return "".join(f"{line}\n" for line in _blocks(image, size))
     return (_kitty if way == "kitty" else _iterm)(_png(image), size) + "\n"
 
 
-def _opened(data: bytes, width: int, height: int) -> Image.Image:
-    """RGB, no larger than is of use."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise ValueError(f"too large: {image.width:,} x {image.height:,} pixels")
-            image.draft(image.mode, (2 * width, 2 * height))  # a JPEG is decoded no larger than is needed
-            small = as_rgb(image)
-            small.thumbnail((width, height), Image.Resampling.LANCZOS)
-            return small
-    except ValueError as error:
-        raise ValueError(one_line(error)) from None
-    except Exception:  # decoders raise OSError, SyntaxError, struct.error ... on broken bytes
-        raise ValueError("cannot be decoded") from None
+def _opened(data: bytes, most: int) -> Image.Image:
+    small = thumbnail(data, most)
+    if isinstance(small, str):
+        raise ValueError(small)
+    return small
 
 
 def _png(image: Image.Image) -> bytes:
