@@ -12,12 +12,23 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pytest_vsc import __version__
-from pytest_vsc.cli import cache, compare, gate, importing, judge, models, selftest, suites
+from pytest_vsc.cli import cache, compare, completion, gate, importing, judge, models, selftest, show, suites
 from pytest_vsc.errors import VscError, one_line, printable
 
 Command = Callable[[argparse.Namespace], int]
 # The groups of commands, in the order of the help; each module adds its own.
-GROUPS = (suites.add, models.add, importing.add, judge.add, gate.add, selftest.add, compare.add, cache.add)
+GROUPS = (
+    suites.add,
+    models.add,
+    importing.add,
+    judge.add,
+    gate.add,
+    selftest.add,
+    show.add,
+    compare.add,
+    cache.add,
+    completion.add,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names are anybody's; a terminal may know ASCII only
     words, options = selftest.cut(sys.argv[1:] if arguments is None else arguments)
-    given = _parser().parse_args(words, argparse.Namespace(options=options))
+    given = new_parser().parse_args(words, argparse.Namespace(options=options))
     command: Command = given.command
     try:
         code = command(given)
@@ -48,7 +59,7 @@ def _complain(what: str) -> int:
     return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def new_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vsc", description="The safety-calibration gate's own command.")
     parser.add_argument("--version", action="version", version=f"pytest-vsc {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
