@@ -39,6 +39,14 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
     parser.add_argument("--flips", action="store_true", help="name each case whose outcome is another one")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all of it")
     add_page_options(parser)
+    parser.add_argument(
+        "--suite",
+        metavar="DIR",
+        action="append",
+        type=Path,
+        default=[],
+        help="where a suite lies whose pictures the page shows, if it is not a shipped one (repeatable)",
+    )
     parser.set_defaults(command=compare)
 
 
@@ -64,7 +72,7 @@ def compare(given: argparse.Namespace) -> int:
         except OSError as error:
             raise RunFileError(f"{given.json}: cannot be written: {error.strerror or error}") from None
     if given.html:
-        write_page(given, [first, *others])
+        write_page(given, [first, *others], given.suite)
     return int(any(surely_worse(one) for seen in found for one in seen.differences))
 
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from pytest_vsc.cli.choosing import WORDS
+from pytest_vsc.cli.show.choosing import WORDS
 from pytest_vsc.engines.presets import presets
 from pytest_vsc.errors import SettingsError
 from pytest_vsc.importers import importers

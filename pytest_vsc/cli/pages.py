@@ -21,20 +21,23 @@ def add_page_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images", choices=IMAGES, default="thumb", help="pictures in the page: none, small or as they are"
     )
-    parser.add_argument(
-        "--suite",
-        metavar="DIR",
-        action="append",
-        type=Path,
-        default=[],
-        help="where a suite lies whose pictures the page shows, if it is not a shipped one (repeatable)",
+
+
+def write_page(
+    given: argparse.Namespace, runs: Sequence[Baseline], folders: Sequence[Path], beside: Sequence[Baseline] = ()
+) -> None:
+    """Write the page of runs, the last of which it is about, readable for its owner only.
+
+    folders: of suites that are not shipped, for their pictures. Raises RunFileError, and SuiteError for a folder.
+    """
+    header = runs[-1].run.header
+    made = page(
+        [_shown(run) for run in runs],
+        {} if header.redacted else pictures_of(header, folders),
+        images=given.images,
+        beside=[_shown(run) for run in beside],
+        texts=not header.redacted,
     )
-
-
-def write_page(given: argparse.Namespace, runs: Sequence[Baseline], beside: Sequence[Baseline] = ()) -> None:
-    """Write the page of runs, the last of which it is about, readable for its owner only. Raises RunFileError."""
-    pictures = pictures_of(runs[-1].run.header, given.suite)
-    made = page([_shown(run) for run in runs], pictures, images=given.images, beside=[_shown(run) for run in beside])
     try:
         given.html.touch(mode=0o600)
         given.html.write_bytes(made)

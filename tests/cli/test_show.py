@@ -18,9 +18,9 @@ from typing import Any
 import pyte
 import pytest
 
-from pytest_vsc.cli import columns, listing
-from pytest_vsc.cli.choosing import hit_of
-from pytest_vsc.cli.telling import Setting
+from pytest_vsc.cli.show import columns, listing
+from pytest_vsc.cli.show.choosing import hit_of
+from pytest_vsc.cli.show.telling import Setting
 from pytest_vsc.comparing import BaselineSeen, Flip
 from pytest_vsc.records import Judgement, Policy, Record, Response, Seen
 from pytest_vsc.repeats import Repeats

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from pytest_vsc.cli import listing, objects, overview
-from pytest_vsc.cli.choosing import ORDERS, OWN_WORDS, WORDS, Hit, Wanted, ordered
-from pytest_vsc.cli.colours import coloured, has_colour
-from pytest_vsc.cli.naming import name_of, nearest
-from pytest_vsc.cli.picking import Picked, header_of, pick, records_of
-from pytest_vsc.cli.picturing import frame_for, picture_lines
+from pytest_vsc.baselines import read_baseline
+from pytest_vsc.cli.pages import add_page_options, write_page
 from pytest_vsc.cli.printing import count, safe, say, shown
-from pytest_vsc.cli.scanning import find_run
-from pytest_vsc.cli.telling import setting_of, texts, told
+from pytest_vsc.cli.show import listing, objects, overview
+from pytest_vsc.cli.show.choosing import ORDERS, OWN_WORDS, WORDS, Hit, Wanted, ordered
+from pytest_vsc.cli.show.colours import coloured, has_colour
+from pytest_vsc.cli.show.naming import name_of, nearest
+from pytest_vsc.cli.show.picking import Picked, header_of, pick, records_of
+from pytest_vsc.cli.show.picturing import frame_for, picture_lines
+from pytest_vsc.cli.show.scanning import find_run
+from pytest_vsc.cli.show.telling import setting_of, texts, told
 from pytest_vsc.errors import SettingsError, expected, has, one_line
 from pytest_vsc.records import Record
 from pytest_vsc.reports.terminal_pictures import WAYS
@@ -46,6 +48,10 @@ def add(commands: Actions) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON; texts as length and sha256 unless --reveal")
     parser.add_argument(
         "--pictures", choices=("auto", *WAYS), default="auto", help="how the terminal draws them (default: as it can)"
+    )
+    add_page_options(parser)
+    parser.add_argument(
+        "--beside", metavar="RUN", type=Path, action="append", default=[], help="an earlier run, for the page's plane"
     )
     _add_choice(parser.add_argument_group("which cases, and in which order; words are joined by commas: any of them"))
     parser.set_defaults(command=show)
@@ -75,6 +81,9 @@ def _add_words(
 def show(given: argparse.Namespace) -> int:
     """Show what was asked for; 1 if no record is it."""
     file = find_run(given.run)
+    if given.html is not None:
+        write_page(given, [read_baseline(file)], _folders(given), [read_baseline(run) for run in given.beside])
+        return 0
     if given.case is not None:
         return _show_case(file, given)
     if any(getattr(given, name) for name in CHOICE):

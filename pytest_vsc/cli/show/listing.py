@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_vsc.cases import Key
-from pytest_vsc.cli import columns
-from pytest_vsc.cli.choosing import Hit
-from pytest_vsc.cli.colours import coloured
-from pytest_vsc.cli.naming import spelled
 from pytest_vsc.cli.printing import safe
-from pytest_vsc.cli.telling import Setting, texts
+from pytest_vsc.cli.show import columns
+from pytest_vsc.cli.show.choosing import Hit
+from pytest_vsc.cli.show.colours import coloured
+from pytest_vsc.cli.show.naming import spelled
+from pytest_vsc.cli.show.telling import Setting, texts
 from pytest_vsc.records import Record
 from pytest_vsc.reports.text import OUTCOME_LETTERS
 from pytest_vsc.runs import read_line

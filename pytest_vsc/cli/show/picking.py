@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vsc.cases import Key
-from pytest_vsc.cli.choosing import OWN_WORDS, Hit, Wanted, check_words, fits, hit_of, said
-from pytest_vsc.cli.naming import Name, rank
-from pytest_vsc.cli.scanning import scan
+from pytest_vsc.cli.show.choosing import OWN_WORDS, Hit, Wanted, check_words, fits, hit_of, said
+from pytest_vsc.cli.show.naming import Name, rank
+from pytest_vsc.cli.show.scanning import scan
 from pytest_vsc.errors import RunFileError, SettingsError
 from pytest_vsc.records import Outcome, Record
 from pytest_vsc.runs import Footer, Header, read_line

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pytest_vsc.cases import Key
 from pytest_vsc.cli.printing import count, safe, shown
-from pytest_vsc.cli.scanning import COUNTED, Told, scan
+from pytest_vsc.cli.show.scanning import COUNTED, Told, scan
 from pytest_vsc.records import OUTCOMES, Outcome
 from pytest_vsc.reports import text
 from pytest_vsc.reports.text import Markup

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS
-from pytest_vsc.cli.naming import nearest
+from pytest_vsc.cli.show.naming import nearest
 from pytest_vsc.errors import SettingsError, has, one_line
 from pytest_vsc.records import OUTCOMES, VERDICTS, Record
 from pytest_vsc.reviews import judges_differ
