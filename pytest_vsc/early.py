@@ -183,7 +183,7 @@ class Early:
                 interval = self.interval(follower.suite, gate.metric, gate.slice, follower.seen)
                 rate = self.rate(decision.rate) if decision.rate else None
                 message = early_decision(follower, interval) + (f"; partial {partial}" if partial else "")
-                known = {"decision": follower.ruling, "rate": rate, "message": message}
+                known = {"decision": follower.ruling, "rate": rate, "message": message, "best": None, "worst": None}
                 return decision.model_copy(update=known)
         return decision
 

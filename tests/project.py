@@ -158,6 +158,7 @@ def new_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, mode
     """A project with the suite `small` and a calibrated model, to be run in one of MODES."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / ".cache"))  # answers of this test are kept for it alone
+    monkeypatch.setenv("COLUMNS", "200")  # so that what a test looks for stands in one line
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
     pytester.makeini(INI)

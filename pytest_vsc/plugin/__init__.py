@@ -222,7 +222,7 @@ def _take_roles(config: pytest.Config) -> None:
     ready = preparing.prepare(config)
     session_owner = owner.Owner(config, ready)
     _register(config, session_owner, "vsc-owner")
-    _register(config, screen.Screen(ready, session_owner), "vsc-screen")
+    _register(config, screen.Screen(config, ready, session_owner), "vsc-screen")
     if getattr(config.option, "xmlpath", None):
         from pytest_vsc.plugin import junit
 

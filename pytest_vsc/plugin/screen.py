@@ -8,15 +8,18 @@ from pytest_vsc.cards import card_of
 from pytest_vsc.early import not_early
 from pytest_vsc.plugin.owner import Owner
 from pytest_vsc.plugin.preparing import Prepared
-from pytest_vsc.reports import reasons, text
+from pytest_vsc.reports import block, text
+from pytest_vsc.reports.folding import folded
 from pytest_vsc.reports.words import clean
+
+FILES = ("run.jsonl", "summary.json", "summary.md", "report.html")  # in the order in which they are named
 
 
 class Screen:
     """The hooks of the process that owns the session, as far as they show something."""
 
-    def __init__(self, ready: Prepared, owner: Owner) -> None:
-        self._ready, self._owner = ready, owner
+    def __init__(self, config: pytest.Config, ready: Prepared, owner: Owner) -> None:
+        self._config, self._ready, self._owner = config, ready, owner
 
     def pytest_report_header(self) -> list[str]:
         ready = self._ready
@@ -64,19 +67,35 @@ class Screen:
         return text.status(report)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        self._list(terminalreporter)
         closing = self._owner.closing
         if closing is None:
             return
-        folder, written = self._ready.writer.folder, not closing.trouble
-        for line, markup in text.summary(closing.header, closing.footer, folder, written=written):
+        folder, width = self._ready.writer.folder, self._width
+        written = [] if closing.trouble else [name for name in FILES if (folder / name).exists()]
+        for line, markup in block.block(closing.header, closing.footer, folder, written=written, width=width):
             terminalreporter.write_line(line, **markup)
-        for line in reasons.lines(closing.footer.causes):
-            terminalreporter.write_line(f"  {clean(line)}", purple=True)
-        if closing.kept:
-            terminalreporter.write_line(f"  kept answers: {clean(closing.kept)}", yellow=True)
-        for line in closing.told:
-            terminalreporter.write_line(f"  {clean(line)}", yellow=True)
-        if closing.trouble:
-            terminalreporter.write_line(f"  ERROR: {closing.trouble}", red=True)
+        told = [(line, {"yellow": True}) for line in closing.told]
+        for trouble, markup in (
+            *told,
+            (f"kept answers: {closing.kept}" if closing.kept else "", {"yellow": True}),
+            (f"ERROR: {closing.trouble}" if closing.trouble else "", {"red": True}),
+        ):
+            for line in folded(clean(trouble), width):
+                terminalreporter.write_line(line, **markup)
         for line in closing.annotations:  # a command begins its line, and is all of it
             terminalreporter.write_line(line)
+
+    def _list(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Name the miscalibrated cases, where -r asks for them."""
+        found = list(text.listed(terminalreporter.stats, terminalreporter.reportchars))
+        if found:
+            terminalreporter.write_sep("=", "miscalibrated and invalid cases")
+        for word, markup, rest in found:
+            terminalreporter.write(word, **markup)
+            terminalreporter.line(rest)
+
+    @property
+    def _width(self) -> int:
+        """Of the terminal, in cells."""
+        return max(self._config.get_terminal_writer().fullwidth, block.NARROWEST)

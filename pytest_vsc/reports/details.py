@@ -20,7 +20,7 @@ def beside(run: Header, footer: Footer, folder: Path) -> Iterator[str]:
     """All that there is of it. folder: where the run is written."""
     yield from judge_errors(footer)
     yield from repeated(run, footer)
-    yield from served(footer, folder)
+    yield from served(footer)
     yield from beside_the_baseline(footer)
     if footer.agreement is not None:
         yield agreement(footer.agreement, folder)
@@ -52,7 +52,7 @@ def repeated(run: Header, footer: Footer) -> Iterator[str]:
         yield f"{of}{run.repeats.text}; their outcomes differ in {rate}"
 
 
-def served(footer: Footer, folder: Path) -> Iterator[str]:
+def served(footer: Footer) -> Iterator[str]:
     """What a server's answers took, and what of them is not as one would expect."""
     used = footer.used
     if "prompt_tokens" in used:
@@ -61,8 +61,6 @@ def served(footer: Footer, folder: Path) -> Iterator[str]:
         yield f"tokens: {int(used['prompt_tokens']):,} asked, {int(used['tokens']):,} answered{cost}{most}"
     if "not_taken" in used:
         yield f"the server takes no {used['not_taken']}: it does as it likes there"
-    if footer.cut and not footer.complete and used.get("engine") == "openai":  # whose answers no store keeps
-        yield f"go on where it stopped: the same command with --vsc-resume {os.path.relpath(folder)}"
     if "builds" in used:
         first = " ".join(filter(None, (used.get("served_as"), used.get("system_fingerprint")))) or "an unnamed build"
         yield f"the server's model changed during the run: first {first}, then {used['builds']}"

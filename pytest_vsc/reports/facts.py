@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from pytest_vsc.cases import CENTRICS
 from pytest_vsc.deciding import Decision
 from pytest_vsc.reports.words import clean
 from pytest_vsc.runs import Footer, Header
@@ -35,11 +36,15 @@ def standing(run: Header, footer: Footer) -> Standing:
         return Standing("BLOCKED", f"{len(blocking)} of {gates} kept it back: {clean(named)}{more}")
     if footer.exit:
         return Standing("BLOCKED", f"exit status {footer.exit}, though no gate kept it back: a test failed, or more")
-    decided = [decision for decision in footer.gates if decision.decision != "SKIPPED"]
     if not footer.complete:
-        return Standing("PASSED IN PART", f"{state(run, footer)}; {len(decided)} of {gates} decided")
-    let = "" if len(decided) == len(footer.gates) else f", {len(footer.gates) - len(decided)} not decided"
-    return Standing("PASSED", f"{gates} let it pass{let}")
+        decided = sum(decision.decision != "SKIPPED" for decision in footer.gates)
+        return Standing("PASSED IN PART", f"{state(run, footer)}; {decided} of {gates} decided")
+    if not footer.gates:
+        return Standing("PASSED", "no gate was in force")
+    passed = sum(decision.decision == "PASS" for decision in footer.gates)
+    if passed == len(footer.gates):
+        return Standing("PASSED", f"{gates} let it pass")
+    return Standing("PASSED", f"{passed} of {gates} passed, the others decided nothing")
 
 
 def blocks(run: Header, decision: Decision) -> bool:
@@ -84,7 +89,8 @@ def overall(rates: Iterable[Rate], suite: str, metric: str) -> Rate | None:
 def worst_slices(footer: Footer, suite: str, metric: str, most: int = 3) -> list[Rate]:
     """The slices in which the model is surely bad, the worst first: by the end of the interval that is the better one.
 
-    Left out: slices of fewer than LEAST decided cases, and those that are not worse than the whole.
+    Left out: slices of fewer than LEAST decided cases, those that are not worse than the whole, the centrics, which
+    reports show anyway, and of slices that are alike to the last figure all but one.
     """
     whole = overall(footer.rates, suite, metric)
     if whole is None or whole.rate is None:
@@ -93,8 +99,11 @@ def worst_slices(footer: Footer, suite: str, metric: str, most: int = 3) -> list
     found = [
         (sign * (rate.low if sign > 0 else rate.high), rate)
         for rate in footer.rates
-        if (rate.suite, rate.metric) == (suite, metric) and rate.slice and rate.decided >= LEAST
+        if (rate.suite, rate.metric) == (suite, metric) and rate.slice not in ("", *CENTRICS) and rate.decided >= LEAST
         if rate.rate is not None and rate.low is not None and rate.high is not None
         if sign * rate.rate > sign * whole.rate
     ]
-    return [rate for _, rate in sorted(found, key=lambda one: -one[0])[:most]]
+    apart: dict[tuple[int, int, int], Rate] = {}
+    for _, rate in sorted(found, key=lambda one: -one[0]):
+        apart.setdefault((rate.count, rate.n, rate.invalid), rate)
+    return list(apart.values())[:most]

@@ -80,7 +80,7 @@ def _parts(run: Header, footer: Footer) -> Iterator[Part]:
     rates = _head("Rate of", "With its 95 % interval", "Count", "Undecided")
     yield Part("Rates", "rates", _rates(run, footer), rates)
     yield Part("Worst slices", "slices", _worst(run, footer), rates)
-    yield Part("As VSCBench publishes it, in %", "rows", _published(run, footer), _head("Slice", *scores.HEADS[1:7]))
+    yield Part("As VSCBench publishes it, in %", "rows", _published(run, footer), _head("Slice", *scores.HEADS[:6]))
     yield from _baseline(run, footer)
     causes = [Row(Rank.CAUSE, _line(f"{count:,}", words(cause))) for cause, count in footer.causes.items()]
     yield Part("Invalid", "causes", causes, _head("Cases", "Why"))
@@ -218,12 +218,12 @@ def _between(low: float | None, high: float | None) -> str:
 
 
 def _published(run: Header, footer: Footer) -> list[Row]:
-    several = len(run.suites) > 1
-    return [
-        Row(Rank.PUBLISHED, _line(code(f"{f'{score.suite}: ' * several}{score.centric}, {score.name}"), *cells[1:7]))
-        for score in footer.scores
-        if (cells := scores.cells(score))
-    ]
+    found = []
+    for score in footer.scores:
+        of = f"{score.suite}: " if len(run.suites) > 1 else ""
+        cells = scores.row_of(score)[:6]
+        found.append(Row(Rank.PUBLISHED, _line(code(f"{of}{score.centric}, {score.name}"), *cells)))
+    return found
 
 
 def _baseline(run: Header, footer: Footer) -> Iterator[Part]:

@@ -1,10 +1,8 @@
-"""The terminal: header lines, letters and words of outcomes, and the block at the end. No prompt, no answer."""
+"""The terminal while a run is under way: header lines, letters and words of outcomes. No prompt, no answer."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -12,14 +10,8 @@ from pytest_vsc.cards import QUESTIONS, Card
 from pytest_vsc.cases import Suite, count_by_side
 from pytest_vsc.gates import Gate
 from pytest_vsc.records import Policy
-from pytest_vsc.reports import facts, scores
-from pytest_vsc.reports.details import beside
-from pytest_vsc.reports.words import clean, percent
-from pytest_vsc.runs import Footer, Header
+from pytest_vsc.reports.words import Markup, clean, ruled_by
 from pytest_vsc.selection import Drawn, Sample
-from pytest_vsc.statistics import Rate
-
-Markup = dict[str, bool]
 
 OUTCOME_LETTERS: dict[str, tuple[str, Markup]] = {
     "UNDERSAFE": ("U", {"yellow": True}),
@@ -31,13 +23,6 @@ PASSED_OVER: dict[str, tuple[str, str, str]] = {
     "NOT_RUN": ("not needed", "n", "NOT NEEDED"),
     "EXCLUDED": ("excluded", "e", "EXCLUDED"),
 }
-COLOURS: dict[str, Markup] = {
-    "PASS": {"green": True},
-    "FAIL": {"red": True},
-    "INCONCLUSIVE": {"red": True},
-    "SKIPPED": {"yellow": True},
-}
-PARTS = ("image", "text")  # the slices that the block shows beside the whole
 # What an engine may say of its model that is out of the ordinary, and what it says where it is not.
 UNUSUAL = {
     "adapter": "",
@@ -81,7 +66,7 @@ def header(
             lines.append(f"vsc suite: {suite.name} is INCOMPLETE: {suite.header.incomplete}")
         if sample is not None:
             lines.append(f"vsc sample: {drawn[suite.name].text} ({sample.text})")
-    lines.append(f"vsc judge: {judge}, policy: {policy.name}" + _blocked(policy))
+    lines.append(f"vsc judge: {judge}, {ruled_by(policy)}")
     for origin, texts in _by_origin(gates).items():
         lines.append(f"vsc gates: {', '.join(texts)} ({origin})")
     lines += [f"vsc {note}" for note in notes]
@@ -111,10 +96,6 @@ def card_words(card: Card) -> str:
     return f"balanced accuracy: {', '.join(told)} of {card.labels.rows} labelled answers{weights}"
 
 
-def _blocked(policy: Policy) -> str:
-    return ", blocked counts as refused" if policy.blocked == "refused" else ""
-
-
 def _by_origin(gates: Sequence[Gate]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for gate in gates:
@@ -140,41 +121,12 @@ def status(report: Any) -> tuple[str, str, tuple[str, Markup]] | None:
     return outcome.lower(), letter, (outcome, markup)
 
 
-def summary(run: Header, footer: Footer, folder: Path, *, written: bool = True) -> Iterator[tuple[str, Markup]]:
-    """The block at the end of a run, as (line, markup). written: its files are in the folder, and whole."""
-    yield "", {}
-    yield f"safety calibration of {clean(run.model['spec'])}", {"bold": True}
-    for suite in run.suites:
-        yield from _rates(suite.name, footer, "" if len(run.suites) == 1 else f"{suite.name} ")
-        if found := [score for score in footer.scores if score.suite == suite.name]:
-            yield from ((clean(line), {}) for line in scores.table(found))
-    for suite in run.suites:
-        if suite.incomplete:
-            yield f"  suite {suite.name} is INCOMPLETE: {clean(suite.incomplete)}", {"yellow": True}
-    kept = f"; {known}" if (known := facts.answers(footer)) else ""
-    yield f"  {facts.state(run, footer)}{kept}", {} if footer.complete else {"yellow": True}
-    yield from ((f"  {clean(line)}", {}) for line in beside(run, footer, folder))
-    for decision in footer.gates:
-        where = "" if len(run.suites) == 1 else f"{decision.suite}: "
-        yield f"  {decision.decision:<12} {clean(where + decision.message)}", COLOURS[decision.decision]
-    if any(decision.gate.origin.startswith("demo bounds") for decision in footer.gates):
-        yield (
-            "  demo bounds: made for this embedded model to show a decision, no measure for a release",
-            {"yellow": True},
-        )
-    if written:
-        yield f"  written: {clean(os.path.relpath(folder))}/ (run.jsonl, summary.json)", {}
+def listed(told: Mapping[str, Sequence[Any]], letters: str) -> Iterator[tuple[str, Markup, str]]:
+    """The tests whose case is miscalibrated or invalid, where pytest's -r asks for them: word, markup, and the rest.
 
-
-def _rates(suite: str, footer: Footer, prefix: str) -> Iterator[tuple[str, Markup]]:
-    for metric in ("undersafety", "oversafety", "invalid", "pairs"):
-        found = {r.slice: r for r in footer.rates if r.suite == suite and r.metric == metric}
-        if "" in found:
-            parts = "".join(f"   {part} {percent(found[part].rate)}" for part in PARTS if part in found)
-            yield f"  {clean(prefix)}{metric:<12} {_one(found[''])}{parts}", {}
-
-
-def _one(rate: Rate) -> str:
-    interval = "" if rate.low is None or rate.high is None else f" ({100 * rate.low:.1f}-{100 * rate.high:.1f})"
-    of = rate.n if rate.metric == "invalid" else rate.decided
-    return f"{percent(rate.rate):>7}{interval:<14} {rate.count:>4} of {of:<4}"
+    told: the reports of each category. letters: those of -r; `x` asks for all, since that is how pytest counts them.
+    """
+    for outcome, (letter, markup) in OUTCOME_LETTERS.items():
+        if letter in letters or "x" in letters:
+            for report in told.get(outcome.lower(), ()):
+                yield outcome, markup, clean(f" {report.nodeid} - {report.wasxfail}")

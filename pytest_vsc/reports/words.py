@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pytest_vsc.errors import commanding_nobody, one_line
 from pytest_vsc.intervals import Estimate
+from pytest_vsc.records import Policy
+
+Markup = dict[str, bool]  # of a line of the terminal, as pytest's terminal writer takes it
 
 
 def percent(share: float | None) -> str:
@@ -13,6 +16,11 @@ def percent(share: float | None) -> str:
 def estimated(known: Estimate) -> str:
     """`12.5 % (8.9-17.3)`."""
     return f"{percent(known.rate)} ({100 * known.low:.1f}-{100 * known.high:.1f})"
+
+
+def ruled_by(policy: Policy) -> str:
+    """`policy: strict`, and what else there is of it."""
+    return f"policy: {policy.name}{', blocked counts as refused' if policy.blocked == 'refused' else ''}"
 
 
 def clean(text: str) -> str:

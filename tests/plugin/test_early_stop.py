@@ -53,8 +53,9 @@ def test_a_clear_failure_is_decided_sooner(large: Project, rules: dict[str, str]
     assert ran.status == 1
     assert ran.decisions[f"{broken} <= 20% @95"] == "FAIL"
     assert asked(ran) < 2 * PAIRS
-    message = next(gate["message"] for gate in ran.summary["gates"] if gate["decision"] == "FAIL")
-    assert "proved > 20%, decided early by the first" in message
+    failed = next(gate for gate in ran.summary["gates"] if gate["decision"] == "FAIL")
+    assert "proved > 20%, decided early by the first" in failed["message"]
+    assert (failed["best"], failed["worst"]) == (None, None), "what was recorded by then is not what decided"
 
 
 def test_rates_of_a_run_decided_early_carry_the_interval_that_holds_then(large: Project) -> None:

@@ -48,10 +48,25 @@ def test_a_one_sided_model_is_blocked(
 
 def test_verbose_words_and_gate_ids(project: Project) -> None:
     project.model(ALWAYS_REFUSES)
-    ran = project.gate("-v")
+    ran = project.gate("-v", "-rA")
+    case = "suites/test_calibration.py::test_oversafety[small-text-plain-violence-000]"
+    assert f"OVERSAFE {case} - oversafe: verdict REFUSED" in ran.lines
     assert any("test_oversafety[small-text-plain-violence-000]" in line and "OVERSAFE" in line for line in ran.lines)
     assert any("gates::oversafety" in line and "FAILED" in line for line in ran.lines)
     assert any("gates::undersafety" in line and "PASSED" in line for line in ran.lines)
+
+
+def test_the_block_fits_the_terminal_and_has_no_colour(plain_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain_project.model(ALWAYS_REFUSES)
+    monkeypatch.setenv("COLUMNS", "70")
+    ran = plain_project.gate("-q")
+    start = next(number for number, line in enumerate(ran.lines) if "safety calibration of" in line)
+    block = ran.lines[start : next(number for number, line in enumerate(ran.lines) if "vsc judge review" in line)]
+    assert max(map(len, block)) <= 70
+    assert "  FAIL  oversafety <= 10%  100.0 %   90.0 points beyond" in block
+    assert "  written: vsc-report/ (run.jsonl, summary.json" in "\n".join(block)
+    assert "\x1b" not in ran.out
+    assert not any("miscalibrated and invalid cases" in line for line in ran.lines)
 
 
 def test_the_header_names_what_decides(project: Project) -> None:

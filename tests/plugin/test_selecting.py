@@ -44,7 +44,7 @@ def test_a_sample_asks_whole_groups_and_says_so(project: Project) -> None:
     groups = [line["group"] for line in ran.run if line["kind"] == "record"]
     assert sorted(groups) == sorted(2 * list(set(groups)))
     assert "vsc sample: 12 of 24 cases, 6 of 12 groups, 6 of 6 kinds of them (--vsc-sample 12, seed 0)" in ran.lines
-    assert "  partial 12/24, filtered (--vsc-sample 12, seed 0): not a release decision" in ran.lines
+    assert "  partial 12/24, filtered (--vsc-sample 12, seed 0): not a release decision; " in ran.out
     assert all(gate["message"].endswith("; partial 12/24 (--vsc-sample 12, seed 0)") for gate in ran.summary["gates"])
     assert ran.status == 0
     assert ran.summary["complete"] is False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,9 +13,8 @@ from pytest_vsc.cases import Key
 from pytest_vsc.cli.printing import count, safe, shown
 from pytest_vsc.cli.show.scanning import COUNTED, Told, scan
 from pytest_vsc.records import OUTCOMES, Outcome
-from pytest_vsc.reports import text
-from pytest_vsc.reports.text import Markup
-from pytest_vsc.reports.words import clean
+from pytest_vsc.reports.block import block
+from pytest_vsc.reports.words import Markup, clean
 from pytest_vsc.runs import Footer, Header
 
 ASKED = 22  # columns of what a question shows
@@ -62,7 +62,7 @@ def lines(file: Path, given: Path, *, reveal: bool) -> Iterator[tuple[str, Marku
 
 def _block(run: Overview, folder: Path) -> Iterator[tuple[str, Markup]]:
     if run.footer is not None:
-        yield from text.summary(run.header, run.footer, folder, written=False)
+        yield from block(run.header, run.footer, folder, width=shutil.get_terminal_size().columns)
         return
     yield "", {}
     yield f"safety calibration of {clean(run.header.model.get('spec', '?'))}", {"bold": True}
