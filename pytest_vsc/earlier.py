@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from pytest_vsc import private
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import RunFileError
 from pytest_vsc.records import Response
@@ -45,7 +46,10 @@ def set_aside(run: Path) -> None:
     aside = run.with_name(ASIDE)
     kept = [_whole_lines(file) for file in (aside, run) if file.is_file()]
     scratch = aside.with_suffix(".scratch")
-    with scratch.open("wb") as file:  # a disk that is full, or an end in the midst of it, leaves what there was
+    scratch.unlink(missing_ok=True)  # an earlier one would keep its mode
+    with open(
+        scratch, "wb", opener=private.opener
+    ) as file:  # a disk that is full, or an end in the midst of it, leaves what there was
         file.writelines(kept)
         file.flush()
         os.fsync(file.fileno())
