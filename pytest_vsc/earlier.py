@@ -13,10 +13,17 @@ from pytest_vsc import private
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import RunFileError
 from pytest_vsc.records import Response
+from pytest_vsc.redaction import refuse_redacted
 from pytest_vsc.runs import RUN_FILE, read_lines
 
 # Beside a run file: what earlier attempts at the same run were answered.
 ASIDE = "resumed.jsonl"
+
+
+class Marked(Value, extra="ignore"):
+    """What is read of a header."""
+
+    redacted: bool = False
 
 
 class Answered(Value, extra="ignore"):
@@ -71,8 +78,10 @@ def _read(file: Path) -> dict[str, Response]:
 
 def _answers(lines: BinaryIO, file: Path) -> dict[str, Response]:
     found, kinds = {}, set()
-    for line in read_lines(lines, str(file), {"header": None, "record": Answered, "footer": None}):
+    for line in read_lines(lines, str(file), {"header": Marked, "record": Answered, "footer": None}):
         kinds.add(line.kind)
+        if isinstance(line.value, Marked):
+            refuse_redacted(line.value.redacted, f"--vsc-resume {file}", "a run that goes on")
         record = line.value
         if isinstance(record, Answered) and record.response is not None and record.requests:
             found[record.requests[-1]] = record.response

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pytest_vsc import __version__
-from pytest_vsc.cli import cache, compare, gate, importing, judge, models, selftest, suites
+from pytest_vsc.cli import cache, compare, gate, importing, judge, models, redact, selftest, suites
 from pytest_vsc.errors import VscError, one_line, printable
 
 Command = Callable[[argparse.Namespace], int]
 # The groups of commands, in the order of the help; each module adds its own.
-GROUPS = (suites.add, models.add, importing.add, judge.add, gate.add, selftest.add, compare.add, cache.add)
+GROUPS = (suites.add, models.add, importing.add, judge.add, gate.add, selftest.add, compare.add, redact.add, cache.add)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
