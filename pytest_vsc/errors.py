@@ -97,7 +97,7 @@ _UNSEEN |= frozenset(map(chr, (*range(0xFE00, 0xFE0E), *range(0xE0100, 0xE01F0))
 
 def one_line(text: object) -> str:
     """A message from elsewhere as one line of printable text: it must not steer a terminal or start a line of a log."""
-    return " ".join(visible(str(text), " ").split())
+    return commanding_nobody(" ".join(visible(str(text), " ").split()))
 
 
 def harmless(line: str) -> str:

@@ -54,8 +54,10 @@ def make_inert(report: pytest.TestReport) -> None:
     if isinstance(report.longrepr, tuple):
         *place, reason = report.longrepr
         report.longrepr = (*place, inert(reason))  # type: ignore[assignment]
-    elif report.longrepr is not None and (text := inert(said := str(report.longrepr))) != said:
-        report.longrepr = text  # only then: pytest's own has colours
+    elif report.longrepr is not None:
+        said, brief = str(report.longrepr), getattr(getattr(report.longrepr, "reprcrash", None), "message", "")
+        if inert(said) != said or inert(brief) != brief:
+            report.longrepr = inert(said)  # only then: pytest's own has colours
 
 
 def shown_value(value: object) -> object:
