@@ -109,7 +109,8 @@ def visible(text: str, instead: str) -> str:
     """The text with another letter in the place of each that cannot be seen: control, format, bidi, fillers."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() and letter not in _UNSEEN else instead for letter in text)
+    unseen = {ord(letter): instead for letter in set(text) if not letter.isprintable() or letter in _UNSEEN}
+    return text.translate(unseen) if unseen else text
 
 
 def commanding_nobody(text: str) -> str:

@@ -6,6 +6,7 @@ Every text that goes in holds a canary; none comes out but into `run.jsonl`, whi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html.parser import HTMLParser
 
 import pytest
 
@@ -145,8 +146,42 @@ def published(ran: Ran) -> Iterator[tuple[str, str]]:
     yield "the terminal", ran.out
     for file in sorted(ran.folder.rglob("*")):
         own = file.suffix in (".py", ".pyc", ".yaml", ".toml") or file.name == "run.jsonl"
-        if file.is_file() and not own and ".cache" not in file.parts and file.suffix != ".html":
-            yield str(file.relative_to(ran.folder)), file.read_bytes().decode("utf-8", "replace")
+        if file.is_file() and not own and ".cache" not in file.parts:
+            text = file.read_bytes().decode("utf-8", "replace")
+            yield str(file.relative_to(ran.folder)), seen_of(text) if file.suffix == ".html" else text
+
+
+class Page(HTMLParser):
+    """Gathers what a page shows before anybody does anything: texts, but not data, and what is told of pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self._within: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("script", "style", "template"):
+            self._within.append(tag)
+        self.seen += [value or "" for name, value in attrs if name in ("alt", "title", "aria-label", "placeholder")]
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._within and self._within[-1] == tag:
+            self._within.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._within:
+            self.seen.append(data)
+
+
+def seen_of(page: str) -> str:
+    parser = Page()
+    parser.feed(page)
+    return "\n".join(parser.seen)
+
+
+def test_what_of_a_page_is_seen() -> None:
+    page = "<p title='a'>b<script>c</script><template><i>d</i></template><img alt='e'>f</p><style>g</style>"
+    assert seen_of(page).split() == ["a", "b", "e", "f"]
 
 
 def leaks(ran: Ran) -> list[str]:
