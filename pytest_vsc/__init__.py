@@ -6,6 +6,8 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     spelling
     joining
     shipped
+    private
+    echoes
     memos
     cases
     thoughts
@@ -50,6 +52,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     scores
     reviews
     runs
+    redaction
     earlier
     writing
     baselines

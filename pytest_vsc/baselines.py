@@ -11,6 +11,7 @@ from pytest_vsc.comparing import BaselineSeen, Difference, Paired, difference, n
 from pytest_vsc.errors import RunFileError, SettingsError, expected
 from pytest_vsc.paired import holm
 from pytest_vsc.records import Counted, Generation, Policy, PolicyName, Record
+from pytest_vsc.redaction import stand_in
 from pytest_vsc.repeats import ONCE, Repeats
 from pytest_vsc.runs import RUN_FILE, Header, Run, read_run
 from pytest_vsc.statistics import standard_slices
@@ -133,8 +134,9 @@ def pairs_of(baseline: Baseline, records: Iterable[Record | Counted], suite: str
 
 
 def _content(one: Record | Counted) -> tuple[str, tuple[str, ...]]:
+    """What was asked, in a way that a redacted run tells as well."""
     asked = one.case if isinstance(one, Counted) else one
-    return asked.prompt, tuple(picture.sha256 for picture in asked.images)
+    return stand_in(asked.prompt), tuple(picture.sha256 for picture in asked.images)
 
 
 def beside(

@@ -126,7 +126,7 @@ class Case:
     side: Side
     centric: Centric
     category: str
-    prompt: str
+    prompt: str = field(repr=False)  # what shows a case does not show its words
     pair: str | None = None
     group: str
     variant: Variant | None = None

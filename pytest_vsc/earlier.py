@@ -9,13 +9,21 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from pytest_vsc import private
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import RunFileError
 from pytest_vsc.records import Response
+from pytest_vsc.redaction import refuse_redacted
 from pytest_vsc.runs import RUN_FILE, read_lines
 
 # Beside a run file: what earlier attempts at the same run were answered.
 ASIDE = "resumed.jsonl"
+
+
+class Marked(Value, extra="ignore"):
+    """What is read of a header."""
+
+    redacted: bool = False
 
 
 class Answered(Value, extra="ignore"):
@@ -45,7 +53,10 @@ def set_aside(run: Path) -> None:
     aside = run.with_name(ASIDE)
     kept = [_whole_lines(file) for file in (aside, run) if file.is_file()]
     scratch = aside.with_suffix(".scratch")
-    with scratch.open("wb") as file:  # a disk that is full, or an end in the midst of it, leaves what there was
+    scratch.unlink(missing_ok=True)  # an earlier one would keep its mode
+    with open(
+        scratch, "wb", opener=private.opener
+    ) as file:  # a disk that is full, or an end in the midst of it, leaves what there was
         file.writelines(kept)
         file.flush()
         os.fsync(file.fileno())
@@ -67,8 +78,10 @@ def _read(file: Path) -> dict[str, Response]:
 
 def _answers(lines: BinaryIO, file: Path) -> dict[str, Response]:
     found, kinds = {}, set()
-    for line in read_lines(lines, str(file), {"header": None, "record": Answered, "footer": None}):
+    for line in read_lines(lines, str(file), {"header": Marked, "record": Answered, "footer": None}):
         kinds.add(line.kind)
+        if isinstance(line.value, Marked):
+            refuse_redacted(line.value.redacted, f"--vsc-resume {file}", "a run that goes on")
         record = line.value
         if isinstance(record, Answered) and record.response is not None and record.requests:
             found[record.requests[-1]] = record.response

@@ -19,6 +19,7 @@ VscError
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -85,30 +86,46 @@ class InvalidReply(VscError):
     """A reply without a verdict was asked whether it refused or complied."""
 
 
-# What some pipelines obey wherever in a line it stands; `::` they obey at its beginning.
-COMMANDS = ("##[", "##vso[")
+# What some pipelines obey wherever in a line it stands: GitHub, Azure, TeamCity, Octopus; and what those who read JUnit
+# files take for the name of a file to publish: Jenkins, GitLab, Azure. `::` is obeyed at the beginning of a line.
+COMMANDS = re.compile(r"#(?=#(?:vso|teamcity|octopus)?\[)|\[(?=\[(?:attachment|property)\|)", re.IGNORECASE)
+# Printable by Unicode's categories, and yet nothing to be seen: letters that only fill, and marks that choose among
+# forms, which can carry any hidden text. U+FE0E and U+FE0F stay: they tell signs from emoji.
+_UNSEEN = frozenset(map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810))))
+_UNSEEN |= frozenset(map(chr, (*range(0xFE00, 0xFE0E), *range(0xE0100, 0xE01F0))))
 
 
 def one_line(text: object) -> str:
     """A message from elsewhere as one line of printable text: it must not steer a terminal or start a line of a log."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
+    return commanding_nobody(" ".join(visible(str(text), " ").split()))
 
 
 def harmless(line: str) -> str:
     """A line from elsewhere as it may be shown within another: it steers neither a terminal nor a pipeline."""
-    return commanding_nobody("".join(letter if letter.isprintable() else " " for letter in line))
+    return commanding_nobody(visible(line, " "))
+
+
+def visible(text: str, instead: str) -> str:
+    """The text with another letter in the place of each that cannot be seen: control, format, bidi, fillers."""
+    if text.isascii() and text.isprintable():
+        return text
+    unseen = {ord(letter): instead for letter in set(text) if not letter.isprintable() or letter in _UNSEEN}
+    return text.translate(unseen) if unseen else text
 
 
 def commanding_nobody(text: str) -> str:
     """The text with what pipelines obey wherever it stands taken apart."""
-    for command in COMMANDS:
-        text = text.replace(command, f"# {command[1:]}")
-    return text
+    return COMMANDS.sub(lambda found: f"{found[0]} ", text)
 
 
 def printable(error: VscError) -> str:
-    """An error as it is shown: harmless, and no line begins with what a pipeline takes for a command."""
-    lines = map(harmless, str(error).splitlines())
+    """An error as it is shown."""
+    return inert(str(error))
+
+
+def inert(text: str) -> str:
+    """Several lines as they may be shown: harmless, and none begins with what a pipeline takes for a command."""
+    lines = map(harmless, text.splitlines())
     return "\n".join(f"'{line}" if line.lstrip().startswith("::") else line for line in lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_vsc.cases import Case, Picture
+from pytest_vsc.echoes import SHORT, repeats
 from pytest_vsc.errors import EngineError, one_line
 from pytest_vsc.protocols import Calibration, Exchange, Judge
 from pytest_vsc.records import (
@@ -17,6 +18,8 @@ from pytest_vsc.records import (
     Response,
     record_of,
 )
+
+ECHO = "its message repeats what was asked or answered, and is withheld"
 
 
 def examine(case: Case, calibration: Calibration, judge: Judge, policy: Policy) -> Exchange[Record]:
@@ -33,16 +36,23 @@ def judged(conversation: Exchange[Response], question: Question, judge: Judge) -
     try:
         response = yield from conversation
     except EngineError as error:
-        return _failed(judge, f"engine: {error}", None)
+        return _failed(judge, f"engine: {_told(error, question)}", None)
     try:
         judgement = yield from judge.judge(question, response)
     except EngineError as error:
-        return _failed(judge, f"judge {judge.name}: {error}", response)
-    return Answer(judgement=judgement, response=response)
+        return _failed(judge, f"judge {judge.name}: {_told(error, question, response)}", response)
+    told = judgement.error and _told(judgement.error, question, response)
+    return Answer(judgement=judgement, response=response, error=told)
 
 
 def _failed(judge: Judge, why: str, response: Response | None) -> Answer:
     return Answer(judgement=Judgement(verdict="ERROR", judge=judge.name), response=response, error=one_line(why))
+
+
+def _told(error: EngineError | str, question: Question, response: Response | None = None) -> str:
+    """A reason as it goes into logs: not what was asked or answered, should somebody's message repeat it."""
+    texts = (question.prompt, response.text, response.thought) if response else (question.prompt,)
+    return ECHO if repeats(str(error), texts, short=SHORT) else str(error)
 
 
 class Plain:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import Field, StrictBool, ValidationError, model_validator
 
+from pytest_vsc import private
 from pytest_vsc.cases import Value, read_json
 from pytest_vsc.errors import LabelError, expected
 
@@ -161,12 +162,15 @@ def _last_said(rows: Iterable[Row]) -> list[Row]:
 
 
 def append_label(file: Path, label: Label) -> None:
-    """Add one line, and return when it is on disk: who is interrupted loses nothing. Raises LabelError."""
+    """Add one line, and return when it is on disk: who is interrupted loses nothing. Raises LabelError.
+
+    A file that is new is private: a label holds the prompt and the answer.
+    """
     if file.suffix == ".gz":
         raise LabelError(f"{file}: cannot be added to while it is compressed; expected a name such as labels.jsonl")
     line = json.dumps(label.model_dump(exclude_none=True)).encode() + b"\n"
     try:
-        with file.open("ab+") as stream:
+        with open(file, "ab+", opener=private.opener) as stream:
             if stream.tell():
                 stream.seek(-1, os.SEEK_END)
                 if stream.read(1) != b"\n":

@@ -13,6 +13,7 @@ from typing import IO
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from pytest_vsc import private
 from pytest_vsc.cases import Value
 from pytest_vsc.earlier import ASIDE, set_aside
 from pytest_vsc.errors import RunFileError
@@ -31,9 +32,12 @@ class RunWriter:
     At the end both files are on the disk, and are looked at once more: they are whole and the ones that were written.
     """
 
-    def __init__(self, folder: Path, *, resumes: bool = False) -> None:
-        """resumes: whether an older run in the folder goes on in this one, so that its answers must not be lost."""
-        self.folder, self._resumes = folder, resumes
+    def __init__(self, folder: Path, *, resumes: bool = False, public: bool = False) -> None:
+        """resumes: whether an older run in the folder goes on in this one, so that its answers must not be lost.
+
+        public: the run holds no texts, so that `run.jsonl` need not be its owner's alone.
+        """
+        self.folder, self._resumes, self._public = folder, resumes, public
         self._file: IO[bytes] | None = None
         self._written = 0
 
@@ -61,7 +65,7 @@ class RunWriter:
                 set_aside(path)
             if path.is_file() and not path.is_symlink():
                 path.unlink()
-            self._file = os.fdopen(os.open(path, AT_ITS_END, 0o666), "wb")
+            self._file = os.fdopen(os.open(path, AT_ITS_END, 0o666 if self._public else private.MODE), "wb")
         except OSError as error:
             raise self._failed(RUN_FILE, error) from error
         self._line("header", header)

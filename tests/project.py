@@ -83,7 +83,7 @@ class Ran:
     @property
     def run(self) -> list[dict[str, Any]]:
         """The lines of run.jsonl."""
-        return [json.loads(line) for line in (self.folder / "vsc-report/run.jsonl").read_text().splitlines()]
+        return [json.loads(line) for line in (self.folder / "vsc-report/run.jsonl").open()]
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -53,7 +53,6 @@ ROOMS_OF_A_LEAF = {
     ],
     "pytest_vsc.engines.openai": [
         "pytest_vsc.engines.chat",
-        "pytest_vsc.engines.echoes",
         "pytest_vsc.engines.troubles",
         "pytest_vsc.engines.secrets",
         "pytest_vsc.engines.connection",

@@ -43,6 +43,10 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         append_label(file, label)
     assert read_labels(file) == tuple(labels)
     assert file.read_bytes().count(b"\n") == 2
+    assert file.stat().st_mode & 0o077 == 0
+    file.chmod(0o644)
+    append_label(file, labels[0])
+    assert file.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("ending", ["\n", ""])

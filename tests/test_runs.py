@@ -136,10 +136,39 @@ def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
     assert names(tmp_path) == {"run.jsonl", "summary.json"}
 
 
-def test_what_is_written_has_the_mode_of_any_file(tmp_path: Path) -> None:
-    written(tmp_path)
-    (tmp_path / "other").write_text("")
-    assert len({(tmp_path / name).stat().st_mode for name in ("run.jsonl", "summary.json", "other")}) == 1
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_a_run_is_its_owners_alone_and_its_summary_is_for_all(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        written(tmp_path)
+        run = tmp_path / "run.jsonl"
+        RunWriter(tmp_path, resumes=True).begin(HEADER)
+        assert [mode(run), mode(tmp_path / "resumed.jsonl")] == [0o600, 0o600]
+        assert mode(tmp_path / "summary.json") == 0o666 & ~umask
+        public = RunWriter(tmp_path / "public", public=True)
+        public.check()
+        public.begin(HEADER)
+        assert mode(tmp_path / "public/run.jsonl") == 0o666 & ~umask
+    finally:
+        os.umask(before)
+
+
+def mode(file: Path) -> int:
+    return file.stat().st_mode & 0o777
+
+
+def test_an_older_file_gives_its_mode_to_no_run_and_a_link_leads_where_it_did(tmp_path: Path) -> None:
+    for name in ("run.jsonl", "resumed.jsonl", "resumed.scratch"):
+        (tmp_path / name).write_text('{"kind":"header"}\n')
+        (tmp_path / name).chmod(0o644)
+    RunWriter(tmp_path, resumes=True).begin(HEADER)
+    assert [mode(tmp_path / name) for name in ("run.jsonl", "resumed.jsonl")] == [0o600, 0o600]
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "elsewhere").touch(0o640)
+    (tmp_path / "linked/run.jsonl").symlink_to(tmp_path / "elsewhere")
+    written(tmp_path / "linked")
+    assert mode(tmp_path / "elsewhere") == 0o640
+    assert read_run(tmp_path / "elsewhere").footer is not None
 
 
 def test_both_are_on_the_disk_before_the_summary_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pytest_vsc import __version__
-from pytest_vsc.cli import cache, compare, completion, gate, importing, judge, models, selftest, show, suites
+from pytest_vsc.cli import cache, compare, completion, gate, importing, judge, models, redact, selftest, show, suites
 from pytest_vsc.errors import VscError, one_line, printable
 
 Command = Callable[[argparse.Namespace], int]
@@ -26,6 +26,7 @@ GROUPS = (
     selftest.add,
     show.add,
     compare.add,
+    redact.add,
     cache.add,
     completion.add,
 )

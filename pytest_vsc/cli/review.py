@@ -19,6 +19,7 @@ from pytest_vsc.cli.printing import count, say, shown
 from pytest_vsc.errors import SettingsError, harmless, one_line
 from pytest_vsc.labels import READABLE, Label, Readable, append_label, read_labels
 from pytest_vsc.records import withheld
+from pytest_vsc.redaction import refuse_redacted
 from pytest_vsc.reviews import Pick, choose, label_of
 from pytest_vsc.runs import Run, read_run
 
@@ -59,6 +60,7 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
 def judge_review(given: argparse.Namespace) -> int:
     """Ask about the answers that are left, and tell how far reviewers agree; 1 if there is nothing to ask about."""
     run = read_run(run_file(given.run))
+    refuse_redacted(run.header.redacted, shown(given.run), "a review")
     reviewer = given.reviewer or _login()
     picks = choose(run.records, given.wanted, given.seed, disagreements=given.disagreements)
     if not picks:

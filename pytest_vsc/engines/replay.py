@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import EngineError, ModelError, RunFileError
 from pytest_vsc.records import Request, Response
+from pytest_vsc.redaction import refuse_redacted
 from pytest_vsc.runs import read_line, read_lines
 
 
@@ -25,6 +26,7 @@ class Header(Value, extra="ignore"):
     """What replay reads of a header: what the model said of itself, its fingerprint among it."""
 
     model: dict[str, str]
+    redacted: bool = False
 
 
 class Index(NamedTuple):
@@ -50,6 +52,7 @@ def index_answers(lines: BinaryIO, file: Path) -> Index:
         for line in read_lines(lines, str(file), {"header": Header, "record": Answered, "footer": None}):
             if isinstance(line.value, Header):
                 header = line.value
+                refuse_redacted(header.redacted, f"replay:{file}", "a replay")
             elif header is None:
                 raise ModelError(
                     f"{file}:{line.number}: a {line.kind} before the header; expected a run file, such as run.jsonl"

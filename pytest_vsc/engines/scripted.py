@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from pytest_vsc import private
 from pytest_vsc.cases import Value
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import EngineError, ModelError, expected
@@ -276,5 +277,5 @@ class ScriptedEngine:
 
     def _log(self, script: Script, line: str) -> None:
         if script.log is not None:
-            with (self._file.parent / script.log).open("a", encoding="utf-8") as log:
+            with open(self._file.parent / script.log, "a", encoding="utf-8", opener=private.opener) as log:
                 log.write(f"{line}\n")

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from pytest_vsc.echoes import bare, runs
 from pytest_vsc.engines.address import KEY
-from pytest_vsc.engines.echoes import bare, runs
 from pytest_vsc.errors import ModelError, expected
 
 MASK = "***"

@@ -15,8 +15,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_vsc import echoes
 from pytest_vsc.engines.address import shown
-from pytest_vsc.engines.echoes import bare, runs
 from pytest_vsc.records import Request
 
 BACKOFF_SECONDS = 0.5  # before the second try; doubled before each further one
@@ -39,7 +39,6 @@ FILTERED = {
 MAY_LACK = ("max_tokens", "temperature", "seed", "stop")
 NOT_TAKEN = re.compile("unsupported|not support|unknown|unrecogni[sz]ed|unexpected|not permitted|extra inputs")
 MOST_ADDRESS = 100  # letters of where a server sends us
-REPEATED = 16  # letters and digits in a row that a message must not share with the request
 
 
 def is_passing(error: Exception) -> bool:
@@ -155,9 +154,4 @@ def message_of(error: Any) -> str:
 
 def repeats(message: str, request: Request) -> bool:
     """Whether a message holds something of the request: all of a text or a long run of it, or a picture."""
-    if "base64," in message:
-        return True
-    said = bare(message)
-    told = runs(said, REPEATED)
-    texts = [bare(turn.text) for turn in request.messages]
-    return any(text and (text in said or any(run in text for run in told)) for text in texts)
+    return "base64," in message or echoes.repeats(message, (turn.text for turn in request.messages))

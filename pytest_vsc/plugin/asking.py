@@ -6,7 +6,7 @@ It holds no model and knows no hook of pytest's.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from types import ModuleType
@@ -15,9 +15,11 @@ from typing import Protocol
 import pytest
 
 from pytest_vsc.cases import Case, Key, Picture
-from pytest_vsc.errors import BrokerError
+from pytest_vsc.errors import BrokerError, inert
 from pytest_vsc.records import Answer, Outcome, Policy, Reply, Verdict
 
+# How a test records something for JUnit: by name and value.
+Recorder = Callable[[str, object], None]
 # One line of the plan: node id, suite, case, repeat. "" as suite stands for a test that only asks freely.
 Planned = tuple[str, str, str, int]
 
@@ -134,6 +136,26 @@ class Vlm:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.test: pytest.Item | None = None
+        self.lent = False  # a fixture has asked: its reply may be in the hands of any test from then on
+
+    @property
+    def keeps_back(self) -> bool:
+        """Whether the test that is under way knows a prompt or an answer."""
+        asked = self.test.stash.get(ASKED, None) if self.test is not None else None
+        return self.knows(asked)
+
+    def knows(self, asked: Asked | None) -> bool:
+        """Whether a test knows a prompt or an answer, as far as can be told; None is one that does not take `vlm`."""
+        return asked is not None and (asked.case is not None or asked.anything or self.lent)
+
+    def held_back(self, record: Recorder) -> Recorder:
+        """A recorder of something that is published, to which a test that knows a prompt or an answer says nothing."""
+
+        def recorded(name: str, value: object) -> None:
+            shown = inert(str(value)) if self._desk.reveal else "withheld"
+            record(name, shown if self.keeps_back else value)
+
+        return recorded
 
     def ask(self, question: Case | str, *, image: object = None) -> Reply:
         """Ask the model and wait for its judged reply.
@@ -144,6 +166,7 @@ class Vlm:
         """
         asked, desk = _asked_of(self.test), self._desk
         asked.anything = True
+        self.lent = self.lent or not asked.running
         if isinstance(question, str):
             pictures = image if isinstance(image, (list, tuple)) else [] if image is None else [image]
             answer = desk.question(question, tuple(_picture(one) for one in pictures))
@@ -165,8 +188,21 @@ def fixtures(the: Vlm) -> ModuleType:
         """The configured model: `vlm.ask(case)`, or `vlm.ask("words", image=path)`."""
         return the
 
+    # What these two record goes to JUnit by no report.
+    @pytest.fixture
+    def record_xml_attribute(record_xml_attribute: Recorder) -> Recorder:
+        """pytest's own, which is told no prompt or answer."""
+        return the.held_back(record_xml_attribute)
+
+    @pytest.fixture(scope="session")
+    def record_testsuite_property(record_testsuite_property: Recorder) -> Recorder:
+        """pytest's own, which is told no prompt or answer."""
+        return the.held_back(record_testsuite_property)
+
     plugin = ModuleType("vsc-fixtures")
-    vars(plugin)["vlm"] = vlm
+    vars(plugin).update(
+        vlm=vlm, record_xml_attribute=record_xml_attribute, record_testsuite_property=record_testsuite_property
+    )
     return plugin
 
 

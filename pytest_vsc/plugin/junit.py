@@ -20,6 +20,7 @@ from pytest_vsc.cases import CENTRICS
 from pytest_vsc.errors import one_line
 from pytest_vsc.plugin.owner import Owner
 from pytest_vsc.plugin.publishing import put
+from pytest_vsc.plugin.settling import ANSWER, PROMPT, property_name
 from pytest_vsc.reports import facts
 from pytest_vsc.reports.words import clean
 from pytest_vsc.runs import Footer, Header
@@ -193,6 +194,7 @@ def _settle(suite: Element, held: Element) -> None:
     tests = _each_once(suite.findall("testcase"))
     for test in tests:
         _one_result(test)
+        _take_in(test)
         if not SECONDS.fullmatch(test.get("time", "")):
             test.set("time", "0.000")
     suite[:] = [held, *tests, *(_output(suite, name) for name in ("system-out", "system-err"))]
@@ -203,6 +205,20 @@ def _settle(suite: Element, held: Element) -> None:
         suite.set(name, suite.get(name, "").strip() or instead)
     started = datetime.fromisoformat(suite.get("timestamp", ""))
     suite.set("timestamp", started.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"))
+
+
+def _take_in(test: Element) -> None:
+    """Have the result say what --vsc-reveal shows: by both schemas a test has no properties."""
+    held = test.find("properties")
+    result = next((one for name in RESULTS if (one := test.find(name)) is not None), None)
+    if held is None or result is None:
+        return
+    for name in (PROMPT, ANSWER):
+        for one in [one for one in held if one.get("name") == property_name(name)]:
+            result.text = f"{result.text or ''}\n\n{name}: {one.get('value', '')}"
+            held.remove(one)
+    if not len(held):
+        test.remove(held)
 
 
 def _output(suite: Element, name: str) -> Element:

@@ -17,15 +17,29 @@ from pathlib import Path
 import pytest
 
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case
-from pytest_vsc.errors import expected
+from pytest_vsc.errors import expected, inert
+from pytest_vsc.plugin import livelogs
 from pytest_vsc.plugin.asking import ASKED, Asked, Desk, Planned, Vlm, fixtures
-from pytest_vsc.plugin.settling import WITHHELD, leave_to_the_test, pass_over, settle, withhold
+from pytest_vsc.plugin.settling import (
+    ANSWER,
+    PROMPT,
+    WITHHELD,
+    leave_to_the_test,
+    make_inert,
+    pass_over,
+    property_name,
+    settle,
+    stopped_by,
+    withhold,
+    without_words,
+)
 from pytest_vsc.records import NOT_NEEDED
 from pytest_vsc.shipped import shipped
 
 NO_CASE = "no-case"  # the id of a test of whose cases the suites, or what is drawn of them, have none
 SUITE_TESTS = "suites"  # the folder that node ids of the shipped tests start with, wherever they really lie
 BadMarker = pytest.Collector.CollectError  # shown by its message alone
+STOPS = (pytest.exit.Exception, KeyboardInterrupt)  # what ends the session at once, and no report tells
 FILTERS = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS}
 
 
@@ -59,7 +73,8 @@ class Runner:
 
     def __init__(self, desk: Desk) -> None:
         self._desk, self._vlm = desk, Vlm(desk)
-        self._withheld: set[str] = set()
+        self._knowing: set[str] = set()  # node ids of tests under way that know a prompt or an answer
+        self._tears_down = False
         self._places: dict[tuple[pytest.Collector | None, str | None], pytest.Item] = {}
         self._words: set[str] = set()
         self._markers: dict[tuple[str | None, ...], tuple[pytest.Mark, ...]] = {}
@@ -72,6 +87,7 @@ class Runner:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Register the words of cases as markers, once every plugin has its own, which keep their meaning."""
         config = session.config
+        livelogs.guard(config, self._showing)
         taken = {re.split(r"[:(]", line)[0].strip() for line in config.getini("markers")}
         self._words = {
             *CENTRICS,
@@ -161,7 +177,10 @@ class Runner:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         asked = item.stash.get(ASKED, None)
         if asked is None:
-            return (yield)
+            try:
+                return (yield)
+            finally:
+                self._knowing.discard(item.nodeid)
         if not self._is_excluded(asked):
             asked.fetch()
         self._place(item)
@@ -169,11 +188,18 @@ class Runner:
             return (yield)
         finally:
             asked.forget()
-            self._withheld.discard(item.nodeid)
+            self._knowing.discard(item.nodeid)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         self._vlm.test = item
+        self._prepare(item)
+        try:
+            yield
+        except STOPS as stop:
+            raise self._stop(item, stop) from None
+
+    def _prepare(self, item: pytest.Item) -> None:
         asked = item.stash.get(ASKED, None)
         if asked is not None and asked.case is not None:
             if self._is_excluded(asked):
@@ -194,20 +220,47 @@ class Runner:
         asked.running = True
         try:
             yield
+        except STOPS as stop:
+            raise self._stop(item, stop) from None
         finally:
             asked.running = False
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        self._tears_down = True
+        try:
+            yield
+        except STOPS as stop:
+            raise self._stop(item, stop) from None
+        finally:
+            self._tears_down = False
+
+    def _stop(self, item: pytest.Item, stop: BaseException) -> BaseException:
+        """What ends the session here, without the words that it was given."""
+        knows = self._vlm.knows(item.stash.get(ASKED, None)) or self._is_of_others
+        return stopped_by(stop) if knows and not self._desk.reveal else stop
+
+    @property
+    def _is_of_others(self) -> bool:
+        """Whether a fixture is torn down that other tests may have given a reply."""
+        return self._tears_down and self._vlm.lent
+
+    def _showing(self) -> livelogs.Showing:
+        if not (self._vlm.keeps_back or self._is_of_others):
+            return "as it is"
+        return "inert" if self._desk.reveal else "withheld"
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        # What a subtest captured is put on its report only after it was made.
-        if report.sections and report.nodeid in self._withheld:
-            report.sections = []
+        if report.nodeid in self._knowing:
+            without_words(report, reveal=self._desk.reveal)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage, nodeid: str) -> None:
-        if nodeid in self._withheld:
-            withheld = pytest.PytestWarning(f"{warning_message.category.__name__} ({WITHHELD})")
-            warning_message.message, warning_message.category = withheld, pytest.PytestWarning
+        if nodeid in self._knowing:
+            told = inert(str(warning_message.message)) if self._desk.reveal else f"({WITHHELD})"
+            harmless = pytest.PytestWarning(f"{warning_message.category.__name__} {told}")
+            warning_message.message, warning_message.category = harmless, pytest.PytestWarning
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -216,18 +269,29 @@ class Runner:
         report = yield
         asked = item.stash.get(ASKED, None)
         if asked is None:
+            if self._vlm.lent and call.when == "teardown":  # of a fixture that others used before
+                self._keep_back(item, report, call)
             return report
         if asked.not_needed or self._is_excluded(asked):
             pass_over(report, asked)
             return report
-        if (asked.case or asked.anything) and not self._desk.reveal:
-            self._withheld.add(item.nodeid)
-            withhold(report, call)
+        if self._vlm.knows(asked):
+            self._keep_back(item, report, call)
         if asked.running:
             leave_to_the_test(report, call, asked)
         elif asked.case is not None:
             settle(report, call, asked)
+            told = [(property_name(name), text) for name, text in report.sections if name in (PROMPT, ANSWER)]
+            item.user_properties.extend(told)  # where JUnit finds them
         return report
+
+    def _keep_back(self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
+        """Keep the words of prompts and answers out of a report, or what they would do where they are to be shown."""
+        self._knowing.add(item.nodeid)
+        if self._desk.reveal:
+            make_inert(report)
+        else:
+            withhold(report, call)
 
     def _is_excluded(self, asked: Asked) -> bool:
         return asked.case is not None and asked.case.key.first in self._desk.excluded

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
 from pytest_vsc.cards import card_of
 from pytest_vsc.early import not_early
 from pytest_vsc.plugin.owner import Owner
 from pytest_vsc.plugin.preparing import Prepared
+from pytest_vsc.plugin.settling import ANSWER, PROMPT
 from pytest_vsc.reports import block, text
 from pytest_vsc.reports.folding import folded
 from pytest_vsc.reports.words import clean
 
 FILES = ("run.jsonl", "summary.json", "summary.md", "report.html")  # in the order in which they are named
+REVEALED = "vsc reveal: prompts and answers are SHOWN in this log and in JUnit: do not publish them"
+# Ways of capturing by which a test's own output goes straight to the terminal.
+UNHELD = {"no": "-s", "tee-sys": "--capture=tee-sys"}
 
 
 class Screen:
@@ -36,6 +42,22 @@ class Screen:
             lock=ready.lock,
             drawn={name: figures for name, (_, figures) in (ready.drawn or {}).items()},
         )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Say aloud, under the header, what of prompts and answers this log will show."""
+        yield
+        terminal: pytest.TerminalReporter | None = session.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None and not session.config.option.collectonly:
+            self._warn(terminal)
+
+    def _warn(self, terminal: pytest.TerminalReporter) -> None:
+        capture = terminal.config.option.capture
+        if self._owner.reveal:
+            terminal.write_line(REVEALED, red=True, bold=True)
+        elif capture in UNHELD:
+            what = "what tests print themselves is shown as it comes, prompts and answers too"
+            terminal.write_line(f"vsc: {UNHELD[capture]}: {what}", yellow=True)
 
     def _notes(self) -> list[str]:
         """What of the run is out of the ordinary."""
@@ -68,6 +90,12 @@ class Screen:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         self._list(terminalreporter)
+        if self._owner.reveal:
+            show_texts(terminalreporter)
+        self._close(terminalreporter)
+        self._warn(terminalreporter)
+
+    def _close(self, terminalreporter: pytest.TerminalReporter) -> None:
         closing = self._owner.closing
         if closing is None:
             return
@@ -99,3 +127,16 @@ class Screen:
     def _width(self) -> int:
         """Of the terminal, in cells."""
         return max(self._config.get_terminal_writer().fullwidth, block.NARROWEST)
+
+
+def show_texts(terminal: pytest.TerminalReporter) -> None:
+    """What was asked and answered where a case is not correct and its test is no failure, which pytest shows itself."""
+    found = [report for letter in text.OUTCOME_LETTERS for report in terminal.stats.get(letter.lower(), ())]
+    if found:
+        terminal.section("prompts and answers")
+    for report in found:
+        terminal.write_line(f"{report.wasxfail}: {clean(report.nodeid)}", bold=True)
+        for name, said in report.sections:
+            if name in (PROMPT, ANSWER):
+                terminal.write_line(f"{name.removeprefix('vsc ')}:")
+                terminal.write_line("\n".join(f"  {line}" for line in said.splitlines()))

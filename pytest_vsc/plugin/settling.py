@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pytest_vsc.errors import InvalidReply
+from pytest_vsc.errors import InvalidReply, inert, one_line
 from pytest_vsc.plugin.asking import Asked
+from pytest_vsc.plugin.ending import Terminated
 
 # What pytest-timeout says, which holds nothing of the test's.
 TIMED_OUT = re.compile(r"Timeout \(?>[0-9.]+s\)?( from pytest-timeout)?\.?")
+MOST_REVEALED = 4000  # characters of one text
+PROMPT, ANSWER = "vsc prompt", "vsc answer"  # headings of what --vsc-reveal shows of a case that is not correct
 WITHHELD = "details withheld, they may hold harmful text; --vsc-reveal shows them"
+
+
+def property_name(heading: str) -> str:
+    """What a text is called among the properties of a test."""
+    return heading.replace(" ", "_")
 
 
 def withhold(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
@@ -40,6 +50,45 @@ def withhold(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
         report.longrepr = text
 
 
+def make_inert(report: pytest.TestReport) -> None:
+    """Have a report that shows what was asked and answered steer neither a terminal nor a pipeline."""
+    report.sections = [(name, inert(text)) for name, text in report.sections]
+    report.user_properties = [(inert(name), shown_value(value)) for name, value in report.user_properties]
+    if hasattr(report, "wasxfail"):
+        report.wasxfail = inert(report.wasxfail)
+    if isinstance(report.longrepr, tuple):
+        *place, reason = report.longrepr
+        report.longrepr = (*place, inert(reason))  # type: ignore[assignment]
+    elif report.longrepr is not None:
+        said, brief = str(report.longrepr), getattr(getattr(report.longrepr, "reprcrash", None), "message", "")
+        if inert(said) != said or inert(brief) != brief:
+            report.longrepr = inert(said)  # only then: pytest's own has colours
+
+
+def shown_value(value: object) -> object:
+    return inert(value) if isinstance(value, str) else value
+
+
+def without_words(report: pytest.TestReport, *, reveal: bool) -> None:
+    """What is put on a report only after it was made: what a subtest is called, and what it captured."""
+    if reveal:
+        make_inert(report)
+    elif report.sections:
+        report.sections = []
+    context: Any = getattr(report, "context", None)  # of a subtest: what it is called, and with what values
+    if context is not None:
+        values = {name: inert(str(value)) for name, value in context.kwargs.items()} if reveal else {}
+        name = context.msg and (inert(context.msg) if reveal else "name withheld")
+        report.context = replace(context, msg=name, kwargs=values)  # type: ignore[attr-defined]
+
+
+def stopped_by(stop: BaseException) -> BaseException:
+    """What ends the session within a test that asked, without its message and its frames, which pytest would show."""
+    if isinstance(stop, pytest.exit.Exception):
+        return pytest.exit.Exception(WITHHELD, stop.returncode)
+    return Terminated(*stop.args) if isinstance(stop, Terminated) else KeyboardInterrupt()
+
+
 def settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked) -> None:
     """Let the record decide how the test is reported, whatever the test did with its assertion."""
     case, record = asked.case, asked.record
@@ -56,6 +105,8 @@ def settle(report: pytest.TestReport, call: pytest.CallInfo[None], asked: Asked)
     if report.when != "call" or outcome == "CORRECT":
         return
     why = _why(asked)
+    if asked.desk.reveal and record is not None:
+        report.sections = [*report.sections, (PROMPT, _revealed(case.prompt)), (ANSWER, _revealed(record.text))]
     if report.failed and (record is None or not _is_verdict(call)):
         return  # the test itself is broken, which is worse and must stay visible
     if asked.desk.strict:
@@ -80,6 +131,11 @@ def leave_to_the_test(report: pytest.TestReport, call: pytest.CallInfo[None], as
         report.outcome, report.longrepr = "passed", None
 
 
+def _revealed(text: str) -> str:
+    rest = f"\n... ({len(text):,} characters, all of them in run.jsonl)" if len(text) > MOST_REVEALED else ""
+    return inert(text[:MOST_REVEALED]) + rest
+
+
 def _is_verdict(call: pytest.CallInfo[None]) -> bool:
     return call.excinfo is not None and isinstance(call.excinfo.value, (AssertionError, InvalidReply))
 
@@ -97,5 +153,5 @@ def _why(asked: Asked) -> str:
         return (
             f"invalid: asking the case failed{failed}" if asked.anything else "invalid: the test never asked its case"
         )
-    tail = f": {record.error}" if record.error else ""
+    tail = f": {one_line(record.error)}" if record.error else ""
     return f"{record.outcome.lower()}: verdict {record.verdict}{tail}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_vsc.errors import commanding_nobody, one_line
+from pytest_vsc.errors import commanding_nobody, one_line, visible
 from pytest_vsc.intervals import Estimate
 from pytest_vsc.records import Policy
 
@@ -25,9 +25,7 @@ def ruled_by(policy: Policy) -> str:
 
 def clean(text: str) -> str:
     """The text without control characters and commands: what a model says must not steer a terminal or a pipeline."""
-    return commanding_nobody(
-        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    )
+    return commanding_nobody(visible(text, "\N{REPLACEMENT CHARACTER}"))
 
 
 def brief(text: str, most: int) -> str:

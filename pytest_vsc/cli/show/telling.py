@@ -9,7 +9,8 @@ from pytest_vsc.cases import Key
 from pytest_vsc.cli.printing import safe
 from pytest_vsc.errors import harmless, one_line
 from pytest_vsc.records import Judgement, Outcome, Policy, Record, withheld
-from pytest_vsc.reports.text import OUTCOME_LETTERS, Markup
+from pytest_vsc.reports.text import OUTCOME_LETTERS
+from pytest_vsc.reports.words import Markup
 from pytest_vsc.runs import Footer, Header
 
 Told = tuple[str, Markup]
