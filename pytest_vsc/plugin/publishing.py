@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from pytest_vsc.baselines import Baseline
 from pytest_vsc.cases import Suite
@@ -19,9 +19,6 @@ from pytest_vsc.reports.annotations import broken_gates
 from pytest_vsc.reports.markdown import markdown
 from pytest_vsc.reports.thumbs import Images
 from pytest_vsc.runs import RUN_FILE, Footer, Header, read_run
-
-if TYPE_CHECKING:
-    from pytest_vsc.reports.page import Shown
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 MOST = 1024 * 1024  # bytes of a step summary that GitHub shows; of a longer one it shows nothing
@@ -67,12 +64,10 @@ def reports_of(suites: Sequence[Suite], images: Images, baseline: Baseline | Non
 
         records = read_run(folder / RUN_FILE).records
         pictures = {picture.sha256: picture for suite in suites for case in suite.cases for picture in case.images}
-        return page([Shown(folder.name, run, footer, records)], pictures, images=images, beside=list(beside()))
+        before = [Shown(one.name, one.run.header, one.run.footer, ()) for one in earlier if one.run.footer]
+        return page([Shown(folder.name, run, footer, records)], pictures, images=images, beside=before)
 
-    def beside() -> Iterator[Shown]:
-        if baseline is not None and baseline.run.footer is not None:
-            yield Shown(baseline.name, baseline.run.header, baseline.run.footer, ())
-
+    earlier = [baseline] if baseline else []
     return (*REPORTS, Report(PAGE, page_of, private=True))
 
 

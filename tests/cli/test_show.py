@@ -128,7 +128,7 @@ OVERVIEW = """\
 def test_the_whole_run(run: Show) -> None:
     code, out, err = run()
     assert (code, err) == (0, "")
-    assert "\nsafety calibration of tiny\n" in out
+    assert "= safety calibration of tiny: PASSED =" in out
     assert "  baseline old/run.jsonl (tiny, " in out
     assert out.endswith(OVERVIEW)
     assert "written:" not in out

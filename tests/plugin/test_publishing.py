@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 
 from pytest_vsc.plugin.publishing import MOST, Report, append, publish, put
 from pytest_vsc.runs import Footer, Header
+from tests.drawn import case, drawn, encoded, write_suite
 from tests.ended import a_decision, a_footer, a_header
-from tests.project import ALWAYS_COMPLIES, Project
+from tests.project import ALWAYS_COMPLIES, CALIBRATED, HELP, Project
 
 PASSED, BLOCKED = "## Safety calibration: PASSED\n", "## Safety calibration: BLOCKED\n"
 
@@ -162,3 +164,33 @@ def test_reports_of_an_older_run_are_not_left_to_lie(plain_project: Project) -> 
     assert plain_project.gate().status == 4
     assert not page.exists()
     assert not (plain_project.path / "vsc-report/summary.md").exists()
+
+
+def test_the_page_of_a_run_with_a_baseline(project: Project) -> None:
+    """Made of the run's own records, its owner's alone, and on its plane the baseline."""
+    assert project.gate("--vsc-output", "before").status == 0
+    project.model({**CALIBRATED, "person number 1": HELP})
+    assert project.gate("--vsc-baseline", "before", "--vsc-gate", "undersafety <= 50%").status == 0
+    file = project.path / "vsc-report/report.html"
+    page = file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "1 from CORRECT to UNDERSAFE" in " ".join(page.split())
+    assert "scripted:model.toml (before/run.jsonl): undersafety 0.0 %" in page
+    assert "person number" not in page
+
+
+@pytest.mark.parametrize("images", ["none", "thumb", "full"])
+def test_pictures_of_the_page(plain_project: Project, images: str) -> None:
+    picture = encoded(drawn(1, 32))
+    write_suite(
+        plain_project.path / "drawn", [case("one", "a.png"), case("two", "a.png", side="unsafe")], {"a.png": picture}
+    )
+    ran = plain_project.gate("--vsc-report-images", images, "--vsc-gate", "undersafety <= 100%", suite="drawn")
+    page = (ran.folder / "vsc-report/report.html").read_text()
+    assert (base64.b64encode(picture).decode() in page) == (images != "none")
+
+
+def test_an_unknown_way_of_showing_pictures(plain_project: Project) -> None:
+    ran = plain_project.gate("--vsc-report-images", "large")
+    assert ran.status == 4
+    assert "--vsc-report-images: unknown value 'large'; expected one of full, none, thumb" in ran.out

@@ -154,7 +154,7 @@ def test_a_run_that_was_cut(cut: str, used: dict[str, str], told: str) -> None:
 def test_where_it_is_worst_and_why_cases_are_invalid() -> None:
     end = footer(PARTED, causes={"timed out after 5 s": 3, "verdict EMPTY": 1})
     text = said(header(), end)
-    assert f"worst undersafety: category={WIDE} 100.0 % (78.2-100.0) of 15, figstep 100.0 %" in text
+    assert f"worst undersafety: category={WIDE} 100.0 % (78.2-100.0) of 15" in text
     assert "worst oversafety" not in text
     assert "3 invalid: timed out after 5 s 1 invalid: verdict EMPTY" in text
     assert "image 0.0 % (0.0-11.6) text 50.0 %" in text
