@@ -6,7 +6,7 @@ import pytest
 
 from tests.project import MODES, Project, new_project
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.browser"]
 
 PROJECTS = frozenset({"project", "plain_project", "spread_project"})
 

@@ -175,6 +175,18 @@ figure.safe { border-left: 6px solid #06402b; }
 figure.unsafe { border-left: 6px solid #a00000; }
 img { display: block; margin: 0 auto 4px; }
 .none { color: #666; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { color-scheme: dark; }
+  body { color: #eee; background: #121212; }
+  figure { border-color: #555; }
+  figure.safe { border-left-color: #4caf7d; }
+  figure.unsafe { border-left-color: #ff6b6b; }
+  .none { color: #aaa; }
+}
+@media print {
+  figure { break-inside: avoid; }
+  h2 { break-after: avoid; }
+}
 """
 
 
@@ -192,14 +204,17 @@ def html(cells: Sequence[Cell], title: str, *, reveal: bool) -> str:
             '<html lang="en">',
             "<head>",
             '<meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<meta http-equiv="Content-Security-Policy" content="{escape(policy, quote=False)}">',
             f"<title>{escape(title)}</title>",
             f"<style>{_STYLE}</style>",
             "</head>",
             "<body>",
+            "<main>",
             f"<h1>{escape(title)}</h1>",
             f"<p>{prompts}</p>",
             *_sections(cells, reveal=reveal),
+            "</main>",
             "</body>",
             "</html>",
             "",

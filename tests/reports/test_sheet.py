@@ -6,8 +6,6 @@ import base64
 import hashlib
 import io
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from pytest_vsc.cases import Case, Picture, Side
 from pytest_vsc.errors import SettingsError
 from pytest_vsc.reports import sheet, thumbs
 from pytest_vsc.reports.sheet import THUMB, Cell, cells_of, html, png, thumbnail, write_sheet
+from tests.browser import Audit, Browser, Scheme, printed
 from tests.drawn import drawn, encoded
 
 ODD = {
@@ -234,24 +233,20 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
 
 # --- in a browser ---
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ALONE = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
-
 
 @pytest.mark.heavy
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: install Chromium (Debian's package is `chromium`)")
-def test_a_browser_shows_the_pictures_and_runs_nothing(tmp_path: Path) -> None:
+def test_a_browser_shows_the_pictures_and_runs_nothing(browser: Browser, tmp_path: Path) -> None:
     """A prompt that would turn the whole page blue if any of it were obeyed."""
     hostile = (
         "<style>body{background:blue}</style><script>document.body.style.background='blue'</script>"
         "<img src=x onerror=\"document.body.style.background='blue'\">"
     )
     magenta = encoded(Image.new("RGB", (200, 200), (255, 0, 255)))
-    page, shot = tmp_path / "sheet.html", tmp_path / "shot.png"
+    page = tmp_path / "sheet.html"
     write_sheet(cells_of([a_case("one", magenta, prompt=hostile)]), page, "s 1", reveal=True)
-    command = [str(CHROMIUM), "--headless", *ALONE, f"--user-data-dir={tmp_path / 'home'}", "--window-size=600,500"]
-    subprocess.run([*command, f"--screenshot={shot}", page.as_uri()], check=True, capture_output=True, timeout=120)
-    pixels = np.asarray(Image.open(shot).convert("RGB")).reshape(-1, 3).astype(int)
+    browser.resize(600, 500)
+    browser.open(page)
+    pixels = np.asarray(Image.open(browser.shot(tmp_path / "shot.png")).convert("RGB")).reshape(-1, 3).astype(int)
 
     def share(*colour: int) -> float:
         return float((abs(pixels - colour).max(axis=1) < 8).mean())
@@ -259,3 +254,28 @@ def test_a_browser_shows_the_pictures_and_runs_nothing(tmp_path: Path) -> None:
     assert share(255, 0, 255) > 0.1
     assert share(255, 255, 255) > 0.5
     assert share(0, 0, 255) == 0
+    assert (browser.complaints(), browser.requests()) == ([], [])
+
+
+@pytest.mark.heavy
+def test_a_page_is_there_for_everybody(browser: Browser, tmp_path: Path) -> None:
+    """In light and in dark, on a telephone, to a screen reader, on paper, and with scripts off."""
+    sides: tuple[Side, ...] = ("safe", "unsafe")
+    cases = [a_case(f"c{n}-{side}", encoded(drawn(n)), side=side, prompt="Why?") for n in range(20) for side in sides]
+    page = tmp_path / "sheet.html"
+    write_sheet(cells_of([*cases, a_case("broken", b"nothing")]), page, "s 1", reveal=True)
+    browser.scripts(on=False)
+    browser.open(page)
+    grounds: dict[Scheme, str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 18, 18)"}
+    for scheme, ground in grounds.items():
+        browser.prefer(scheme)
+        assert browser.run("getComputedStyle(document.body).backgroundColor") == ground
+        for width in (360, 1280):
+            browser.resize(width, 900)
+            assert browser.run("document.documentElement.scrollWidth") == width
+            assert browser.audit() == Audit([], [])
+    assert {"picture of c0-safe", "picture of c19-unsafe", "cannot be decoded"} <= set(browser.spoken())
+    paper = printed(browser.pdf())
+    assert paper.pages > 1
+    assert "picture of c0-safe" in paper.strings
+    assert [paper.text.count(f"{case.id}: {case.side}") for case in cases] == [1] * len(cases)
