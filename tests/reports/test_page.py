@@ -99,11 +99,9 @@ def test_the_plane_tells_its_points_in_words() -> None:
 
 def test_categories_by_variants_and_sides() -> None:
     reader = read([saved(MIXED)])
-    links = {
-        str(attributes["href"]): attributes for tag, attributes in reader.tags if tag == "a" and "href" in attributes
-    }
-    cell = links["#filter/suite=small&category=violence&variant=plain&side=unsafe"]
-    assert cell["aria-label"] == "100 %, 1 of 1, violence, unsafe"
+    links = {str(attributes["href"]) for tag, attributes in reader.tags if tag == "a" and "href" in attributes}
+    assert "#filter/suite=small&category=violence&variant=plain&side=unsafe" in links
+    assert "100 %, 1/1 , violence, unsafe" in " ".join(reader.text.split())
 
 
 def test_causes_and_provenance() -> None:

@@ -155,6 +155,12 @@
     if (key) state.found.sort((a, b) => key(a) - key(b) || a.order - b.order);
   }
 
+  // Without the form's own reset, whose event comes when all else is done and would undo it.
+  function clear() {
+    for (const field of [...FIELDS, "search"]) find(field).value = "";
+    find("sort").value = usual.sort;
+  }
+
   function tellAddress() {
     const chosen = FIELDS.filter((field) => find(field).value).map((field) => `${field}=${encodeURIComponent(find(field).value)}`);
     if (find("search").value) chosen.push(`search=${encodeURIComponent(find("search").value)}`);
@@ -419,7 +425,7 @@
   }
 
   function choose(said) {
-    find("filters").reset();
+    clear();
     for (const part of said.split("&")) {
       const [field, value] = part.split("=").map(decode);
       if (![...FIELDS, "search", "sort"].includes(field)) continue;
@@ -438,7 +444,7 @@
       return;
     }
     if (!state.found.includes(pair)) {
-      find("filters").reset();
+      clear();
       filter();
     }
     state.aimed = pair.name;
