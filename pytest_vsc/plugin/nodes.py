@@ -82,6 +82,7 @@ class Runner:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.pluginmanager.register(fixtures(self._vlm), "vsc-fixtures")
+        config.pluginmanager.register(Entrance(self._desk), "vsc-entrance")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -166,7 +167,7 @@ class Runner:
         plan: list[Planned] = []
         for item in session.items:
             asked = item.stash.get(ASKED, None)
-            if asked is not None and not self._is_excluded(asked):
+            if asked is not None and not is_excluded(self._desk, asked):
                 suite, case, repeat = asked.case.key if asked.case else ("", "", 0)
                 plan.append((item.nodeid, suite, case, repeat))
         self._desk.expect(plan)
@@ -181,7 +182,7 @@ class Runner:
                 return (yield)
             finally:
                 self._knowing.discard(item.nodeid)
-        if not self._is_excluded(asked):
+        if not is_excluded(self._desk, asked):
             asked.fetch()
         self._place(item)
         try:
@@ -193,26 +194,10 @@ class Runner:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         self._vlm.test = item
-        self._prepare(item)
         try:
             yield
         except STOPS as stop:
             raise self._stop(item, stop) from None
-
-    def _prepare(self, item: pytest.Item) -> None:
-        asked = item.stash.get(ASKED, None)
-        if asked is not None and asked.case is not None:
-            if self._is_excluded(asked):
-                pytest.skip(f"excluded: {self._desk.excluded[asked.case.key.first]}")
-            if asked.not_needed:
-                pytest.skip(NOT_NEEDED)
-        if (asked is None or asked.case is None) and item.get_closest_marker("vsc") is not None:
-            if item.name.endswith(f"[{NO_CASE}]"):
-                where = "the sample (--vsc-sample)" if self._desk.sampled else "the suites"
-                pytest.skip(f"no case of this test is in {where}")
-            pytest.fail(
-                "a test marked `vsc` must be a function or a method of a plain class: this one gets no case", False
-            )
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -272,7 +257,7 @@ class Runner:
             if self._vlm.lent and call.when == "teardown":  # of a fixture that others used before
                 self._keep_back(item, report, call)
             return report
-        if asked.not_needed or self._is_excluded(asked):
+        if asked.not_needed or is_excluded(self._desk, asked):
             pass_over(report, asked)
             return report
         if self._vlm.knows(asked):
@@ -293,8 +278,35 @@ class Runner:
         else:
             withhold(report, call)
 
-    def _is_excluded(self, asked: Asked) -> bool:
-        return asked.case is not None and asked.case.key.first in self._desk.excluded
+
+class Entrance:
+    """Passes over tests that are not to run, before a fixture is set up for them.
+
+    Apart from `Runner`, which stands around all plugins: what these tear down they must have set up.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        asked = item.stash.get(ASKED, None)
+        if asked is not None and asked.case is not None:
+            if is_excluded(self._desk, asked):
+                pytest.skip(f"excluded: {self._desk.excluded[asked.case.key.first]}")
+            if asked.not_needed:
+                pytest.skip(NOT_NEEDED)
+        if (asked is None or asked.case is None) and item.get_closest_marker("vsc") is not None:
+            if item.name.endswith(f"[{NO_CASE}]"):
+                where = "the sample (--vsc-sample)" if self._desk.sampled else "the suites"
+                pytest.skip(f"no case of this test is in {where}")
+            pytest.fail(
+                "a test marked `vsc` must be a function or a method of a plain class: this one gets no case", False
+            )
+
+
+def is_excluded(desk: Desk, asked: Asked) -> bool:
+    return asked.case is not None and asked.case.key.first in desk.excluded
 
 
 def case_of(item: pytest.Item) -> Case | None:

@@ -106,7 +106,7 @@ def _rates(footer: Footer, suite: str, width: int) -> Iterator[str]:
         of = whole.n if metric == "invalid" else whole.decided
         line = f"  {metric:<{LABEL - 4}} {_share(whole)} {whole.count:>4} of {of:<4}".rstrip()
         if len(parts) == 1 and parts[0].n == whole.n:
-            yield from _joined([f"{line:<50}", f"{parts[0].slice}-centric"], width)
+            yield from _joined([f"{line:<49} ", f"{parts[0].slice}-centric"], width)
         else:
             yield line
             yield from _joined([f"{'':<{LABEL}}", *(f"{part.slice:<5}{_share(part)}  " for part in parts)], width)
