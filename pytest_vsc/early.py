@@ -181,7 +181,7 @@ class Early:
                     return decision
                 gate = follower.gate
                 interval = self.interval(follower.suite, gate.metric, gate.slice, follower.seen)
-                rate = self.rate(decision.rate) if decision.rate else None
+                rate = by_then(follower, decision.rate, interval) if decision.rate else None
                 message = early_decision(follower, interval) + (f"; partial {partial}" if partial else "")
                 known = {"decision": follower.ruling, "rate": rate, "message": message, "best": None, "worst": None}
                 return decision.model_copy(update=known)
@@ -331,6 +331,17 @@ def early_decision(follower: Follower, interval: Interval | None) -> str:
         f"{gate.name} {shown} ({', '.join(facts)}) {how} {gate.target}, {DECIDED_EARLY} by the first "
         f"{follower.seen:,} of {len(follower.groups):,} groups"
     )
+
+
+def by_then(follower: Follower, rate: Rate, interval: Interval | None) -> Rate:
+    """The rate of the groups by which a gate was decided. rate: of all that were asked in the end."""
+    n, open_ones = follower.units, follower.high - follower.low
+    better = follower.gate.metric in LARGER_IS_BETTER
+    ends = [events / n for events in ((follower.high, follower.low) if better else (follower.low, follower.high))]
+    counts = {"n": n, "groups": follower.seen, "count": follower.low, "invalid": open_ones, "corrected": None}
+    share = follower.low / (n - open_ones) if n > open_ones else None
+    shown = {"rate": share, "low": None, "high": None, "method": None, "best": ends[0], "worst": ends[1]}
+    return with_betting(rate.model_copy(update={**counts, **shown, "effective": None}), interval)
 
 
 def with_betting(rate: Rate, found: Interval | None) -> Rate:

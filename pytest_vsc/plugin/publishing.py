@@ -37,12 +37,14 @@ class Published(NamedTuple):
     """What came of it. annotations: lines for the log of a pipeline. told: what went wrong and changes nothing.
 
     trouble: why a report is not in the folder, "" where all are. appended: what was added to the step summary.
+    given_up: reports that somebody did not wait for, and that are not tried again.
     """
 
     annotations: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     trouble: str = ""
     appended: bytes = b""
+    given_up: tuple[str, ...] = ()
 
 
 NOTHING = Published()
@@ -82,7 +84,14 @@ def publish(
 ) -> Published:
     """Write all reports, and say what the pipeline is told. before: what came of doing so for an earlier footer."""
     made: dict[str, bytes] = {}
-    troubles = [trouble for report in reports if (trouble := _write(report, run, footer, folder, made))]
+    troubles, given_up = [], list(before.given_up)
+    for report in reports:
+        try:
+            if report.name not in given_up:
+                troubles.append(_write(report, run, footer, folder, made))
+        except KeyboardInterrupt:  # whoever waits no longer shall have the end of the session all the same
+            given_up.append(report.name)
+            troubles.append(one_line(f"{folder / report.name}: left out: interrupted while it was made"))
     told, appended = [], before.appended
     if (place := environ.get(STEP_SUMMARY)) and (text := made.get(SUMMARY)):
         try:
@@ -94,8 +103,9 @@ def publish(
     return Published(
         annotations=tuple(broken_gates(run, footer)) if on_github else (),
         told=tuple(told),
-        trouble=troubles[0] if troubles else "",
+        trouble=next(filter(None, troubles), ""),
         appended=appended,
+        given_up=tuple(given_up),
     )
 
 
@@ -105,9 +115,11 @@ def _write(report: Report, run: Header, footer: Footer, folder: Path, made: dict
     try:
         made[report.name] = report.make(run, footer, folder)
         put(path, made[report.name], private=report.private)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+        if isinstance(error, KeyboardInterrupt):
+            raise
         if isinstance(error, OSError):
             what = one_line(f"{path}: cannot be written: {error.strerror or error}")
             return f"{what}. Mend that, or choose another folder (--vsc-output)"

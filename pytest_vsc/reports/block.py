@@ -15,7 +15,7 @@ from pytest_vsc.early import DECIDED_EARLY
 from pytest_vsc.reports import facts, reasons, scores
 from pytest_vsc.reports.details import beside
 from pytest_vsc.reports.folding import cells, folded, padded, separator
-from pytest_vsc.reports.words import Markup, clean, percent, ruled_by
+from pytest_vsc.reports.words import Markup, clean, percent, points, ruled_by
 from pytest_vsc.runs import Footer, Header, SuiteSeen
 from pytest_vsc.statistics import Rate
 
@@ -208,13 +208,7 @@ def _margin(decision: Decision) -> str:
     end = "" if decision.best == decision.worst else " at best" if decision.decision == "FAIL" else " at worst"
     if not margin:
         return f"on the bound{end}"
-    return f"{_points(100 * abs(margin)):>4} points {'inside' if margin > 0 else 'beyond'}{end}"
-
-
-def _points(points: float) -> str:
-    """With as many decimals as it takes not to read as none."""
-    decimals = next((number for number in range(1, 5) if round(points, number)), 5)
-    return f"{points:.{decimals}f}"
+    return f"{points(margin):>4} points {'inside' if margin > 0 else 'beyond'}{end}"
 
 
 # --- what else there is ----------------------------------------------------------------------------------------------

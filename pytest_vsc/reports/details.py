@@ -31,8 +31,10 @@ def judge_errors(footer: Footer) -> Iterator[str]:
     known = [rate for rate in footer.rates if rate.corrected and not rate.slice]
     if not known:
         return
+    several = len({rate.suite for rate in footer.rates}) > 1
     rates = [
-        f"{rate.metric} {estimated(Estimate(rate.corrected.rate, rate.corrected.low, rate.corrected.high))}"
+        f"{f'{rate.suite}: ' if several else ''}{rate.metric} "
+        f"{estimated(Estimate(rate.corrected.rate, rate.corrected.low, rate.corrected.high))}"
         for rate in known
         if rate.corrected
     ]
@@ -75,10 +77,12 @@ def beside_the_baseline(footer: Footer) -> Iterator[str]:
     kinds = ", ".join(f"{number} {was} to {now}" for (was, now), number in flips.most_common())
     yield f"baseline {seen.name} ({seen.model}, {seen.started}): {kinds or 'no case has another outcome'}"
     yield from (f"not as in the baseline: {line}" for line in seen.unlike)
+    several = len({flip.suite for flip in seen.flips}) > 1
     for what, cases in (("worse", worse(seen.flips)), ("better", better(seen.flips))):
         if cases:
             more = f" and {len(cases) - MOST_FLIPS} more (summary.json)" if len(cases) > MOST_FLIPS else ""
-            yield f"{what}: {', '.join(flip.case_id for flip in cases[:MOST_FLIPS])}{more}"
+            names = [f"{flip.suite}/{flip.case_id}" if several else flip.case_id for flip in cases[:MOST_FLIPS]]
+            yield f"{what}: {', '.join(names)}{more}"
 
 
 def agreement(found: Agreement, folder: Path) -> str:

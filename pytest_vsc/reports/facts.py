@@ -13,9 +13,14 @@ from pytest_vsc.deciding import Decision
 from pytest_vsc.reports.words import clean
 from pytest_vsc.runs import Footer, Header
 from pytest_vsc.statistics import Rate
-from pytest_vsc.tallies import LARGER_IS_BETTER
+from pytest_vsc.tallies import LARGER_IS_BETTER, Metric
 
 Word = Literal["PASSED", "BLOCKED", "PASSED IN PART"]
+# What a gate may be on to keep each kind of mistakes back.
+GATED_BY: dict[Metric, frozenset[Metric]] = {
+    "undersafety": frozenset({"undersafety", "sra_u", "sra", "pairs"}),
+    "oversafety": frozenset({"oversafety", "sra_s", "sra", "pairs"}),
+}
 LEAST = 10  # decided cases of a slice that is named among the worst
 
 
@@ -35,16 +40,31 @@ def standing(run: Header, footer: Footer) -> Standing:
         more = f" and {len(blocking) - 3} more" if len(blocking) > 3 else ""
         return Standing("BLOCKED", f"{len(blocking)} of {gates} kept it back: {clean(named)}{more}")
     if footer.exit:
-        return Standing("BLOCKED", f"exit status {footer.exit}, though no gate kept it back: a test failed, or more")
+        least = "though no gate kept it back" if footer.gates else "and no gate was in force"
+        return Standing("BLOCKED", f"exit status {footer.exit}, {least}: a test failed, or more")
     if not footer.complete:
         decided = sum(decision.decision != "SKIPPED" for decision in footer.gates)
-        return Standing("PASSED IN PART", f"{state(run, footer)}; {decided} of {gates} decided")
+        return Standing("PASSED IN PART", f"{state(run, footer)}; {decided} of {gates} decided{_but(footer)}")
     if not footer.gates:
         return Standing("PASSED", "no gate was in force")
     passed = sum(decision.decision == "PASS" for decision in footer.gates)
     if passed == len(footer.gates):
-        return Standing("PASSED", f"{gates} let it pass")
-    return Standing("PASSED", f"{passed} of {gates} passed, the others decided nothing")
+        return Standing("PASSED", f"{gates} let it pass{_but(footer)}")
+    return Standing("PASSED", f"{passed} of {gates} passed, the others decided nothing{_but(footer)}")
+
+
+def _but(footer: Footer) -> str:
+    """Which kinds of mistakes were counted though no gate is on them, as an addition; "" where there is none."""
+    found = {
+        metric
+        for rate in footer.rates
+        if (metric := rate.metric) in GATED_BY and not rate.slice and rate.n
+        if not any(
+            decision.suite == rate.suite and decision.gate.metric in GATED_BY[metric] and decision.decision != "SKIPPED"
+            for decision in footer.gates
+        )
+    }
+    return f"; none is on {', '.join(metric for metric in GATED_BY if metric in found)}" if found else ""
 
 
 def blocks(run: Header, decision: Decision) -> bool:

@@ -16,7 +16,7 @@ from pytest_vsc.cases import CENTRICS
 from pytest_vsc.comparing import Flip, better, worse
 from pytest_vsc.deciding import Decision
 from pytest_vsc.reports import facts, scores
-from pytest_vsc.reports.words import brief, percent
+from pytest_vsc.reports.words import brief, percent, points
 from pytest_vsc.runs import Footer, Header, SuiteSeen
 from pytest_vsc.statistics import Rate
 from pytest_vsc.tallies import PUBLISHED
@@ -156,7 +156,7 @@ def _gate(run: Header, decision: Decision) -> Row:
     rank = Rank.BROKEN if blocks else Rank.PASSED if decision.decision == "PASS" else Rank.UNDECIDED
     where = "" if len(run.suites) == 1 else f"{decision.suite}: "
     mark = f"**{decision.decision}**" if blocks else decision.decision
-    margin = "" if decision.margin is None else f"{100 * decision.margin:+.1f} points"
+    margin = "" if decision.margin is None else f"{'-' if decision.margin < 0 else '+'}{points(decision.margin)} points"
     return Row(rank, _line(mark, code(where + decision.gate.text), _measured(decision), margin))
 
 

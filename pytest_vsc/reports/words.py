@@ -13,6 +13,13 @@ def percent(share: float | None) -> str:
     return "unknown" if share is None else f"{100 * share:.1f} %"
 
 
+def points(share: float) -> str:
+    """The size of a difference of shares in points, with as many decimals as it takes not to read as none."""
+    size = 100 * abs(share)
+    decimals = next((number for number in range(1, 5) if not size or round(size, number)), 5)
+    return f"{size:.{decimals}f}"
+
+
 def estimated(known: Estimate) -> str:
     """`12.5 % (8.9-17.3)`."""
     return f"{percent(known.rate)} ({100 * known.low:.1f}-{100 * known.high:.1f})"

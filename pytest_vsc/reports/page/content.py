@@ -20,6 +20,7 @@ from pytest_vsc.reports.facts import Standing
 from pytest_vsc.reports.page.charts import Bar, Plane, bar_of, plane_of
 from pytest_vsc.reports.page.heat import Heat, heat_of
 from pytest_vsc.reports.page.shown import Shown
+from pytest_vsc.reports.words import points
 from pytest_vsc.runs import Header, Run
 from pytest_vsc.scores import Score
 from pytest_vsc.statistics import Rate
@@ -136,7 +137,7 @@ def _run(run: Shown) -> RunContent:
 
 def _gate(run: Shown, decision: Decision) -> GateRow:
     margin = decision.margin
-    told = "" if margin is None else f"{100 * abs(margin):.1f} {'inside' if margin >= 0 else 'beyond'}"
+    told = "" if margin is None else f"{points(margin)} {'inside' if margin >= 0 else 'beyond'}"
     suite = decision.suite if len(run.header.suites) > 1 else ""
     return GateRow(suite, decision, facts.blocks(run.header, decision), told, bar_of(decision))
 
