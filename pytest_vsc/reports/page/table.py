@@ -180,7 +180,8 @@ def _cutter(texts: Iterable[str]) -> Callable[[str], str]:
 
 def harmless_text(text: str) -> str:
     """The text with what steers a reader's eyes or a terminal made visible: controls, and turns of direction."""
-    return "".join(letter if _is_harmless(letter) else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    odd = {ord(letter): "\N{REPLACEMENT CHARACTER}" for letter in set(text) if not _is_harmless(letter)}
+    return text.translate(odd) if odd else text
 
 
 def _is_harmless(letter: str) -> bool:
