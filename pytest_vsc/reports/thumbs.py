@@ -153,7 +153,7 @@ def thumbnail(data: bytes, most: int) -> Image.Image | str:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 return f"too large: {width} x {height}"
-            image.draft(image.mode, (2 * most, 2 * most))  # a JPEG is decoded no larger than is needed
+            image.draft(image.mode, (most, most))  # a JPEG is decoded no larger than is needed
             small = as_rgb(_coarse(image, most))
             small.thumbnail((most, most), Image.Resampling.LANCZOS)
             return small
