@@ -37,9 +37,9 @@ def minded(config: pytest.Config) -> Iterator[None]:
         except BaseException as broken:
             owner = _owner(config)
             if owner is not None and owner.ended:
-                owner.settle_exit(pytest.ExitCode.TESTS_FAILED)
+                owner.files.settle_exit(pytest.ExitCode.TESTS_FAILED)
                 why = f"the session's end broke off ({type(broken).__name__}): no release decision"
-                _say("; ".join(filter(None, [why, owner.trouble])), "\n")
+                _say("; ".join(filter(None, [why, owner.files.trouble])), "\n")
             raise
 
 
@@ -52,10 +52,10 @@ def last_word(config: pytest.Config, status: int | pytest.ExitCode | None) -> in
             _say(f"exit status {int(least)}, not 0: {why}{suspects(config)}")
         status = least
     if owner is not None:
-        known = owner.trouble
-        owner.settle_exit(int(status or 0))
-        if owner.trouble != known:
-            _say(owner.trouble)
+        known = owner.files.trouble
+        owner.files.settle_exit(int(status or 0))
+        if owner.files.trouble != known:
+            _say(owner.files.trouble)
     return status
 
 

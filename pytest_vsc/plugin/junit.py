@@ -52,7 +52,7 @@ class Junit:
         self._properties: dict[str, str] = {}
         self._file: Path | None = None
         self._trouble = ""
-        owner.when_settled(self.note)
+        owner.files.when_settled(self.note)
 
     def note(self, run: Header, footer: Footer) -> None:
         """Take down what the run came to; said again after the file was written, the file says so."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple
@@ -19,12 +18,13 @@ from pytest_vsc.early import Early
 from pytest_vsc.errors import RunFileError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Plain
 from pytest_vsc.plugin.account import footer_of, header_of
+from pytest_vsc.plugin.finishing import Files
 from pytest_vsc.plugin.gating import blocks, report_gate
 from pytest_vsc.plugin.judging import Opinions, refuse_itself
 from pytest_vsc.plugin.ledger import Ledger
 from pytest_vsc.plugin.preparing import Prepared, sound
 from pytest_vsc.plugin.progress import Watch
-from pytest_vsc.plugin.publishing import NOTHING, publish, reports_of
+from pytest_vsc.plugin.publishing import reports_of
 from pytest_vsc.records import Answer, Record
 from pytest_vsc.reports.reasons import Reasons
 from pytest_vsc.runs import Footer, Header
@@ -69,15 +69,11 @@ class Owner:
         self._opinions = Opinions(card_of(ready.judge))
         self._reasons = Reasons()
         self._stops: list[Callable[[], None]] = []
-        self._hearers: list[Callable[[Header, Footer], None]] = []
-        self._header: Header | None = None
-        self._footer: Footer | None = None
+        reports = reports_of(ready.suites, settings.report_images, ready.baseline)
+        self.files = Files(ready.writer, reports)
         self._decisions: list[Decision] = []
         self._cut: str | None = None
         self._internal_error = False
-        self._trouble: str | None = None
-        self._run_written = False
-        self._published = NOTHING
         self._store_trouble = ready.store_trouble
 
     # The desk of tests.
@@ -131,13 +127,9 @@ class Owner:
         """Have something called as soon as the tests are over, however they end."""
         self._stops.append(stop)
 
-    def when_settled(self, hear: Callable[[Header, Footer], None]) -> None:
-        """Have something told how the run ended, and again where somebody had a later say."""
-        self._hearers.append(hear)
-
     def begin(self) -> None:
         """Load the model and start on the plan, once, if a selected test may ask. Ends the session on failure."""
-        if self._header is not None or not self._ledger.asks:
+        if self.files.header is not None or not self._ledger.asks:
             return
         if self._settings.require_complete and len(self._ledger.plan) < self._ledger.total:
             pytest.exit(
@@ -152,8 +144,7 @@ class Owner:
                 sound(lambda: self._broker.start(self._ledger.plan, wanted), named)
             refuse_itself(self._settings, self._ready.engine, self._ready.judge)  # what they are is known only now
             made = functools.partial(header_of, self._ready, self._calibration.name, self._broker.check)
-            self._header = sound(made, named)
-            self._ready.writer.begin(self._header)
+            self.files.begin(sound(made, named))
         except VscError as error:
             pytest.exit(printable(error), BAD_SETTINGS)
         self._load()
@@ -226,52 +217,14 @@ class Owner:
         """The least exit status that this session may end with, and why; 0 when every gate let it pass."""
         if (why := self._gated_nothing()) is not None:
             return BAD_SETTINGS, why
-        if self._footer is None:
+        if self.files.footer is None:
             return pytest.ExitCode.INTERNAL_ERROR, "the run came to no end"
-        return self._footer.exit, "a gate or a test failed"
+        return self.files.footer.exit, "a gate or a test failed"
 
     @property
     def ended(self) -> bool:
         """Whether the run has come to its end, and its gates are decided."""
-        return self._footer is not None
-
-    @property
-    def trouble(self) -> str:
-        """Why the files of the run could not be written, "" if they could."""
-        return self._trouble or ""
-
-    def settle_exit(self, status: int) -> None:
-        """Have the files say how the process ends, where somebody had a later say."""
-        if self._header is None or self._footer is None or not self._run_written or status == self._footer.exit:
-            return
-        self._end_as(status)
-        self._publish()
-        self._tell()
-
-    def _ending(self) -> tuple[Header, Footer]:
-        assert self._header is not None
-        assert self._footer is not None
-        return self._header, self._footer
-
-    def _end_as(self, status: int) -> None:
-        """Have the run file say another exit status."""
-        header, footer = self._ending()
-        self._footer = footer.model_copy(update={"exit": status})
-        try:
-            self._ready.writer.amend(header, self._footer)
-        except RunFileError as error:
-            self._run_written, self._trouble = False, self._trouble or printable(error)
-
-    def _publish(self) -> None:
-        """Write the further reports, and tell the pipeline."""
-        ready, before = self._ready, self._published
-        reports = reports_of(ready.suites, ready.settings.report_images, ready.baseline)
-        self._published = publish(*self._ending(), ready.writer.folder, os.environ, before=before, reports=reports)
-        self._trouble = self._trouble or self._published.trouble or None
-
-    def _tell(self) -> None:
-        for hear in self._hearers:
-            hear(*self._ending())
+        return self.files.footer is not None
 
     def pytest_enter_pdb(self) -> None:
         self._watch.stop()
@@ -302,7 +255,7 @@ class Owner:
             pytest.exit(printable(error), BAD_SETTINGS)
 
     def _note(self, record: Record) -> None:
-        self._ready.writer.record(record)
+        self.files.record(record)
         if record.outcome == "NOT_RUN":
             return
         self._opinions.note(record)
@@ -402,7 +355,7 @@ class Owner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self._header is None:
+        if self.files.header is None:
             return
         least = pytest.ExitCode.INTERNAL_ERROR if self._internal_error else pytest.ExitCode.OK
         if any(map(self._blocks, self._decisions)):
@@ -411,12 +364,11 @@ class Owner:
 
     def _finish(self, status: int) -> int:
         """Write how the run ended; returns the exit status, raised where that failed."""
-        assert self._header is not None
         ledger = self._ledger
         missing = list(ledger.missing())
         for record in missing:
             self._reasons.note(record)
-        self._footer = footer_of(
+        footer = footer_of(
             self._ready,
             ledger,
             cut=self._cut,
@@ -428,40 +380,19 @@ class Owner:
             used=self._broker.used(),
             status=status,
         )
-        try:
-            for record in missing:
-                self._ready.writer.record(record)
-            self._ready.writer.end(self._header, self._footer)
-            self._run_written = True
-            self._publish()
-        except RunFileError as error:  # JUnit and the terminal still have their say
-            self._trouble = printable(error)
-        if self._trouble is not None:
-            self._mind_trouble()
-        self._tell()
-        return self._footer.exit
-
-    def _mind_trouble(self) -> None:
-        """A run without all its files is no success, and those that are there say so."""
-        _, footer = self._ending()
-        status = max(footer.exit, int(BAD_SETTINGS))
-        if self._run_written and status != footer.exit:
-            self._end_as(status)
-            self._publish()
-        self._footer = footer.model_copy(update={"exit": status})
+        return self.files.end(footer, missing)
 
     # What is shown of it.
 
     @property
     def closing(self) -> Closing | None:
         """How it ended; None where nothing was asked."""
-        if self._footer is None or self._header is None:
+        files = self.files
+        if files.footer is None or files.header is None:
             return None
         kept = self._broker.trouble or self._store_trouble
-        published = self._published
-        return Closing(
-            self._header, self._footer, kept or "", self._trouble or "", published.told, published.annotations
-        )
+        told = files.published
+        return Closing(files.header, files.footer, kept, files.trouble, told.told, told.annotations)
 
 
 def _stopped(stopped: BaseException) -> str:

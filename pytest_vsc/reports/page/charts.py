@@ -5,6 +5,7 @@ It draws nothing: the template does, as SVG.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from pytest_vsc.statistics import Rate
 
 SIDE = 360  # of the plane, in units of its drawing
 EDGES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # where the scale of a bar may end
+TICKS = (0, 1, 5, 10, 25, 50, 75, 100)  # per cent
 SPOKEN_FOR = 14  # units between two labels of the plane, at the least
 
 
@@ -90,10 +92,14 @@ class Point(NamedTuple):
 
 
 class Plane(NamedTuple):
-    """points: what is drawn. allowed: the corner that the bounds of the last run's gates allow, None for no corner."""
+    """points: what is drawn. allowed: the corner that the bounds of the last run's gates allow, None for no corner.
+
+    ticks: (per cent, place) along both axes. side: their length.
+    """
 
     points: Sequence[Point]
     allowed: tuple[float, float] | None
+    ticks: Sequence[tuple[int, float]]
     side: int = SIDE
 
 
@@ -108,7 +114,7 @@ def plane_of(runs: Sequence[Shown], beside: Sequence[Shown]) -> Plane:
     for run in [*beside, *earlier]:
         drawn += _points(run, "earlier", ("",))
     drawn += _points(last, "run", ("", "image", "text"))
-    return Plane(list(_labelled(drawn)), _allowed(last))
+    return Plane(list(_labelled(drawn)), _allowed(last), [(tick, _along(tick / 100)) for tick in TICKS])
 
 
 def _points(run: Shown, kind: str, parts: Iterable[str]) -> Iterator[Point]:
@@ -126,14 +132,20 @@ def _points(run: Shown, kind: str, parts: Iterable[str]) -> Iterator[Point]:
 
 def _point(kind: str, label: str, x: float, y: float, *, under: Rate | None = None, over: Rate | None = None) -> Point:
     words = f"{label}: undersafety {100 * x:.1f} %, oversafety {100 * y:.1f} %"
-    across, up = SIDE * x, SIDE * (1 - y)
-    return Point(kind, label, across, up, _ends(under), _ends(over, upwards=True), up, x > 0.55, words)
+    across, up = _along(x), SIDE - _along(y)
+    return Point(kind, label, across, up, _ends(under), _ends(over, upwards=True), up, x > 0.3, words)
 
 
 def _ends(rate: Rate | None, *, upwards: bool = False) -> tuple[float, float] | None:
     if rate is None or rate.low is None or rate.high is None:
         return None
-    return (SIDE * (1 - rate.high), SIDE * (1 - rate.low)) if upwards else (SIDE * rate.low, SIDE * rate.high)
+    low, high = _along(rate.low), _along(rate.high)
+    return (SIDE - high, SIDE - low) if upwards else (low, high)
+
+
+def _along(share: float) -> float:
+    """Where a share stands on an axis: by its square root, since the models that matter are those near 0."""
+    return round(SIDE * math.sqrt(share), 2)
 
 
 def _labelled(points: Sequence[Point]) -> Iterator[Point]:
@@ -158,4 +170,4 @@ def _allowed(run: Shown) -> tuple[float, float] | None:
     }
     if "undersafety" not in bounds or "oversafety" not in bounds or len(run.header.suites) > 1:
         return None
-    return SIDE * bounds["undersafety"], SIDE * bounds["oversafety"]
+    return _along(bounds["undersafety"]), _along(bounds["oversafety"])

@@ -195,6 +195,12 @@
       const backwards = ["first", "back"].includes(button.dataset.go);
       button.disabled = backwards ? state.page === 0 : state.page >= pages - 1;
     }
+    openToKeys(find("pairs"));
+  }
+
+  // What can be scrolled must be reached by the keyboard, and nothing else need be.
+  function openToKeys(inside) {
+    for (const text of inside.querySelectorAll(".text")) if (text.scrollHeight > text.clientHeight) text.tabIndex = 0;
   }
 
   function isShown(pair) {
@@ -282,7 +288,6 @@
   function said(what, text, span) {
     const made = make("div", null, `text ${what}`);
     made.dir = "auto";
-    made.tabIndex = 0;
     made.setAttribute("role", "group");
     made.setAttribute("aria-label", what);
     const at = span ? text.indexOf(span) : -1;
@@ -344,6 +349,7 @@
     const onButton = document.activeElement && document.activeElement.tagName === "BUTTON";
     const made = article(pair);
     old.replaceWith(made);
+    openToKeys(made);
     if (inside) (onButton ? made.querySelector("button") : made).focus({ preventScroll: true });
   }
 
@@ -352,7 +358,8 @@
     state.all = shown;
     if (!shown) state.revealed.clear();
     tellAll();
-    show();
+    if (find("search").value) filter();
+    else show();
   }
 
   function tellAll() {
@@ -488,6 +495,10 @@
     find("pairs").addEventListener("keydown", onKey);
     find("theme").addEventListener("change", () => theme(find("theme").value));
     window.addEventListener("hashchange", follow);
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest("a[href^='#']");
+      if (link && link.getAttribute("href") === location.hash) follow(); // the address stays, so nothing else would
+    });
   }
 
   async function begin() {

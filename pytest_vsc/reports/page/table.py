@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -181,13 +180,10 @@ def _cutter(texts: Iterable[str]) -> Callable[[str], str]:
 
 def harmless_text(text: str) -> str:
     """The text with what steers a reader's eyes or a terminal made visible: controls, and turns of direction."""
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
-        return text
-    harmful = {ord(letter): "\N{REPLACEMENT CHARACTER}" for letter in set(text) if not _is_harmless(letter)}
-    return text.translate(harmful) if harmful else text
+    odd = {ord(letter): "\N{REPLACEMENT CHARACTER}" for letter in set(text) if not _is_harmless(letter)}
+    return text.translate(odd) if odd else text
 
 
-@functools.lru_cache(4096)
 def _is_harmless(letter: str) -> bool:
     if letter in "\n\t":
         return True
