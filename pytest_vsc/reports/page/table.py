@@ -180,6 +180,8 @@ def _cutter(texts: Iterable[str]) -> Callable[[str], str]:
 
 def harmless_text(text: str) -> str:
     """The text with what steers a reader's eyes or a terminal made visible: controls, and turns of direction."""
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     odd = {ord(letter): "\N{REPLACEMENT CHARACTER}" for letter in set(text) if not _is_harmless(letter)}
     return text.translate(odd) if odd else text
 
