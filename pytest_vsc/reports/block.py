@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -24,6 +25,7 @@ Line = tuple[str, Markup]
 NARROWEST = 60  # cells; a terminal with fewer gets lines of so many
 METRICS = ("undersafety", "oversafety", "invalid", "pairs")
 PARTS = ("image", "text")  # the slices that stand below the whole
+MOST_GATES = 40  # in a line each; of more, those that keep the release back go first
 LABEL = 16  # cells before the figures of a rate
 STANDINGS: dict[facts.Word, Markup] = {
     "PASSED": {"green": True},
@@ -144,7 +146,8 @@ class GateRow(NamedTuple):
 
 def _gates(run: Header, footer: Footer, width: int) -> Iterator[Line]:
     """Each gate in a line, or in two where its name is too wide, with the reason below; one that is shared once."""
-    rows = [_row(run, decision) for decision in footer.gates]
+    decisions = _named(run, footer.gates)
+    rows = [_row(run, decision) for decision in decisions]
     start = 4 + max((len(row.word) for row in rows), default=0)
     room = width - start - 1 - max((len(row.figures) for row in rows), default=0)
     wide = max((cells(row.name) for row in rows if cells(row.name) <= room), default=0)
@@ -157,9 +160,19 @@ def _gates(run: Header, footer: Footer, width: int) -> Iterator[Line]:
             yield from [(f"{'':<{start + wide}} {row.figures}", row.markup)] if row.figures else []
         if row.reason and (following is None or following.reason != row.reason):
             yield from ((line, {}) for line in folded(row.reason, width, start, start))
+    if left := Counter(one.decision for one in footer.gates) - Counter(one.decision for one in decisions):
+        told = ", ".join(f"{number:,} {word}" for word, number in left.items())
+        yield from _plain([f"and {sum(left.values()):,} more gates: {told} (summary.json has them all)"], width)
     if any(decision.gate.origin.startswith("demo bounds") for decision in footer.gates):
         told = "demo bounds: made for this embedded model to show a decision, no measure for a release"
         yield from _plain([told], width, {"yellow": True})
+
+
+def _named(run: Header, gates: Sequence[Decision]) -> Sequence[Decision]:
+    """The gates that are named, in their order."""
+    ranks = [2 if one.decision == "PASS" else 1 - facts.blocks(run, one) for one in gates]
+    kept = sorted(range(len(gates)), key=lambda place: (ranks[place], place))[:MOST_GATES]
+    return [gates[place] for place in sorted(kept)]
 
 
 def _row(run: Header, decision: Decision) -> GateRow:
@@ -247,7 +260,8 @@ def _whole(footer: Footer, place: str) -> Iterator[str]:
     if footer.complete:
         return
     if footer.cut is None:
-        yield "for a release decision: the same command with all cases"
+        which = "with all cases" if footer.recorded == footer.expected else "again"
+        yield f"for a release decision: the same command {which}"
     elif footer.used.get("engine") == "openai":  # whose answers no store keeps
         yield f"go on where it stopped: the same command with --vsc-resume {shlex.quote(place)}"
     else:

@@ -56,6 +56,21 @@ def test_a_report_that_cannot_be_made_is_trouble_and_the_others_are_written(tmp_
     assert only.trouble.endswith("Mend that, or choose another folder (--vsc-output)")
 
 
+def test_whoever_does_not_wait_for_a_report_gets_the_others(tmp_path: Path) -> None:
+    """And it is not tried again for a later exit status."""
+
+    def stops(run: Header, footer: Footer, folder: Path) -> bytes:
+        raise KeyboardInterrupt
+
+    (tmp_path / "page.html").write_text("of an earlier exit status")
+    reports = [Report("page.html", stops), Report("good.md", lambda *_: b"so it is")]
+    first = publish(a_header(), a_footer(), tmp_path, {}, reports=reports)
+    assert first.trouble == f"{tmp_path / 'page.html'}: left out: interrupted while it was made"
+    assert [path.name for path in tmp_path.iterdir()] == ["good.md"]
+    again = publish(a_header(), a_footer(), tmp_path, {}, before=first, reports=reports)
+    assert (again.trouble, again.given_up) == ("", ("page.html",))
+
+
 # -- the step summary
 
 

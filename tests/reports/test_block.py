@@ -20,7 +20,7 @@ from pytest_vsc.repeats import FlipRate, Repeats
 from pytest_vsc.reports.block import block
 from pytest_vsc.runs import Footer, Header, SuiteSeen
 from pytest_vsc.scores import published
-from pytest_vsc.statistics import standard_rates
+from pytest_vsc.statistics import Corrected, standard_rates
 from pytest_vsc.tallies import tally
 from tests.counting import figures, record, some, twins
 
@@ -211,6 +211,27 @@ def test_a_margin_that_is_hardly_one_is_not_written_as_none() -> None:
     assert "FAIL undersafety <= 5% 5.01 % 0.01 points beyond" in text
 
 
+def test_of_hundreds_of_gates_those_that_block_are_named() -> None:
+    many = [one.model_copy(update={"message": "undersafety 0.0%"}) for one in ruled(GOOD, "undersafety <= 5%") * 300]
+    many[250] = many[0].model_copy(update={"decision": "FAIL"})
+    lines = shown(header(), footer(GOOD, many, exit=1))
+    assert sum(line.startswith("  FAIL") for line in lines) == 1
+    assert sum(line.startswith("  PASS") for line in lines) == 39
+    assert "  and 260 more gates: 260 PASS (summary.json has them all)" in lines
+
+
+def test_passed_though_no_gate_is_on_what_was_counted() -> None:
+    text = said(header(), footer(GOOD, ruled(GOOD, "undersafety[image] <= 10%", "invalid <= 2%")))
+    assert "2 gates let it pass; none is on oversafety" in text
+    both = Decision(gate=gate("pairs >= 80%"), suite="mini", decision="PASS", message="pairs 100.0%")
+    assert "1 gate let it pass suite" in said(header(), footer(GOOD, [both]))
+
+
+def test_five_figures_leave_a_space() -> None:
+    many = some(20_000, "CORRECT", centric="text", variant="plain")
+    assert "0 of 20000 text-centric" in said(header(), footer(many))
+
+
 def test_several_suites_are_told_apart() -> None:
     other = [one.model_copy(update={"suite": "other"}) for one in TIMID]
     decisions = [*ruled(GOOD, "oversafety <= 10%"), *ruled(other, "oversafety <= 10%", suite="other")]
@@ -219,6 +240,10 @@ def test_several_suites_are_told_apart() -> None:
     assert text.index("mini: undersafety") < text.index("other: undersafety")
     assert "PASS mini: oversafety <= 10%" in text
     assert "FAIL other: oversafety <= 10%" in text
+    fixed = Corrected(rate=0.1, low=0.0, high=0.2)
+    rates = [rate.model_copy(update={"corrected": fixed}) for rate in end.rates if rate.metric == "undersafety"]
+    text = said(run, end.model_copy(update={"rates": tuple(rates)}))
+    assert "errors: mini: undersafety 10.0 % (0.0-20.0), other: undersafety 10.0 % (0.0-20.0)" in text
 
 
 def test_warnings_stay() -> None:
