@@ -84,7 +84,9 @@ def _parts(run: Header, footer: Footer) -> Iterator[Part]:
     yield from _baseline(run, footer)
     causes = [Row(Rank.CAUSE, _line(f"{count:,}", words(cause))) for cause, count in footer.causes.items()]
     yield Part("Invalid", "causes", causes, _head("Cases", "Why"))
-    excluded = [_line(code(one.case_id), words(one.text)) for one in run.excluded]
+    several = len(run.suites) > 1
+    names = [f"{one.suite}: {one.case_id}" if several else one.case_id for one in run.excluded]
+    excluded = [_line(code(name), words(one.text)) for name, one in zip(names, run.excluded, strict=True)]
     yield Part("Excluded", "cases", [Row(Rank.EXCLUDED, line) for line in excluded], _head("Case", "Why"))
     more = "Look further: `report.html` and `run.jsonl` in the output folder; `vsc show DIR` lists the cases."
     yield Part("", "lines", [Row(Rank.FACT, more)])

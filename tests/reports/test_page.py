@@ -173,6 +173,14 @@ def test_what_steers_the_eye_is_seen() -> None:
     assert harmless_text(ordinary) == ordinary
 
 
+def test_names_and_errors_of_others_do_not_turn_the_reading_around() -> None:
+    turned = "m\u202egnp\u2066\x1b[31m"
+    record = a_record(1, "unsafe", "ERROR", error=turned)
+    text = page([saved([record], turned, gates=("invalid <= 90%",), model={"spec": turned})], {}).decode()
+    assert not {"\u202e", "\u2066", "\x1b"} & set(text)
+    assert unpacked(Reader(text), "case-data")["cases"][0]["answers"][0][0]["error"] == harmless_text(turned)
+
+
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'`--><!--]]>${1}{{ 7 * 7 }}"
 
 

@@ -16,7 +16,7 @@ from pytest_vsc.cases import Picture
 from pytest_vsc.reports.page.content import content
 from pytest_vsc.reports.page.packing import packed
 from pytest_vsc.reports.page.shown import Shown
-from pytest_vsc.reports.page.table import case_table
+from pytest_vsc.reports.page.table import case_table, harmless_text
 from pytest_vsc.reports.thumbs import Images, embedded
 
 if TYPE_CHECKING:
@@ -75,5 +75,17 @@ def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("pytest_vsc.reports.page", "")
-    known = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    known = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_straight,
+    )
     return known.get_template("page.html.j2")
+
+
+def _straight(value: object) -> object:
+    """What a template is to show; a text of somebody else's does not turn the page's reading around."""
+    return harmless_text(value) if type(value) is str else value  # what is safe markup is a kind of `str`

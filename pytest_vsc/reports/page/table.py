@@ -143,7 +143,7 @@ def _answer(record: Record) -> Mapping[str, Any]:
         "tokens": response.tokens if response else None,
         "seconds": record.seconds,
         "length": len(record.text) if response else None,
-        "error": record.error,
+        "error": record.error and harmless_text(record.error),
     }
 
 
