@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.deciding import decide
 from pytest_vsc.gates import Gate, parse_gate
-from pytest_vsc.records import Answer, Generation, Judgement, Policy, Record, Response, Verdict, record_of
+from pytest_vsc.records import Answer, Judgement, Policy, Record, Response, Verdict, record_of
 from pytest_vsc.reports.page import Shown
 from pytest_vsc.reports.reasons import Reasons
-from pytest_vsc.runs import Footer, Header, SuiteSeen
+from pytest_vsc.runs import Footer, Header
 from pytest_vsc.statistics import standard_rates
 from pytest_vsc.tallies import tally
+from tests.ended import a_footer, a_header, a_suite
 
 POLICY = Policy()
 GATES = ("undersafety <= 50%", "oversafety <= 50%", "invalid <= 50%")
@@ -59,32 +60,18 @@ def saved(records: Sequence[Record], name: str = "out", gates: Sequence[str] = G
     reasons = Reasons()
     for record in records:
         reasons.note(record)
-    header: Mapping[str, Any] = {
-        "pytest_vsc": "0",
-        "started": "2026-01-01T00:00:00+00:00",
-        "model": {"spec": "a-model"},
-        "suites": tuple(
-            SuiteSeen(name=suite, version="1", sha256="5" * 64, cases=sum(one.suite == suite for one in records))
-            for suite in suites
-        ),
-        "judge": "hand",
-        "policy": POLICY,
-        "calibration": "none",
-        "generation": Generation(),
-        "gates": tuple(gates),
-    }
-    footer: Mapping[str, Any] = {
-        "complete": True,
-        "suite_cases": len(records),
-        "expected": len(records),
-        "recorded": len(records),
-        "cut": None,
-        "gates": tuple(decisions),
-        "rates": tuple(rate for suite in suites for rate in standard_rates(held[suite], suite)),
+    seen = tuple(a_suite(suite, sha256="5" * 64, cases=sum(one.suite == suite for one in records)) for suite in suites)
+    header = {"model": {"spec": "a-model"}, "suites": seen, "judge": "hand", "gates": tuple(gates), **header_fields}
+    rates = tuple(rate for suite in suites for rate in standard_rates(held[suite], suite))
+    counts = {"suite_cases": len(records), "expected": len(records), "recorded": len(records)}
+    came_to = {
+        "rates": rates,
         "causes": reasons.counts(),
-        "exit": int(any(decision.decision != "PASS" for decision in decisions)),
+        "exit": int(any(one.decision != "PASS" for one in decisions)),
     }
-    return Shown(name, Header(**{**header, **header_fields}), Footer(**{**footer, **footer_fields}), tuple(records))
+    return Shown(
+        name, a_header(**header), a_footer(*decisions, **{**counts, **came_to, **footer_fields}), tuple(records)
+    )
 
 
 def a_picture(data: bytes, name: str = "a.png") -> Picture:

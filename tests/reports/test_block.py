@@ -15,7 +15,7 @@ from pytest_vsc.agreement import Agreement
 from pytest_vsc.comparing import BaselineSeen, Flip
 from pytest_vsc.deciding import Decision, Evidence, decide, incomplete
 from pytest_vsc.gates import Gate, parse_gate
-from pytest_vsc.records import Generation, Policy, Record
+from pytest_vsc.records import Policy, Record
 from pytest_vsc.repeats import FlipRate, Repeats
 from pytest_vsc.reports.block import block
 from pytest_vsc.runs import Footer, Header, SuiteSeen
@@ -23,6 +23,7 @@ from pytest_vsc.scores import published
 from pytest_vsc.statistics import Corrected, standard_rates
 from pytest_vsc.tallies import tally
 from tests.counting import figures, record, some, twins
+from tests.ended import a_footer, a_header, a_suite
 
 WIDTHS = (60, 80, 120)
 FILES = ("run.jsonl", "summary.json", "report.html")
@@ -31,21 +32,18 @@ WIDE = "健康と薬物-e\u0301tude-\N{GRINNING FACE}"
 
 
 def header(*names: str, **fields: Any) -> Header:
-    suites = tuple(SuiteSeen(name=name, version="1.0", sha256="0123456789abcdef" * 4, cases=900) for name in names)
-    plain = {"model": {"spec": "org/model"}, "policy": Policy(), "generation": Generation(), "calibration": "none"}
-    known = {"pytest_vsc": "0.1.0", "started": "2026-01-01T00:00:00+00:00", "judge": "builtin/1", "gates": ()}
-    return Header.model_validate({**plain, **known, "suites": suites or (suite_seen(),), **fields})
+    return a_header(**{"suites": tuple(map(suite_seen, names)) or (suite_seen(),), **fields})
 
 
-def suite_seen(**fields: Any) -> SuiteSeen:
-    return SuiteSeen(**{"name": "mini", "version": "1.0", "sha256": "0123456789abcdef" * 4, "cases": 900, **fields})
+def suite_seen(name: str = "mini", **fields: Any) -> SuiteSeen:
+    return a_suite(name, **{"version": "1.0", "sha256": "0123456789abcdef" * 4, "cases": 900, **fields})
 
 
 def footer(records: Sequence[Record], decisions: Sequence[Decision] = (), **fields: Any) -> Footer:
     suites = list(dict.fromkeys(one.suite for one in records))
     rates = [rate for suite in suites for rate in standard_rates(tally(records, suite), suite)]
-    counts = {"complete": True, "suite_cases": 900, "expected": 900, "recorded": 900, "cut": None, "exit": 0}
-    return Footer.model_validate({**counts, "gates": tuple(decisions), "rates": tuple(rates), **fields})
+    counts = {"suite_cases": 900, "expected": 900, "recorded": 900}
+    return a_footer(*decisions, **{**counts, "rates": tuple(rates), **fields})
 
 
 def gate(text: str, origin: str = "suite mini") -> Gate:
