@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_vsc.baselines import Baseline
-from pytest_vsc.cli.printing import say, shown
+from pytest_vsc.cli.printing import count, say, shown, size
 from pytest_vsc.errors import RunFileError
 from pytest_vsc.reports.found import pictures_of
 from pytest_vsc.reports.page import Shown, page
@@ -31,9 +31,10 @@ def write_page(
     folders: of suites that are not shipped, for their pictures. Raises RunFileError, and SuiteError for a folder.
     """
     header = runs[-1].run.header
+    pictures = {} if header.redacted else pictures_of(header, folders)
     made = page(
         [_shown(run) for run in runs],
-        {} if header.redacted else pictures_of(header, folders),
+        pictures,
         images=given.images,
         beside=[_shown(run) for run in beside],
         texts=not header.redacted,
@@ -43,7 +44,10 @@ def write_page(
         given.html.write_bytes(made)
     except OSError as error:
         raise RunFileError(f"{given.html}: cannot be written: {error.strerror or error}") from None
-    say(f"{shown(given.html)}: written, {len(made) / 1e6:.1f} MB")
+    say(f"{shown(given.html)}: written, {size(len(made))}")
+    wanted = {image.sha256 for run in runs for record in run.run.records for image in record.images}
+    if given.images != "none" and not header.redacted and (missing := len(wanted - pictures.keys())):
+        say(f"{count(missing, 'picture')} not found; --suite DIR tells where a suite lies that is not a shipped one")
 
 
 def _shown(run: Baseline) -> Shown:
