@@ -21,8 +21,18 @@ import pytest_vsc.judges.builtin
 import pytest_vsc.plugin.nodes
 import pytest_vsc.plugin.owner
 import pytest_vsc.plugin.xdist
+import pytest_vsc.reports.page
 
-LOADED = (PIL.Image, scipy.special, xdist, yaml, pytest_vsc.engines, pytest_vsc.judges, pytest_vsc.plugin)
+LOADED = (
+    PIL.Image,
+    scipy.special,
+    xdist,
+    yaml,
+    pytest_vsc.engines,
+    pytest_vsc.judges,
+    pytest_vsc.plugin,
+    pytest_vsc.reports,
+)
 
 MODES = {"no-xdist": ("-p", "no:xdist"), "n0": ("-n", "0"), "n2": ("-n", "2")}
 
