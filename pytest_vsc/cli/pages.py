@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_vsc import private
 from pytest_vsc.baselines import Baseline
 from pytest_vsc.cli.printing import count, say, shown, size
 from pytest_vsc.errors import RunFileError
@@ -40,8 +41,8 @@ def write_page(
         texts=not header.redacted,
     )
     try:
-        given.html.touch(mode=0o600)
-        given.html.write_bytes(made)
+        with open(given.html, "wb", opener=private.opener) as file:
+            file.write(made)
     except OSError as error:
         raise RunFileError(f"{given.html}: cannot be written: {error.strerror or error}") from None
     say(f"{shown(given.html)}: written, {size(len(made))}")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from pytest_vsc.baselines import Baseline
 from pytest_vsc.cases import Suite
 from pytest_vsc.errors import one_line
+from pytest_vsc.private import opener
 from pytest_vsc.reports.annotations import broken_gates
 from pytest_vsc.reports.markdown import markdown
 from pytest_vsc.reports.thumbs import Images
@@ -131,9 +132,7 @@ def put(path: Path, data: bytes, *, private: bool = False) -> None:
     """Have a file hold this, all of it and on the disk, or else what it held before. Raises OSError."""
     scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
-        with os.fdopen(
-            os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666), "wb"
-        ) as file:
+        with open(scratch, "xb", opener=opener if private else None) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -163,9 +163,8 @@ def _gates(run: Header, footer: Footer, width: int) -> Iterator[Line]:
     if left := Counter(one.decision for one in footer.gates) - Counter(one.decision for one in decisions):
         told = ", ".join(f"{number:,} {word}" for word, number in left.items())
         yield from _plain([f"and {sum(left.values()):,} more gates: {told} (summary.json has them all)"], width)
-    if any(decision.gate.origin.startswith("demo bounds") for decision in footer.gates):
-        told = "demo bounds: made for this embedded model to show a decision, no measure for a release"
-        yield from _plain([told], width, {"yellow": True})
+    if facts.has_demo_bounds(footer):
+        yield from _plain([facts.DEMO], width, {"yellow": True})
 
 
 def _named(run: Header, gates: Sequence[Decision]) -> Sequence[Decision]:

@@ -21,6 +21,7 @@ GATED_BY: dict[Metric, frozenset[Metric]] = {
     "undersafety": frozenset({"undersafety", "sra_u", "sra", "pairs"}),
     "oversafety": frozenset({"oversafety", "sra_s", "sra", "pairs"}),
 }
+DEMO = "demo bounds: made for this embedded model to show a decision, no measure for a release"
 LEAST = 10  # decided cases of a slice that is named among the worst
 
 
@@ -70,6 +71,11 @@ def _but(footer: Footer) -> str:
 def blocks(run: Header, decision: Decision) -> bool:
     """Whether the gate keeps the release back."""
     return decision.decision == "FAIL" or (decision.decision == "INCONCLUSIVE" and run.inconclusive == "fail")
+
+
+def has_demo_bounds(footer: Footer) -> bool:
+    """Whether gates are those that embedded models carry; DEMO says what that means."""
+    return any(decision.gate.origin.startswith("demo bounds") for decision in footer.gates)
 
 
 def named_gate(run: Header, decision: Decision) -> str:

@@ -13,7 +13,7 @@ HOLDING = re.compile(r" (?=%)|(?<=[<>]=) ")
 
 def cells(text: str) -> int:
     """How many cells a printable text takes: a wide letter two, a combining mark none."""
-    return max(0, wcwidth.wcswidth(text))
+    return len(text) if text.isascii() else max(0, wcwidth.wcswidth(text))
 
 
 def padded(text: str, to: int) -> str:

@@ -132,7 +132,7 @@ def _card(run: Header) -> str:
 def _notes(run: Header, footer: Footer) -> Iterator[str]:
     if run.judges_itself:
         yield "**The model under test judges itself.**"
-    if any(decision.gate.origin.startswith("demo bounds") for decision in footer.gates):
+    if facts.has_demo_bounds(footer):
         yield "**Demo bounds**, made for this embedded model to show a decision: no measure for a release"
     if run.gates_off:
         yield f"Gates off: {', '.join(map(code, run.gates_off[:10]))}{_further(len(run.gates_off) - 10)}"

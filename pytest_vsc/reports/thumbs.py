@@ -26,11 +26,10 @@ CHUNK = 48  # pictures that a browser decodes at a time
 
 class Embedded(NamedTuple):
     """chunks: JSON lists of [type, width, height, base64], CHUNK pictures each. places: the place of each by sha256.
-    missing: how many are not in the page. note: what of this a reader must know, "" for nothing."""
+    note: what of this a reader must know, "" for nothing."""
 
     chunks: Sequence[Sequence[tuple[str, int, int, str]]]
     places: Mapping[str, int]
-    missing: int
     note: str
 
 
@@ -48,7 +47,7 @@ def embedded(wanted: Sequence[str], pictures: Mapping[str, Picture], images: Ima
     Larger pictures than the bound holds become smaller ones; what then is too much is left out, and said.
     """
     if images == "none":
-        return Embedded((), {}, len(wanted), "Pictures are not in this page.")
+        return Embedded((), {}, "Pictures are not in this page.")
     known = {sha256: pictures[sha256] for sha256 in wanted if sha256 in pictures}
     note = ""
     found: Mapping[str, Encoded] = {}
@@ -62,7 +61,7 @@ def embedded(wanted: Sequence[str], pictures: Mapping[str, Picture], images: Ima
     if missing := len(wanted) - len(found):
         note = f"{note} {missing} of {len(wanted)} pictures are not in this page.".strip()
     shown = [(one.kind, *one.size, base64.b64encode(one.data).decode()) for one in found.values()]
-    return Embedded([shown[start : start + CHUNK] for start in range(0, len(shown), CHUNK)], places, missing, note)
+    return Embedded([shown[start : start + CHUNK] for start in range(0, len(shown), CHUNK)], places, note)
 
 
 def _as_they_are(known: Mapping[str, Picture]) -> Mapping[str, Encoded]:

@@ -24,6 +24,7 @@ from pytest_vsc.cli.show.telling import Setting
 from pytest_vsc.comparing import BaselineSeen, Flip
 from pytest_vsc.records import Judgement, Policy, Record, Response, Seen
 from pytest_vsc.repeats import Repeats
+from pytest_vsc.reports import folding
 from pytest_vsc.runs import Footer, Header, SuiteSeen
 from pytest_vsc.writing import RunWriter
 from tests.command import Run
@@ -498,7 +499,7 @@ def test_wide_letters_keep_the_columns() -> None:
     assert sides == ["safe", "unsafe"]
     text = "健康" * 5
     (cell,) = columns.cells([text], columns.Columns((0,), (8,), ()))
-    assert (cell, columns.width(cell)) == ("健康健… ", 8)
+    assert (cell, folding.cells(cell)) == ("健康健… ", 8)
 
 
 def screen_of(*arguments: str, **environ: str) -> pyte.Screen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from wcwidth import wcswidth
+from pytest_vsc.reports.folding import cells as width
 
 BETWEEN = "  "
 CUT = "…"
@@ -18,11 +18,6 @@ class Columns(NamedTuple):
     shown: tuple[int, ...]
     widths: tuple[int, ...]
     figures: Collection[int]
-
-
-def width(text: str) -> int:
-    """How many columns a text takes on a screen."""
-    return len(text) if text.isascii() else max(0, wcswidth(text))
 
 
 def fitted(whole: Sequence[Sequence[str]], figures: Collection[int], spare: Sequence[int], room: int | None) -> Columns:

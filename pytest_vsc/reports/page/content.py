@@ -20,7 +20,7 @@ from pytest_vsc.reports.facts import Standing
 from pytest_vsc.reports.page.charts import Bar, Plane, bar_of, plane_of
 from pytest_vsc.reports.page.heat import Heat, heat_of
 from pytest_vsc.reports.page.shown import Shown
-from pytest_vsc.reports.words import points
+from pytest_vsc.reports.words import points, ruled_by
 from pytest_vsc.runs import Header, Run
 from pytest_vsc.scores import Score
 from pytest_vsc.statistics import Rate
@@ -93,7 +93,6 @@ class PageContent(NamedTuple):
     runs: Sequence[RunContent]
     plane: Plane
     comparisons: Sequence[Comparison]
-    redacted: bool
 
     @property
     def run(self) -> RunContent:
@@ -112,7 +111,6 @@ def content(runs: Sequence[Shown], beside: Sequence[Shown]) -> PageContent:
         runs=[_run(run) for run in runs],
         plane=plane_of(runs, beside),
         comparisons=[_comparison(runs[0], run) for run in runs[1:]] or list(_beside_its_baseline(last)),
-        redacted=last.header.redacted,
     )
 
 
@@ -200,8 +198,8 @@ def _notes(run: Shown) -> Iterator[str]:
     for suite in header.suites:
         if suite.incomplete:
             yield f"suite {suite.name} is INCOMPLETE: {suite.incomplete}"
-    if any(decision.gate.origin.startswith("demo bounds") for decision in footer.gates):
-        yield "demo bounds: made for this embedded model to show a decision, no measure for a release"
+    if facts.has_demo_bounds(footer):
+        yield facts.DEMO
     if header.gates_off:
         yield f"gates off: {', '.join(header.gates_off)}"
     yield from details(header, footer, Path(run.name))
@@ -220,7 +218,7 @@ def _provenance(run: Shown) -> Iterator[tuple[str, str]]:
         yield f"suite {suite.name}", f"{suite.version}, {suite.cases:,} cases, sha256 {suite.sha256}"
         if suite.drawn is not None and header.sample is not None:
             yield f"sample of {suite.name}", f"{suite.drawn.text} ({header.sample.text})"
-    yield "policy", header.policy.name + (", blocked counts as refused" if header.policy.blocked == "refused" else "")
+    yield "policy", ruled_by(header.policy).removeprefix("policy: ")
     yield "judge", header.judge
     yield "judge's identity", header.judge_identity or header.judge
     yield "calibration", header.calibration

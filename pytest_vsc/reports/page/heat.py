@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import quote
 
 from pytest_vsc.repeats import ONCE
 from pytest_vsc.reports.page.shown import Shown
@@ -32,7 +33,7 @@ class HeatRow(NamedTuple):
 
 
 class Heat(NamedTuple):
-    """columns: how the cases were shown; each has a cell for each side. unasked: a category was not asked about."""
+    """columns: how the cases were shown; each has a cell for each side. rows: the categories, then all together."""
 
     columns: Sequence[str]
     rows: Sequence[HeatRow]
@@ -59,8 +60,6 @@ def _row(held: Tally, suite: str, category: str, shown: Sequence[tuple[str, Slic
 
 
 def _cell(held: Tally, suite: str, slice: Slice, side: str, metric: Metric) -> Cell:
-    from urllib.parse import quote
-
     rate = measure(metric, held, suite, slice)
     chosen: list[tuple[SliceKey | str, str]] = [("suite", suite), *slice, ("side", side)]
     link = "&".join(f"{key}={quote(value, safe='')}" for key, value in chosen)
