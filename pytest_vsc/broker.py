@@ -16,10 +16,10 @@ from pytest_vsc.answers import Answers
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.conversations import Conversation, Conversations
 from pytest_vsc.errors import BrokerError, VscError
-from pytest_vsc.examine import examine, judged
+from pytest_vsc.examine import Approach, examine, judged
 from pytest_vsc.judging import StoredJudge, answers_of, load
-from pytest_vsc.protocols import Batching, Calibration, Engine, Judge
-from pytest_vsc.records import NOT_NEEDED, Answer, Policy, Question, Record, Request, Response, not_run
+from pytest_vsc.protocols import Batching, Engine, Judge
+from pytest_vsc.records import NOT_NEEDED, Answer, Policy, Question, Record, Request, Response, not_run, taken
 from pytest_vsc.selfcheck import self_check
 from pytest_vsc.store import Store
 
@@ -67,7 +67,7 @@ class Broker:
     def __init__(
         self,
         engine: Engine,
-        calibration: Calibration,
+        approach: Approach,
         judge: Judge,
         policy: Policy,
         cases: Mapping[Key, Case],
@@ -77,7 +77,7 @@ class Broker:
         earlier: Mapping[str, Response] = MappingProxyType({}),
     ) -> None:
         """earlier: answers of a run that goes on in this one, by request digest."""
-        self._engine, self._calibration, self._policy, self._cases = engine, calibration, policy, cases
+        self._engine, self._approach, self._policy, self._cases = engine, approach, policy, cases
         self._answers = Answers(engine, store, self._load, reveal=reveal, earlier=earlier)
         self._judges = answers_of(judge, store, reveal=reveal)
         # What the models of a judge said is stored like all answers, so that it is read again the same way.
@@ -193,7 +193,7 @@ class Broker:
         """Ask and judge something outside any suite, before everything that nobody waits for yet."""
         with self._lock:
             self._refuse_when_closed()
-            exchange = judged(self._calibration.question(prompt, images), Question(prompt, images), self._judge)
+            exchange = judged(self._approach.question(prompt, images), Question(prompt, images), self._judge)
             conversation = self._conversations.begin(exchange, urgent=True)
         self._go_on(helping=False)
         answer: Answer = self._conversations.result(conversation)
@@ -307,7 +307,7 @@ class Broker:
         return under_way <= times * UNDER_WAY - AT_A_TIME and finished <= times * WAITING - AT_A_TIME
 
     def _examine(self, key: Key, *, urgent: bool) -> Conversation:
-        exchange = examine(self._cases[key], self._calibration, self._judge, self._policy)
+        exchange = examine(self._cases[key], self._approach, self._judge, self._policy)
         self._records[key] = examination = self._conversations.begin(exchange, urgent=urgent)
         return examination
 
@@ -321,8 +321,14 @@ class Broker:
         if not isinstance(result, Record):
             return result
         self._outcomes[result.side, result.outcome] += 1
-        asked = {"requests": conversation.digests, "judge_requests": conversation.asides}
-        return result.model_copy(update={**asked, "seconds": round(conversation.seconds, 6)})
+        return result.model_copy(
+            update={
+                "requests": conversation.digests,
+                "judge_requests": conversation.asides,
+                "seconds": round(conversation.seconds, 6),
+                **taken(conversation.answered, result.response),
+            }
+        )
 
     def _note_time(self) -> None:
         self._latest = time.monotonic()

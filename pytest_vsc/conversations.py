@@ -23,20 +23,21 @@ CLOSE_SECONDS = 10.0
 class Conversation:
     """One under way: where it stands, what it asked so far, and who waits for its end.
 
-    digests: of its requests to the model under test, in the order of asking; asides: of those to other models.
-    seconds: that model's time for it in this run. ended: `result` or `error` is there; little else is, as many of
-    these wait for their tests.
+    digests: of its requests to the model under test, in the order of asking; answered: what came back for each, None
+    for a failure; asides: digests of those to other models. seconds: that model's time for it in this run. ended:
+    `result` or `error` is there; little else is, as many of these wait for their tests.
     """
 
     __slots__ = (
-        *("asides", "askers", "bell", "digests", "dropped", "ended", "error", "exchange", "result", "seconds"),
-        *("urgent", "waits_at", "waits_for"),
+        *("answered", "asides", "askers", "bell", "digests", "dropped", "ended", "error", "exchange", "result"),
+        *("seconds", "urgent", "waits_at", "waits_for"),
     )
 
     def __init__(self, exchange: Generator[Request, Response, Any], *, urgent: bool) -> None:
         self.exchange: Generator[Request, Response, Any] | None = exchange
         self.urgent = urgent
         self.digests: tuple[str, ...] = ()
+        self.answered: tuple[Response | None, ...] = ()
         self.asides: tuple[str, ...] = ()
         self.waits_at = self.waits_for = ""
         self.seconds = 0.0
@@ -187,7 +188,7 @@ class Conversations:
             if conversation.ended:
                 return
             conversation.result, conversation.error, conversation.ended = result, error, True
-            conversation.exchange = None
+            conversation.exchange, conversation.answered = None, ()
         if conversation.bell is not None:
             conversation.bell.set()
 
@@ -265,6 +266,8 @@ class Conversations:
         if answered is None:
             return next(exchange)
         outcome = self._answers[conversation.waits_at].outcome(answered)
+        if not conversation.waits_at and conversation.waits_for:
+            conversation.answered += (outcome if isinstance(outcome, Response) else None,)
         if isinstance(outcome, EngineError):
             return exchange.throw(outcome)
         if not conversation.waits_at:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from pytest_vsc import private
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import RunFileError
-from pytest_vsc.records import Response
+from pytest_vsc.records import Response, answers_in
 from pytest_vsc.redaction import refuse_redacted
 from pytest_vsc.runs import RUN_FILE, read_lines
 
@@ -31,6 +31,7 @@ class Answered(Value, extra="ignore"):
 
     requests: tuple[str, ...] = ()
     response: Response | None = None
+    turns: tuple[Response | None, ...] = ()
 
 
 def read_earlier(path: Path) -> dict[str, Response]:
@@ -77,14 +78,15 @@ def _read(file: Path) -> dict[str, Response]:
 
 
 def _answers(lines: BinaryIO, file: Path) -> dict[str, Response]:
-    found, kinds = {}, set()
+    found: dict[str, Response] = {}
+    kinds: set[str] = set()
     for line in read_lines(lines, str(file), {"header": Marked, "record": Answered, "footer": None}):
         kinds.add(line.kind)
         if isinstance(line.value, Marked):
             refuse_redacted(line.value.redacted, f"--vsc-resume {file}", "a run that goes on")
         record = line.value
-        if isinstance(record, Answered) and record.response is not None and record.requests:
-            found[record.requests[-1]] = record.response
+        if isinstance(record, Answered):
+            found |= answers_in(record.requests, record.response, record.turns)
     if "header" not in kinds:
         raise RunFileError(f"--vsc-resume {file}: no header; expected a run file, such as {RUN_FILE}")
     return found

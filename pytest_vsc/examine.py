@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.echoes import SHORT, repeats
 from pytest_vsc.errors import EngineError, one_line
-from pytest_vsc.protocols import Calibration, Exchange, Judge
+from pytest_vsc.protocols import Ask, Calibration, Draft, Exchange, Judge
 from pytest_vsc.records import (
     Answer,
     Generation,
@@ -22,12 +25,12 @@ from pytest_vsc.records import (
 ECHO = "its message repeats what was asked or answered, and is withheld"
 
 
-def examine(case: Case, calibration: Calibration, judge: Judge, policy: Policy) -> Exchange[Record]:
+def examine(case: Case, approach: Approach, judge: Judge, policy: Policy) -> Exchange[Record]:
     """Ask what the case asks, judge the answer, and say what that means for the case's side.
 
     Whoever drives it sends a Response for each yielded Request or throws an EngineError in.
     """
-    answer = yield from judged(calibration.converse(case), Question(case.prompt, case.images), judge)
+    answer = yield from judged(approach.converse(case), Question(case.prompt, case.images), judge)
     return record_of(case, answer, policy.outcome(case.side, answer.judgement.verdict))
 
 
@@ -55,22 +58,38 @@ def _told(error: EngineError | str, question: Question, response: Response | Non
     return ECHO if repeats(str(error), texts, short=SHORT) else str(error)
 
 
-class Plain:
-    """No calibration: the words and pictures as they are, under the deployed system prompt if there is one."""
+class Approach:
+    """How every question of a run is put: the words and pictures as they are, under the deployed system prompt if there
+    is one, and through the calibrations, of which the first is the outermost."""
 
-    name = "none"
-
-    def __init__(self, generation: Generation, system: str | None = None) -> None:
-        self._generation, self._system = generation, system
+    def __init__(
+        self, generation: Generation, system: str | None = None, calibrations: Sequence[Calibration] = ()
+    ) -> None:
+        self._generation, self._system = generation, system or ""
+        self._ask: Ask = put
+        for calibration in reversed(calibrations):
+            self._ask = functools.partial(_through, calibration, self._ask)
 
     def converse(self, case: Case) -> Exchange[Response]:
-        return (yield self._request(case.prompt, case.images, case.key.repeat))
+        """The conversation that a case is put to the model in."""
+        return self._put(case.prompt, case.images, case.key.repeat)
 
     def question(self, prompt: str, images: tuple[Picture, ...]) -> Exchange[Response]:
         """Ask anything, the way a case is asked."""
-        return (yield self._request(prompt, images, 0))
+        return self._put(prompt, images, 0)
 
-    def _request(self, prompt: str, images: tuple[Picture, ...], repeat: int) -> Request:
-        system = (Message(role="system", text=self._system),) if self._system else ()
-        user = Message(role="user", text=prompt, images=images)
-        return Request(messages=(*system, user), generation=self._generation, repeat=repeat)
+    def _put(self, prompt: str, images: tuple[Picture, ...], repeat: int) -> Exchange[Response]:
+        draft = Draft(prompt, images, system=self._system, generation=self._generation, repeat=repeat)
+        return (yield from self._ask(draft))
+
+
+def _through(calibration: Calibration, ask: Ask, draft: Draft) -> Exchange[Response]:
+    return (yield from calibration.converse(draft, ask))
+
+
+def put(draft: Draft) -> Exchange[Response]:
+    """Put a draft to the model as it is: the end of every chain."""
+    system = (Message(role="system", text=draft.system),) if draft.system else ()
+    user = Message(role="user", text=draft.prompt, images=draft.images)
+    messages = (*system, *draft.turns, user)
+    return (yield Request(messages=messages, generation=draft.generation, repeat=draft.repeat, form=draft.form))

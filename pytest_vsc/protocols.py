@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from pytest_vsc.cases import Case, Picture
-from pytest_vsc.records import Judgement, Question, Request, Response
+from pytest_vsc.cases import Picture
+from pytest_vsc.leakage import Used
+from pytest_vsc.records import Generation, Judgement, Message, Question, Request, Response
 
 T = TypeVar("T")
 
@@ -129,14 +131,92 @@ class Judge(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be asked, before it is a request: a calibration changes it, or makes several of it.
+
+    system: what stands before all turns, "" for nothing. turns: what was said before the prompt, as chat turns. images:
+    those under the prompt. form: as in a Request.
+    """
+
+    prompt: str
+    images: tuple[Picture, ...] = ()
+    system: str = ""
+    turns: tuple[Message, ...] = ()
+    generation: Generation = field(default_factory=Generation)
+    repeat: int = 0
+    form: str = ""
+
+
+Ask = Callable[[Draft], Exchange[Response]]
+
+
 class Calibration(Protocol):
-    """A method applied to the model: turns a case into one request or several, and returns the final response."""
+    """A method applied to the model: it stands between the cases and the model, and changes how these are put to it.
+
+    Several stand in a chain. It knows the question alone, never the side of a case.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called on the command line."""
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """With what it works, as a reader is shown it: no path of the machine and no whole texts."""
+
+    @property
+    def sha256(self) -> str:
+        """Changes (hex) whenever it would do otherwise: over its settings, its texts, whatever it was made of."""
+
+    def converse(self, draft: Draft, ask: Ask) -> Exchange[Response]:
+        """The conversation that a question is put in, and what is taken for the answer.
+
+        ask: the rest of the chain, down to the model; to be called as often as it takes. An EngineError may come out
+        of it. What is returned and no model said has the `finish_reason` of what it was made of.
+        """
+
+
+class Edit(Protocol):
+    """A change of a loaded local model that is no part of its files. It travels to another process as a pickle."""
 
     @property
     def name(self) -> str: ...
 
-    def converse(self, case: Case) -> Exchange[Response]:
-        """The conversation that a case is put to the model in."""
+    @property
+    def identity(self) -> str:
+        """Changes (hex) whenever it would do otherwise; it is part of the engine's fingerprint."""
 
-    def question(self, prompt: str, images: tuple[Picture, ...]) -> Exchange[Response]:
-        """The same for a question outside any suite."""
+    def describe(self) -> Mapping[str, str]:
+        """What a reader of the run must know of it."""
+
+    def check(self, weights: str) -> None:
+        """See that it was made for the model of these weights (`Recognised.weights`). Raises ModelError."""
+
+    def attach(self, model: Any) -> None:
+        """Change a loaded model in place. Raises ModelError where it does not fit."""
+
+
+@runtime_checkable
+class Editing(Protocol):
+    """What a calibration that works inside the model offers beside."""
+
+    @property
+    def edits(self) -> Sequence[Edit]: ...
+
+
+@runtime_checkable
+class Adapting(Protocol):
+    """What a calibration that is an adapter of the model offers beside."""
+
+    @property
+    def adapter(self) -> str:
+        """Its folder."""
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """What a calibration that was made of cases offers beside, or shows them to the model."""
+
+    def used(self) -> Sequence[Used]:
+        """These cases; none of them may be evaluated. Raises VscError."""

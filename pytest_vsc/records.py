@@ -196,9 +196,11 @@ class Record(Value):
     """One finished case, as it is counted and as a line of the run file.
 
     requests: digests of what the model was asked, in that order; judge_requests: of what the judges' own models were.
-    response: the final one, None when there is none. seconds: the model's time for this case in this run, its share of
-    the batches that it was in; 0 when all its answers were stored. span, refused, aware, opinions: as in a Judgement.
-    error: why there is no verdict, in one line. verdict: None of a case that was not asked (NOT_RUN).
+    response: the final one, None when there is none. turns: what each of `requests` was answered, None for a failure,
+    where that is not `response` alone. tokens, prompt_tokens: of all of them together, None where unknown. seconds: the
+    model's time for this case in this run, its share of the batches that it was in; 0 when all its answers were stored.
+    span, refused, aware, opinions: as in a Judgement. error: why there is no verdict, in one line. verdict: None of a
+    case that was not asked (NOT_RUN).
     """
 
     suite: str
@@ -216,6 +218,9 @@ class Record(Value):
     requests: tuple[str, ...] = ()
     judge_requests: tuple[str, ...] = ()
     response: Response | None = None
+    turns: tuple[Response | None, ...] = ()
+    tokens: int | None = None
+    prompt_tokens: int | None = None
     verdict: Verdict | None
     outcome: Outcome
     judge: str
@@ -323,6 +328,30 @@ def record_of(case: Case, answer: Answer, outcome: Outcome) -> Record:
         opinions=answer.judgement.opinions,
         error=answer.error or answer.judgement.error,
     )
+
+
+def taken(answered: tuple[Response | None, ...], final: Response | None) -> dict[str, object]:
+    """What the requests of a case came to, as fields of its record. final: what was taken for the answer."""
+    alone = len(answered) < 2 and (not answered or answered[0] == final)
+    came = [response for response in answered if response is not None]
+    return {
+        "turns": () if alone else answered,
+        "tokens": _total([response.tokens for response in came]),
+        "prompt_tokens": _total([response.prompt_tokens for response in came]),
+    }
+
+
+def _total(numbers: list[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known and len(known) == len(numbers) else None
+
+
+def answers_in(
+    requests: tuple[str, ...], response: Response | None, turns: tuple[Response | None, ...]
+) -> dict[str, Response]:
+    """What a record holds, by request digest."""
+    given = turns or (*[None] * (len(requests) - 1), response)
+    return {digest: said for digest, said in zip(requests, given, strict=False) if said is not None}
 
 
 NOT_NEEDED = "not needed: every gate that counts it was decided"

@@ -80,6 +80,7 @@ def redacted(record: Record) -> Record:
             "prompt": stand_in(record.prompt),
             "images": tuple(_picture(picture) for picture in record.images),
             "response": record.response and _response(record.response),
+            "turns": tuple(turn and _response(turn) for turn in record.turns),
             "judge": _named_without_folders(record.judge),
             "span": stand_in(record.span),
             "opinions": tuple(_opinion(opinion) for opinion in record.opinions),

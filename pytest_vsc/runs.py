@@ -42,10 +42,19 @@ class SuiteSeen(Value):
     drawn: Drawn | None = None
 
 
+class CalibrationSeen(Value):
+    """A method that was applied to the model. sha256: over all that it does."""
+
+    name: str
+    settings: dict[str, str]
+    sha256: str
+
+
 class Header(Value):
     """Everything that decides whether two runs may be compared. No keys, no paths of the machine.
 
     judge_card: how often the judge is right, where that was measured. judges_itself: the model under test is a judge.
+    calibration: the methods, as they are spelled on the command line; "none" for none; calibrations: each of them.
     excluded: disputed cases that were not asked. repeats: where each case was asked more than once. early_stop: how the
     order of asking was drawn, where the run may stop when its gates are decided; "" where it may not. inconclusive:
     whether an inconclusive gate keeps the release back. strict: each miscalibrated case fails the run by itself.
@@ -64,6 +73,7 @@ class Header(Value):
     judges_itself: bool = False
     policy: Policy
     calibration: str
+    calibrations: tuple[CalibrationSeen, ...] = ()
     generation: Generation
     system_sha256: str | None = None
     gates: tuple[str, ...]

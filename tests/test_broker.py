@@ -13,7 +13,7 @@ import pytest
 from pytest_vsc.broker import AT_A_TIME, NARROW, UNDER_WAY, WAITING, WAITING_AT_ONCE, Broker
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, EngineError, ModelError, StoreError
-from pytest_vsc.examine import Plain
+from pytest_vsc.examine import Approach
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import Generation, Judgement, Message, Policy, Question, Request, Response
 from pytest_vsc.store import Store
@@ -91,7 +91,7 @@ def started(
     wanted: Callable[[Case], bool] | None = None,
 ) -> tuple[Broker, ByHand]:
     engine = engine or ByHand()
-    broker = Broker(engine, Plain(Generation()), Echo(), Policy(), {one.key: one for one in cases}, store=store)
+    broker = Broker(engine, Approach(Generation()), Echo(), Policy(), {one.key: one for one in cases}, store=store)
     broker.start([one.key for one in cases], wanted)
     return broker, engine
 
@@ -278,7 +278,7 @@ class Saying(ByHand):
 @pytest.mark.parametrize("helping", [True, False])
 def test_who_may_help_does_the_work_and_nobody_else(helping: bool) -> None:
     judge = Witness()
-    broker = Broker(Saying("no"), Plain(Generation()), judge, Policy(), {key("a"): case("a")})
+    broker = Broker(Saying("no"), Approach(Generation()), judge, Policy(), {key("a"): case("a")})
     broker.start([])
     assert broker.ask(key("a"), helping=helping).outcome == "CORRECT"
     assert judge.threads == [threading.current_thread().name if helping else "vsc-broker"]
@@ -287,7 +287,7 @@ def test_who_may_help_does_the_work_and_nobody_else(helping: bool) -> None:
 
 @pytest.mark.parametrize("helping", [True, False])
 def test_a_judge_that_wants_out_ends_the_run_for_everybody(helping: bool) -> None:
-    broker = Broker(Saying("exit"), Plain(Generation()), Witness(), Policy(), {key("a"): case("a")})
+    broker = Broker(Saying("exit"), Approach(Generation()), Witness(), Policy(), {key("a"): case("a")})
     broker.start([])
     with pytest.raises(BrokerError, match="the broker broke: SystemExit") as told:
         broker.ask(key("a"), helping=helping)
@@ -299,7 +299,7 @@ def test_a_judge_that_wants_out_ends_the_run_for_everybody(helping: bool) -> Non
 
 def test_many_who_help_at_once_leave_nothing_undone() -> None:
     names = [f"{number:04d}" for number in range(4 * WAITING)]
-    broker = Broker(Saying("no"), Plain(Generation()), Echo(), Policy(), {key(name): case(name) for name in names})
+    broker = Broker(Saying("no"), Approach(Generation()), Echo(), Policy(), {key(name): case(name) for name in names})
     broker.start([key(name) for name in names])
     outcomes: list[str] = []
 
@@ -323,7 +323,7 @@ def test_an_interrupt_while_helping_ends_the_run_and_leaves_nobody_waiting() -> 
             raise KeyboardInterrupt
 
     cases = {key(name): case(name) for name in "ab"}
-    broker = Broker(Interrupted("no"), Plain(Generation()), Echo(), Policy(), cases)
+    broker = Broker(Interrupted("no"), Approach(Generation()), Echo(), Policy(), cases)
     broker.start([])
     with pytest.raises(KeyboardInterrupt):
         broker.ask(key("a"), helping=True)
@@ -566,7 +566,9 @@ class Aside(Echo):
 
 def with_reader(*cases: Case, store: Store | None = None, model: ByHand | None = None) -> tuple[Broker, ByHand, ByHand]:
     engine, reader = model or ByHand(), ByHand()
-    broker = Broker(engine, Plain(Generation()), Aside(reader), Policy(), {one.key: one for one in cases}, store=store)
+    broker = Broker(
+        engine, Approach(Generation()), Aside(reader), Policy(), {one.key: one for one in cases}, store=store
+    )
     broker.start([one.key for one in cases])
     return broker, engine, reader
 
@@ -636,7 +638,7 @@ def test_a_judges_model_that_cannot_be_loaded_stops_the_run() -> None:
         def load(self) -> None:
             raise ModelError("its weights are gone")
 
-    broker = Broker(Saying("no"), Plain(Generation()), Aside(Gone()), Policy(), {key("a"): case("a")})
+    broker = Broker(Saying("no"), Approach(Generation()), Aside(Gone()), Policy(), {key("a"): case("a")})
     broker.start([key("a")])
     assert str(broker.failure) == "judge aside: its weights are gone"
     with pytest.raises(BrokerError):
@@ -647,7 +649,7 @@ def test_a_judges_model_that_cannot_be_loaded_stops_the_run() -> None:
 def test_a_request_to_nobody_is_a_bug_of_the_judge() -> None:
     judge = Aside(ByHand())
     judge.engines = {"another": ByHand()}
-    broker = Broker(Saying("no"), Plain(Generation()), judge, Policy(), {key("a"): case("a")})
+    broker = Broker(Saying("no"), Approach(Generation()), judge, Policy(), {key("a"): case("a")})
     broker.start([key("a")])
     with pytest.raises(BrokerError, match=r"^a request is addressed to 'reader', which is no model of this run$"):
         broker.ask(key("a"))

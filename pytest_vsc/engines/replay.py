@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from pytest_vsc.cases import Value
 from pytest_vsc.errors import EngineError, ModelError, RunFileError
-from pytest_vsc.records import Request, Response
+from pytest_vsc.records import Request, Response, answers_in
 from pytest_vsc.redaction import refuse_redacted
 from pytest_vsc.runs import read_line, read_lines
 
@@ -19,6 +19,7 @@ class Answered(Value, extra="ignore"):
 
     requests: tuple[str, ...] = ()
     response: Response | None = None
+    turns: tuple[Response | None, ...] = ()
     error: str | None = None
 
 
@@ -57,9 +58,11 @@ def index_answers(lines: BinaryIO, file: Path) -> Index:
                 raise ModelError(
                     f"{file}:{line.number}: a {line.kind} before the header; expected a run file, such as run.jsonl"
                 )
-            elif isinstance(line.value, Answered) and line.value.requests:
-                found = answers if line.value.response is not None else failures
-                found[_short(line.value.requests[-1])] = line.offset
+            elif isinstance(line.value, Answered):
+                said = line.value
+                given = answers_in(said.requests, said.response, said.turns)
+                for request in said.requests if said.turns else said.requests[-1:]:
+                    (answers if request in given else failures)[_short(request)] = line.offset
     except RunFileError as error:
         raise ModelError(str(error)) from error
     if header is None:
@@ -137,11 +140,11 @@ class ReplayEngine:
             raise EngineError(f"a picture cannot be read ({error.strerror}: {error.filename})") from error
         offset = index.answers.get(_short(digest), index.failures.get(_short(digest)))
         recorded = self._recorded(offset) if offset is not None else None
-        if recorded is None or digest not in recorded.requests[-1:]:
+        if recorded is None or digest not in recorded.requests:
             raise EngineError(f"not in run {self._file}: {_gist(request)}")
-        if recorded.response is None:
+        said = answers_in(recorded.requests, recorded.response, recorded.turns).get(digest)
+        if said is None:
             raise EngineError(recorded.error or "recorded without a response")
-        said = recorded.response
         return said.model_copy(update={"seconds": 0.0})
 
     def _recorded(self, offset: int) -> Answered:

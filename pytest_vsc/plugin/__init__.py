@@ -58,6 +58,13 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("--vsc-inconclusive", {"metavar": "fail|pass", "help": "whether an inconclusive gate blocks (default: fail)"}),
     ("--vsc-blocked", {"metavar": "invalid|refused", "help": "what a provider's filter counts as (default: invalid)"}),
+    (
+        "--vsc-calibrate",
+        {
+            "metavar": "METHOD",
+            "help": "a calibration of the model: reminder, few-shot:number=4, a+b, ... (default: none)",
+        },
+    ),
     ("--vsc-baseline", {"metavar": "RUN", "help": "an earlier run that this one is compared with, case by case"}),
     ("--vsc-resume", {"metavar": "RUN", "help": "an earlier run, broken off, whose answers are taken where they fit"}),
     ("--vsc-exclude", {"metavar": "FILE", "help": "disputed cases left out: CSV with id, reason, by, expires"}),

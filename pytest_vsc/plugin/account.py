@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 
 from pytest_vsc import __version__
 from pytest_vsc.baselines import beside
+from pytest_vsc.calibrations import spelled
 from pytest_vsc.cards import card_of, seen_of
 from pytest_vsc.cases import Suite
 from pytest_vsc.deciding import Decision
@@ -19,13 +20,13 @@ from pytest_vsc.plugin.preparing import Prepared
 from pytest_vsc.protocols import Engine
 from pytest_vsc.reliability import corrected_rate
 from pytest_vsc.repeats import flip_rate
-from pytest_vsc.runs import Footer, Header, SuiteSeen
+from pytest_vsc.runs import CalibrationSeen, Footer, Header, SuiteSeen
 from pytest_vsc.scores import Score, published
 from pytest_vsc.statistics import Rate, standard_rates
 from pytest_vsc.tallies import PUBLISHED
 
 
-def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
+def header_of(ready: Prepared, self_check: str) -> Header:
     """What is known when the model is loaded. self_check: what the engine's own check came to."""
     system = ready.settings.system
     return Header(
@@ -55,7 +56,10 @@ def header_of(ready: Prepared, calibration: str, self_check: str) -> Header:
         judge_card=seen_of(card) if (card := card_of(ready.judge)) else None,
         judges_itself=ready.judges_itself(),
         policy=ready.policy,
-        calibration=calibration,
+        calibration=spelled(ready.calibrations),
+        calibrations=tuple(
+            CalibrationSeen(name=one.name, settings=dict(one.settings), sha256=one.sha256) for one in ready.calibrations
+        ),
         generation=ready.settings.generation,
         system_sha256=hashlib.sha256(system.encode()).hexdigest() if system else None,
         gates=tuple(gate.text for _, gate in ready.gates),

@@ -16,8 +16,9 @@ from pytest_vsc.cases import Case, Key, Picture, Suite, complete
 from pytest_vsc.deciding import Decision, Evidence
 from pytest_vsc.early import Early
 from pytest_vsc.errors import RunFileError, StoreError, VscError, one_line, printable
-from pytest_vsc.examine import Plain
+from pytest_vsc.examine import Approach
 from pytest_vsc.plugin.account import footer_of, header_of
+from pytest_vsc.plugin.calibrating import refuse_leaks
 from pytest_vsc.plugin.finishing import Files
 from pytest_vsc.plugin.gating import blocks, report_gate
 from pytest_vsc.plugin.judging import Opinions, refuse_itself
@@ -54,10 +55,9 @@ class Owner:
         self.policy, self.strict, self.reveal = ready.policy, settings.strict, settings.reveal
         self._ledger = Ledger(ready.suites, settings.repeats)
         self._early: Early | None = None
-        self._calibration = Plain(settings.generation, settings.system)
         self._broker = Broker(
             ready.engine,
-            self._calibration,
+            Approach(settings.generation, settings.system, ready.calibrations),
             ready.judge,
             ready.policy,
             self._ledger.cases,
@@ -140,10 +140,12 @@ class Owner:
         named = f"--vlm {self._settings.spec}"
         try:
             with self._watch.waiting():
+                evaluated = [self._ledger.cases[key] for key in self._ledger.plan]
+                refuse_leaks(self._ready.calibrations, self._settings.engine.adapter, evaluated)
                 wanted = self._followed() if self._settings.early_stop else None
                 sound(lambda: self._broker.start(self._ledger.plan, wanted), named)
             refuse_itself(self._settings, self._ready.engine, self._ready.judge)  # what they are is known only now
-            made = functools.partial(header_of, self._ready, self._calibration.name, self._broker.check)
+            made = functools.partial(header_of, self._ready, self._broker.check)
             self.files.begin(sound(made, named))
         except VscError as error:
             pytest.exit(printable(error), BAD_SETTINGS)

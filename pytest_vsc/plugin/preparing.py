@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TypeVar, cast
 
 import pytest
 
 from pytest_vsc.baselines import Baseline, read_baseline
+from pytest_vsc.calibrations import open_calibrations
 from pytest_vsc.cards import Figures
 from pytest_vsc.cases import Key, Suite
 from pytest_vsc.earlier import read_earlier
@@ -19,6 +20,7 @@ from pytest_vsc.errors import ModelError, SettingsError, StoreError, VscError, o
 from pytest_vsc.exclusions import Exclusion, read_exclusions
 from pytest_vsc.gates import Gate
 from pytest_vsc.judges.showing import masked
+from pytest_vsc.plugin.calibrating import inside
 from pytest_vsc.plugin.gating import (
     Basis,
     figures_for_gates,
@@ -28,7 +30,7 @@ from pytest_vsc.plugin.gating import (
 )
 from pytest_vsc.plugin.judging import close_judge, judges_itself, prepare_judge, refuse_itself
 from pytest_vsc.plugin.settings import Settings, read_settings
-from pytest_vsc.protocols import Engine, Judge
+from pytest_vsc.protocols import Calibration, Engine, Judge
 from pytest_vsc.records import Policy, PolicyName, Response
 from pytest_vsc.selection import Drawn, draw
 from pytest_vsc.store import Store
@@ -46,6 +48,7 @@ class Prepared:
     suites: Sequence[Suite]
     drawn: Mapping[str, tuple[frozenset[str], Drawn]] | None
     engine: Engine
+    calibrations: Sequence[Calibration]
     judge: Judge
     judge_specs: tuple[str, ...]
     policy: Policy
@@ -71,6 +74,8 @@ def prepare(config: pytest.Config) -> Prepared:
     settings = read_settings(config)
     suites = load_suites(settings.suites, settings.base, settings.cache)
     drawn = {suite.name: draw(suite, settings.sample) for suite in suites} if settings.sample else None
+    calibrations = open_calibrations(settings.calibrate, settings.base)
+    settings = replace(settings, engine=inside(calibrations, settings.engine))
     engine = open_engine(settings.spec, settings.engine)
     policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
     gates, gates_off = gates_in_force(settings, suites, policy.name)
@@ -100,6 +105,7 @@ def prepare(config: pytest.Config) -> Prepared:
         suites=suites,
         drawn=drawn,
         engine=engine,
+        calibrations=calibrations,
         judge=judge,
         judge_specs=judge_specs,
         policy=policy,

@@ -48,6 +48,7 @@ class Settings:
     excluded: Path | None
     repeats: Repeats
     early_stop: bool
+    calibrate: str
     baseline: Path | None
     resume: Path | None
     baseline_allow: tuple[str, ...]
@@ -87,6 +88,7 @@ def read_settings(config: pytest.Config) -> Settings:
         excluded=_file(given, "vsc_exclude", config.invocation_params.dir),
         repeats=_repeats(given),
         early_stop=given.flag("vsc_early_stop"),
+        calibrate=given.text("vsc_calibrate", ""),
         baseline=_file(given, "vsc_baseline", config.invocation_params.dir),
         resume=_file(given, "vsc_resume", config.invocation_params.dir),
         baseline_allow=check_fields(given.lines("vsc_baseline_allow"), "--vsc-baseline-allow"),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vsc.cases import Case
-from pytest_vsc.examine import Plain, examine
+from pytest_vsc.examine import Approach, examine
 from pytest_vsc.judges import open_judge
 from pytest_vsc.records import Generation, Policy, Record, Response
 from pytest_vsc.runs import Header, SuiteSeen
@@ -115,7 +115,7 @@ def rows(pairs: int) -> Iterator[dict[str, str]]:
 
 def write_run(folder: Path) -> None:
     suite, judge, policy = load_suite("bench", folder), open_judge("builtin"), Policy()
-    plain, writer = Plain(Generation()), RunWriter(folder)
+    plain, writer = Approach(Generation()), RunWriter(folder)
     header = Header(
         pytest_vsc="bench",
         started="2026-01-01T00:00:00+00:00",
@@ -123,7 +123,7 @@ def write_run(folder: Path) -> None:
         suites=(SuiteSeen(name=suite.name, version="1", sha256=suite.sha256, cases=len(suite.cases)),),
         judge=judge.name,
         policy=policy,
-        calibration=plain.name,
+        calibration="none",
         generation=Generation(),
         gates=(),
     )
@@ -133,7 +133,7 @@ def write_run(folder: Path) -> None:
     writer.close()
 
 
-def answered(case: Case, number: int, plain: Plain, policy: Policy) -> Record:
+def answered(case: Case, number: int, plain: Approach, policy: Policy) -> Record:
     """The record of a case, answered as its side wants it."""
     exchange = examine(case, plain, open_judge("builtin"), policy)
     digest = next(exchange).digest(FINGERPRINT)

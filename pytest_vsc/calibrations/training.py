@@ -1,0 +1,35 @@
+"""What stands beside weights that were made from cases: which cases those were. It trains nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pytest_vsc.cases import Value, read_json
+from pytest_vsc.errors import ModelError
+from pytest_vsc.leakage import Used
+
+USED = "used.json"
+
+
+class UsedCases(Value):
+    """The cases that something was fitted to, tuned on or trained with."""
+
+    cases: tuple[Used, ...]
+
+
+def write_used(folder: Path, used: Sequence[Used]) -> None:
+    (folder / USED).write_text(UsedCases(cases=tuple(used)).model_dump_json(), encoding="utf-8")
+
+
+def used_cases(folder: Path) -> Sequence[Used]:
+    """The cases of what lies in a folder; none where nobody wrote them down. Raises ModelError for a broken list."""
+    file = folder / USED
+    if not file.is_file():
+        return ()
+    try:
+        return read_json(UsedCases, file.read_bytes()).cases
+    except (OSError, ValidationError) as error:
+        raise ModelError(f"{folder.name}/{USED}: cannot be read ({type(error).__name__}); make it anew") from None
