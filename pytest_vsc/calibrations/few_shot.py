@@ -6,6 +6,7 @@ with its safe twin, answered.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import random
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 from pytest_vsc.calibrations.spec import Spec, choice, identity, only, text, whole
 from pytest_vsc.cases import SIDES, Case, Side, Suite
-from pytest_vsc.errors import SettingsError, has
+from pytest_vsc.errors import SettingsError
 from pytest_vsc.leakage import Used, used_of
 from pytest_vsc.protocols import Ask, Draft, Exchange
 from pytest_vsc.records import Message, Response
@@ -122,7 +123,9 @@ def _answers(suite: Suite) -> dict[str, str]:
         except (ValueError, KeyError, TypeError):
             raise SettingsError(f'{where}: expected an object such as {{"case": "...", "answer": "..."}}') from None
         if name not in known:
-            raise SettingsError(f"{where}: no case '{name}'; {has(str(name), known)}")
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise SettingsError(f"{where}: no case '{name}'; expected the id of a case of suite {suite.name}{hint}")
         if not isinstance(answer, str) or not answer.strip():
             raise SettingsError(f"{where}: the answer is empty; expected words")
         found[name] = answer.strip()

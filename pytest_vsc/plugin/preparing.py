@@ -15,7 +15,7 @@ from pytest_vsc.cards import Figures
 from pytest_vsc.cases import Key, Suite
 from pytest_vsc.earlier import read_earlier
 from pytest_vsc.engines import open_engine
-from pytest_vsc.engines.effects import refuse_without_effect
+from pytest_vsc.engines.effects import SETTINGS, refuse_without_effect
 from pytest_vsc.errors import ModelError, SettingsError, StoreError, VscError, one_line, printable
 from pytest_vsc.exclusions import Exclusion, read_exclusions
 from pytest_vsc.gates import Gate
@@ -75,7 +75,9 @@ def prepare(config: pytest.Config) -> Prepared:
     suites = load_suites(settings.suites, settings.base, settings.cache)
     drawn = {suite.name: draw(suite, settings.sample) for suite in suites} if settings.sample else None
     calibrations = open_calibrations(settings.calibrate, settings.base)
-    settings = replace(settings, engine=inside(calibrations, settings.engine))
+    within = inside(calibrations, settings.engine)
+    changed = {name for name in SETTINGS if getattr(within, name) != getattr(settings.engine, name)}
+    settings = replace(settings, engine=within, typed=settings.typed | changed)
     engine = open_engine(settings.spec, settings.engine)
     policy = Policy(name=_policy(settings, suites), blocked=settings.blocked)
     gates, gates_off = gates_in_force(settings, suites, policy.name)

@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
+from pytest_vsc.calibrations import spelled
 from pytest_vsc.cards import card_of
 from pytest_vsc.early import not_early
 from pytest_vsc.plugin.owner import Owner
@@ -62,7 +63,8 @@ class Screen:
     def _notes(self) -> list[str]:
         """What of the run is out of the ordinary."""
         settings, ready = self._ready.settings, self._ready
-        found = [f"repeats: {settings.repeats.text}"] if settings.repeats.times > 1 else []
+        found = [f"calibration: {spelled(ready.calibrations)}"] if ready.calibrations else []
+        found += [f"repeats: {settings.repeats.text}"] if settings.repeats.times > 1 else []
         found += [f"excluded: {key.suite}/{key.case}: {exclusion.text}" for key, exclusion in ready.excluded.items()]
         if ready.baseline is not None:
             header = ready.baseline.run.header

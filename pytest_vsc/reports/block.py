@@ -71,6 +71,7 @@ def _head(run: Header, footer: Footer, width: int) -> Iterator[Line]:
         yield from _suite(suite, width)
     itself = ", the model under test JUDGES ITSELF" if run.judges_itself else ""
     yield from _plain([f"judge: {run.judge}{itself}, {ruled_by(run.policy)}"], width)
+    yield from _plain([f"calibration: {run.calibration}"] if run.calibrations else [], width)
     whole = standing.why if partial else facts.state(run, footer)
     kept = f"; {known}" if (known := facts.answers(footer)) else ""
     yield from _plain([f"{whole}{kept}"], width, {} if footer.complete else {"yellow": True})

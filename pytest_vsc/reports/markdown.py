@@ -103,6 +103,7 @@ def _facts(run: Header, footer: Footer) -> list[Row]:
     after = [
         f"Judge: {code(run.judge)}{_card(run)}",
         f"Policy: {run.policy.name}{blocked}",
+        *([f"Calibration: {code(run.calibration)}"] if run.calibrations else []),
         f"Run: {words(facts.state(run, footer))}",
         *_notes(run, footer),
     ]

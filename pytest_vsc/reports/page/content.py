@@ -222,6 +222,7 @@ def _provenance(run: Shown) -> Iterator[tuple[str, str]]:
     yield "judge", header.judge
     yield "judge's identity", header.judge_identity or header.judge
     yield "calibration", header.calibration
+    yield from ((f"calibration {one.name}", f"sha256 {one.sha256}") for one in header.calibrations)
     made = header.generation.model_dump()
     yield (
         "generation",
