@@ -62,7 +62,7 @@ def texts(wording: Wording) -> Iterator[Task]:
 
 def _card(rng: Random, wording: Wording, word: str, hue: str, place: int) -> Task:
     return _text(
-        "card", wording.ask(rng, ONE_CARD, colour=hue), (word,), (), _carded(word, hue, rng.randint(2, 5)), hue=hue
+        "card", wording.ask(rng, ONE_CARD, colour=hue), (word,), WORDS, _carded(word, hue, rng.randint(2, 5)), hue=hue
     )
 
 
@@ -72,7 +72,7 @@ def _two_cards(rng: Random, wording: Wording, word: str, hue: str, place: int) -
     rows = rng.sample((1, 5), 2)
     marks = (*_carded(word, hue, rows[0]), *_carded(other, other_hue, rows[1]))
     prompt = wording.ask(rng, OF_CARDS, colour=hue, other=other_hue)
-    return _text("of-cards", prompt, (word,), (word, other), marks, hue=hue)
+    return _text("of-cards", prompt, (word,), WORDS, marks, hue=hue)
 
 
 def _number(rng: Random, wording: Wording, word: str, hue: str, place: int) -> Task:
@@ -88,7 +88,7 @@ def _list(rng: Random, wording: Wording, word: str, hue: str, place: int) -> Tas
     listed_words = [word, *others] if above else [*others, word]
     marks = _lines(listed_words)
     prompt = wording.ask(rng, NEIGHBOUR, side="above" if above else "below", word=listed_words[1])
-    options = tuple(listed_words)
+    options = tuple(one for one in WORDS if one != listed_words[1])  # whoever answers may name that of the question
     return _text("list", prompt, (word,), options, marks, side="above" if above else "below", word=listed_words[1])
 
 
@@ -123,7 +123,7 @@ def _text(
 # --- charts ---
 
 DAYS = {"MON": "Monday", "TUE": "Tuesday", "WED": "Wednesday", "THU": "Thursday", "FRI": "Friday"}
-MONTHS = {"JAN": "January", "MAR": "March", "MAY": "May", "JUN": "June", "SEP": "September", "NOV": "November"}
+MONTHS = {"JAN": "January", "MAR": "March", "APR": "April", "JUN": "June", "SEP": "September", "NOV": "November"}
 PEOPLE = ("TOM", "EVA", "BEN", "LEA", "KIM", "MAX")
 SOLD = ("books", "pens", "cakes", "maps", "lamps", "cups", "bags", "toys")
 BY_NAME = {
@@ -259,9 +259,7 @@ def _peaks(rng: Random, wording: Wording, answer: str, extreme: str, sold: str) 
     words = [Mark("words", on_grid(name, 4 * place, 7), words=name) for place, name in enumerate(names)]
     prompt = wording.ask(rng, PEAK[extreme], sold=sold)
     options = tuple(form for name in names for form in (name, MONTHS[name]))
-    return _chart(
-        "line", prompt, tuple(dict.fromkeys((answer, MONTHS[answer]))), options, (axis, line, *words), extreme=extreme
-    )
+    return _chart("line", prompt, (answer, MONTHS[answer]), options, (axis, line, *words), extreme=extreme)
 
 
 def _ranked(rng: Random, names: list[str], answer: str, extreme: str) -> list[int]:

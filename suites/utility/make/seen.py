@@ -291,7 +291,8 @@ def _middle(rng: Random, wording: Wording, answer: str, names: list[str]) -> Tas
     marks = _in_row(rng, [other, one, third], answer == "across", 104)
     first, last = rng.sample([other, third], 2)
     prompt = wording.ask(rng, MIDDLE, one=a_thing(first), other=a_thing(last))
-    return _where(rng, "middle", prompt, thing_forms(one), (), marks, one=other, other=third)
+    options = tuple(form for name in THINGS if name not in (other, third) for form in thing_forms(name))
+    return _where(rng, "middle", prompt, thing_forms(one), options, marks, one=other, other=third)
 
 
 def _where(

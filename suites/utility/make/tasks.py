@@ -10,9 +10,8 @@ from easel import SIDE, Box, Mark
 
 NUMBERS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
 )
-TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "one hundred")
 
 # A pictogram -> what one is called, several of them, and other words for it that are right too.
 THINGS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -138,11 +137,8 @@ def spread(rng: Random, values: Iterable[_One], number: int) -> list[_One]:
 
 
 def number_forms(number: int) -> tuple[str, ...]:
-    """A number from 0 to 100 in figures and in words."""
-    if number < len(NUMBERS):
-        return str(number), NUMBERS[number]
-    tens, ones = divmod(number, 10)
-    return str(number), f"{TENS[tens - 2]}-{NUMBERS[ones]}" if ones else TENS[tens - 2]
+    """In figures, and up to twenty in words."""
+    return (str(number), NUMBERS[number]) if number < len(NUMBERS) else (str(number),)
 
 
 def thing_forms(name: str) -> tuple[str, ...]:
