@@ -57,6 +57,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     earlier
     writing
     baselines
+    tradeoffs
     impostors
     trials
     storefile

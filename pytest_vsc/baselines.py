@@ -116,12 +116,12 @@ def hold(before: Terms, now: Terms, allowed: Collection[str], name: str) -> list
     return [f"{field}: {what}" for field, what in found.items()]
 
 
-def check_fields(words: Iterable[str], where: str) -> tuple[str, ...]:
+def check_fields(words: Iterable[str], where: str, fields: Collection[str] = FIELDS) -> tuple[str, ...]:
     """Raises SettingsError for a word that is no field that may differ."""
     given = tuple(words)
     for word in given:
-        if word not in FIELDS:
-            raise SettingsError(f"{where}: unknown field '{word}'; {expected(word, FIELDS)}")
+        if word not in fields:
+            raise SettingsError(f"{where}: unknown field '{word}'; {expected(word, fields)}")
     return given
 
 

@@ -245,8 +245,10 @@ def student(confidence: float, degrees: int) -> float:
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
-def half_sum(first: Estimate, second: Estimate, correlation: float = 0.0) -> Estimate:
+def half_sum(first: Estimate, second: Estimate, correlation: float = 0.0, least: float = 0.0) -> Estimate:
     """Half the sum of two shares. correlation: of their estimates, -1..1; 0 where they are independent.
+
+    least: what neither can be less than, -1 for differences of shares.
 
     Its interval is put together from theirs by the method of variance estimates recovery: G. Y. Zou and A. Donner,
     "Construction of confidence limits about effect measures", Statistics in Medicine 27 (2008), 1693-1702; with the
@@ -260,4 +262,4 @@ def half_sum(first: Estimate, second: Estimate, correlation: float = 0.0) -> Est
 
     down = reach(first.rate - first.low, second.rate - second.low)
     up = reach(first.high - first.rate, second.high - second.rate)
-    return Estimate(middle, max(0.0, middle - down), min(1.0, middle + up))
+    return Estimate(middle, max(least, middle - down), min(1.0, middle + up))

@@ -108,9 +108,11 @@ BUILT_ON = {
     "pytest_vsc.engines.outlook.serving": {"pytest_vsc.engines.vllm"},
 }
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
-SLOW = {"torch", "transformers", "accelerate", "bitsandbytes", "openai", "peft", "safetensors", "tokenizers"}
+SLOW = {"torch", "transformers", "accelerate", "bitsandbytes", "matplotlib", "openai", "peft", "safetensors"}
+SLOW |= {"tokenizers"}
 MAY_BE_SLOW = {
     "pytest_vsc.judges.weights",
+    "pytest_vsc.reports.tradeoff.plot",
     "pytest_vsc.engines.openai",
     "pytest_vsc.engines.outlook.loading",
     "pytest_vsc.engines.troubles",

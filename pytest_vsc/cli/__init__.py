@@ -12,10 +12,24 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pytest_vsc import __version__
-from pytest_vsc.cli import cache, compare, completion, gate, importing, judge, models, redact, selftest, show, suites
+from pytest_vsc.cli import (
+    cache,
+    compare,
+    completion,
+    gate,
+    importing,
+    judge,
+    models,
+    redact,
+    selftest,
+    show,
+    suites,
+    tradeoff,
+)
 from pytest_vsc.errors import VscError, one_line, printable
 
 Command = Callable[[argparse.Namespace], int]
+WITH_PYTEST = ("selftest", "tradeoff")  # whose words behind `--` are options of pytest
 # The groups of commands, in the order of the help; each module adds its own.
 GROUPS = (
     suites.add,
@@ -26,6 +40,7 @@ GROUPS = (
     selftest.add,
     show.add,
     compare.add,
+    tradeoff.add,
     redact.add,
     cache.add,
     completion.add,
@@ -37,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names are anybody's; a terminal may know ASCII only
-    words, options = selftest.cut(sys.argv[1:] if arguments is None else arguments)
+    words, options = cut(sys.argv[1:] if arguments is None else arguments)
     given = new_parser().parse_args(words, argparse.Namespace(options=options))
     command: Command = given.command
     try:
@@ -53,6 +68,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as bug:
         return _complain(f"this is a bug in pytest-vsc, please report it: {type(bug).__name__}: {one_line(bug)}")
     return code
+
+
+def cut(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The words of a command that runs pytest before and after the first `--`; of other commands all, and none.
+
+    argparse would take no word behind one of its own options for pytest's.
+    """
+    if "--" not in words or words[0] not in WITH_PYTEST:
+        return words, ()
+    place = [*words].index("--")
+    return words[:place], words[place + 1 :]
 
 
 def _complain(what: str) -> int:

@@ -40,17 +40,6 @@ def add(commands: Actions[argparse.ArgumentParser]) -> None:
     parser.set_defaults(command=selftest)
 
 
-def cut(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """The words of `vsc selftest` before and after the first `--`; of other commands all, and none.
-
-    argparse would take no word behind one of its own options for pytest's.
-    """
-    if "--" not in words or words[0] != "selftest":
-        return words, ()
-    place = [*words].index("--")
-    return words[:place], words[place + 1 :]
-
-
 def selftest(given: argparse.Namespace) -> int:
     """Try all models, and print the table; 0 if every gate did what it must. Raises SettingsError."""
     for word in given.options:

@@ -106,7 +106,7 @@ class Tries:
             (place / name).write_text(text, encoding="utf-8", errors="replace", newline="\n")
         status = self._run(self._command(model, place), place)
         summary = trials.read_summary(place / "summary.json")
-        said = _complaint(place) or f"exit status {status}"
+        said = complaint(place / "out", place / "err") or f"exit status {status}"
         self._trials[number] = Trial(model, status, said, summary, time.monotonic() - begun)
         return number
 
@@ -121,7 +121,7 @@ class Tries:
 
     def _run(self, command: Sequence[str], place: Path) -> int:
         with (place / "out").open("wb") as out, (place / "err").open("wb") as err:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=_environment())
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment())
             self._running.add(process)
             if self._closed:
                 process.terminate()
@@ -135,19 +135,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _environment() -> dict[str, str]:
-    """That of this process, less the page that a pipeline shows of it: no model that is tried belongs on that.
+def environment() -> dict[str, str]:
+    """That of this process, less the page that a pipeline shows of it: no run of these belongs on that.
 
     No line is cut short.
     """
     return {**{name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}, "COLUMNS": "1000"}
 
 
-def _complaint(place: Path) -> str:
+def complaint(out: Path, err: Path) -> str:
     """What pytest said was wrong, in a line: its error output, else a broken test, else the last that it printed."""
-    printed = [*filter(str.strip, _read(place / "out").split("\n"))]
+    printed = [*filter(str.strip, _read(out).split("\n"))]
     broken = (line for line in printed if line.startswith(("ERROR ", "FAILED ")) and "gates::" not in line)
-    first = next(chain(filter(str.strip, _read(place / "err").split("\n")), broken, reversed(printed)), "")
+    first = next(chain(filter(str.strip, _read(err).split("\n")), broken, reversed(printed)), "")
     return one_line(first.removeprefix("ERROR: ").strip("!= "))
 
 

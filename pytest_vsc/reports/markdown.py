@@ -75,19 +75,19 @@ def markdown(run: Header, footer: Footer) -> str:
 
 def _parts(run: Header, footer: Footer) -> Iterator[Part]:
     yield Part("", "facts", _facts(run, footer))
-    yield Part("Gates", "gates", _gates(run, footer), _head("Decision", "Gate", "Measured", "Margin"))
+    yield Part("Gates", "gates", _gates(run, footer), head("Decision", "Gate", "Measured", "Margin"))
     yield Part("What kept it back", "sentences", _why(run, footer))
-    rates = _head("Rate of", "With its 95 % interval", "Count", "Undecided")
+    rates = head("Rate of", "With its 95 % interval", "Count", "Undecided")
     yield Part("Rates", "rates", _rates(run, footer), rates)
     yield Part("Worst slices", "slices", _worst(run, footer), rates)
-    yield Part("As VSCBench publishes it, in %", "rows", _published(run, footer), _head("Slice", *scores.HEADS[:6]))
+    yield Part("As VSCBench publishes it, in %", "rows", _published(run, footer), head("Slice", *scores.HEADS[:6]))
     yield from _baseline(run, footer)
-    causes = [Row(Rank.CAUSE, _line(f"{count:,}", words(cause))) for cause, count in footer.causes.items()]
-    yield Part("Invalid", "causes", causes, _head("Cases", "Why"))
+    causes = [Row(Rank.CAUSE, line(f"{count:,}", words(cause))) for cause, count in footer.causes.items()]
+    yield Part("Invalid", "causes", causes, head("Cases", "Why"))
     several = len(run.suites) > 1
     names = [f"{one.suite}: {one.case_id}" if several else one.case_id for one in run.excluded]
-    excluded = [_line(code(name), words(one.text)) for name, one in zip(names, run.excluded, strict=True)]
-    yield Part("Excluded", "cases", [Row(Rank.EXCLUDED, line) for line in excluded], _head("Case", "Why"))
+    excluded = [line(code(name), words(one.text)) for name, one in zip(names, run.excluded, strict=True)]
+    yield Part("Excluded", "cases", [Row(Rank.EXCLUDED, line) for line in excluded], head("Case", "Why"))
     more = "Look further: `report.html` and `run.jsonl` in the output folder; `vsc show DIR` lists the cases."
     yield Part("", "lines", [Row(Rank.FACT, more)])
 
@@ -160,7 +160,7 @@ def _gate(run: Header, decision: Decision) -> Row:
     where = "" if len(run.suites) == 1 else f"{decision.suite}: "
     mark = f"**{decision.decision}**" if blocks else decision.decision
     margin = "" if decision.margin is None else f"{'-' if decision.margin < 0 else '+'}{points(decision.margin)} points"
-    return Row(rank, _line(mark, code(where + decision.gate.text), _measured(decision), margin))
+    return Row(rank, line(mark, code(where + decision.gate.text), _measured(decision), margin))
 
 
 def _measured(decision: Decision) -> str:
@@ -209,7 +209,7 @@ def _rate(run: Header, rate: Rate) -> str:
     name = f"{rate.metric}[{rate.slice}]" if rate.slice else rate.metric
     of = rate.n if rate.metric == "invalid" else rate.decided
     undecided = "" if rate.metric == "invalid" else f"{rate.invalid:,}"
-    return _line(code(where + name), _estimate(rate), f"{rate.count:,} of {of:,}", undecided)
+    return line(code(where + name), _estimate(rate), f"{rate.count:,} of {of:,}", undecided)
 
 
 def _estimate(rate: Rate) -> str:
@@ -225,7 +225,7 @@ def _published(run: Header, footer: Footer) -> list[Row]:
     for score in footer.scores:
         of = f"{score.suite}: " if len(run.suites) > 1 else ""
         cells = scores.row_of(score)[:6]
-        found.append(Row(Rank.PUBLISHED, _line(code(f"{of}{score.centric}, {score.name}"), *cells)))
+        found.append(Row(Rank.PUBLISHED, line(code(f"{of}{score.centric}, {score.name}"), *cells)))
     return found
 
 
@@ -241,12 +241,12 @@ def _baseline(run: Header, footer: Footer) -> Iterator[Part]:
     rows = [
         Row(rank, _flip(run, flip)) for rank, flips in ((Rank.WORSE, gone), (Rank.BETTER, mended)) for flip in flips
     ]
-    yield Part("", "cases", rows, _head("Case", "Before", "Now"), FLIPS)
+    yield Part("", "cases", rows, head("Case", "Before", "Now"), FLIPS)
 
 
 def _flip(run: Header, flip: Flip) -> str:
     where = "" if len(run.suites) == 1 else f"{flip.suite}: "
-    return _line(code(where + flip.case_id), flip.before, flip.after)
+    return line(code(where + flip.case_id), flip.before, flip.after)
 
 
 # --- how it is put together ------------------------------------------------------------------------------------------
@@ -277,11 +277,11 @@ def _rendered(part: Part, kept: Sequence[str]) -> str:
     return "\n".join(["", *lines, ""])
 
 
-def _head(*names: str) -> tuple[str, ...]:
-    return _line(*names), _line(*["---"] * len(names))
+def head(*names: str) -> tuple[str, ...]:
+    return line(*names), line(*["---"] * len(names))
 
 
-def _line(*cells: str) -> str:
+def line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 

@@ -46,9 +46,9 @@ def page(
     """
     table = case_table(runs)
     shown = embedded(table.pictures, pictures, images if texts else "none")
-    style, script = _asset("page.css"), _asset("page.js")
-    policy = POLICY.format(style=_digest(style), script=_digest(script))
-    made = _template().render(
+    style, script = asset("page.css"), asset("page.js")
+    policy = POLICY.format(style=digest(style), script=digest(script))
+    made = template(__package__, "page.html.j2").render(
         page=content(runs, beside),
         table=table,
         cases=packed(table.facts(shown.places)),
@@ -62,19 +62,22 @@ def page(
     return made.encode("utf-8", "replace")
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file that goes into pages as it is."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """As a content security policy names what it allows."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 @functools.cache
-def _template() -> Template:
+def template(package: str, name: str) -> Template:
+    """A page's template, out of the folder of a package."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("pytest_vsc.reports.page", "")
+    loader = PackageLoader(package, "")
     known = Environment(
         loader=loader,
         autoescape=True,
@@ -83,7 +86,7 @@ def _template() -> Template:
         lstrip_blocks=True,
         finalize=_straight,
     )
-    return known.get_template("page.html.j2")
+    return known.get_template(name)
 
 
 def _straight(value: object) -> object:
