@@ -1,0 +1,1 @@
+"""Calibrations: methods by which a model is made to tell safe from unsafe better."""
