@@ -207,15 +207,15 @@ def test_digest_follows_what_is_said(tmp_path: Path, change: Callable[[Path], ob
     [
         (
             "minni",
-            "unknown suite 'minni'; expected one of demos, mini, utility (shipped) or a folder with a suite.toml; did you mean 'mini'?",
+            "unknown suite 'minni'; expected one of mini (shipped) or a folder with a suite.toml; did you mean 'mini'?",
         ),
         (
             "pictures",
-            "unknown suite 'pictures'; expected one of demos, mini, utility (shipped) or a folder with a suite.toml",
+            "unknown suite 'pictures'; expected one of mini (shipped) or a folder with a suite.toml",
         ),
         (
             "somewhere",
-            "'somewhere' has no suite.toml; expected one of demos, mini, utility (shipped) or a folder with a suite.toml",
+            "'somewhere' has no suite.toml; expected one of mini (shipped) or a folder with a suite.toml",
         ),
     ],
 )
