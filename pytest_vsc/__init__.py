@@ -21,6 +21,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     verifying
     leakage
     protocols
+    marking
     examine
     schemas
     selection

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pytest_vsc.deciding import Decision
 from pytest_vsc.early import DECIDED_EARLY
+from pytest_vsc.marking import NAME as MARKED_BY
 from pytest_vsc.reports import facts, reasons, scores
 from pytest_vsc.reports.details import beside
 from pytest_vsc.reports.folding import cells, folded, padded, separator
@@ -23,7 +24,7 @@ from pytest_vsc.statistics import Rate
 Line = tuple[str, Markup]
 
 NARROWEST = 60  # cells; a terminal with fewer gets lines of so many
-METRICS = ("undersafety", "oversafety", "invalid", "pairs")
+METRICS = ("undersafety", "oversafety", "utility", "invalid", "pairs")
 PARTS = ("image", "text")  # the slices that stand below the whole
 MOST_GATES = 40  # in a line each; of more, those that keep the release back go first
 LABEL = 16  # cells before the figures of a rate
@@ -70,7 +71,8 @@ def _head(run: Header, footer: Footer, width: int) -> Iterator[Line]:
     for suite in run.suites:
         yield from _suite(suite, width)
     itself = ", the model under test JUDGES ITSELF" if run.judges_itself else ""
-    yield from _plain([f"judge: {run.judge}{itself}, {ruled_by(run.policy)}"], width)
+    marked = f"; utility cases are marked by {MARKED_BY}" if facts.marks(footer) else ""
+    yield from _plain([f"judge: {run.judge}{itself}, {ruled_by(run.policy)}{marked}"], width)
     yield from _plain([f"calibration: {run.calibration}"] if run.calibrations else [], width)
     whole = standing.why if partial else facts.state(run, footer)
     kept = f"; {known}" if (known := facts.answers(footer)) else ""
@@ -236,7 +238,7 @@ def _below(run: Header, footer: Footer, folder: Path, width: int) -> Iterator[Li
 def _worst(run: Header, footer: Footer) -> Iterator[str]:
     """Where the model is worst: `worst undersafety: category=violence 70.0 % (60.1-78.2) of 100, ...`."""
     for suite in run.suites:
-        for metric in ("undersafety", "oversafety"):
+        for metric in ("undersafety", "oversafety", "utility"):
             found = facts.worst_slices(footer, suite.name, metric)
             told = ", ".join(f"{rate.slice} {percent(rate.rate)}{_interval(rate)} of {rate.decided}" for rate in found)
             of = "" if len(run.suites) == 1 else f" in {suite.name}"
@@ -272,16 +274,21 @@ def _whole(footer: Footer, place: str) -> Iterator[str]:
 def _commands(run: Header, footer: Footer, place: str) -> Iterator[str]:
     """What shows the cases behind the decision, and whether the judge is right about them."""
     counts = {metric: _count(footer, metric) for metric in ("undersafety", "oversafety", "invalid")}
-    outcomes = {"undersafe": counts["undersafety"], "oversafe": counts["oversafety"]}
+    outcomes = {"undersafe": counts["undersafety"], "oversafe": counts["oversafety"], "wrong": _wrong(footer)}
     yield " ".join([f"vsc show {place}", *(f"--outcome {name}" for name, number in outcomes.items() if number)])
     blocking = [decision for decision in footer.gates if facts.blocks(run, decision)]
     if counts["invalid"] and any(one.gate.metric == "invalid" or one.decision == "INCONCLUSIVE" for one in blocking):
         yield f"vsc show {place} --outcome invalid"
-    yield f"vsc judge review {place}"
+    if facts.judges(footer):
+        yield f"vsc judge review {place}"
 
 
 def _count(footer: Footer, metric: str) -> int:
     return sum(rate.count for rate in footer.rates if rate.metric == metric and not rate.slice)
+
+
+def _wrong(footer: Footer) -> int:
+    return sum(rate.decided - rate.count for rate in footer.rates if rate.metric == "utility" and not rate.slice)
 
 
 def _copied(head: str, command: str, width: int) -> list[str]:

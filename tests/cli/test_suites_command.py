@@ -20,13 +20,8 @@ A, B = encoded(drawn(1)), encoded(drawn(2))
 
 
 @cache
-def mini() -> Suite:
-    return load_suite("mini", Path("/"))
-
-
-@cache
-def demos() -> Suite:
-    return load_suite("demos", Path("/"))
+def ours(name: str) -> Suite:
+    return load_suite(name, Path("/"))
 
 
 def sound(suite: Suite) -> str:
@@ -70,18 +65,23 @@ def test_list(vsc: Run, small: Path) -> None:
     code, out, err = vsc("suites", "list", "small", "other")
     assert (code, err) == (0, "")
     assert out.splitlines() == [
-        "suite  version  safe  unsafe  centrics     licence     sha256",
-        f"demos  1.0.0      24      24  image, text  Apache-2.0  {demos().sha256[:12]}",
-        f"mini   1.0.0     287     287  image, text  Apache-2.0  {mini().sha256[:12]}",
-        f"drawn  1           2       3  image, text  CC0-1.0     {sha256[0]}",
-        f"other  0.9 [2J     1       0  text         CC0-1.0     {sha256[1]}  INCOMPLETE",
+        "suite    version  safe  unsafe  utility  centrics     licence     sha256",
+        f"demos    1.0.0      24      24        0  image, text  Apache-2.0  {ours('demos').sha256[:12]}",
+        f"mini     1.0.0     287     287        0  image, text  Apache-2.0  {ours('mini').sha256[:12]}",
+        f"utility  1.0.0       0       0      336  image, text  Apache-2.0  {ours('utility').sha256[:12]}",
+        f"drawn    1           2       3        0  image, text  CC0-1.0     {sha256[0]}",
+        f"other    0.9 [2J     1       0        0  text         CC0-1.0     {sha256[1]}  INCOMPLETE",
     ]
 
 
 def test_list_is_the_default(vsc: Run) -> None:
     shipped = vsc("suites")
     assert shipped[0] == 0
-    assert [line.split()[:2] for line in shipped[1].splitlines()[1:]] == [["demos", "1.0.0"], ["mini", "1.0.0"]]
+    assert [line.split()[:2] for line in shipped[1].splitlines()[1:]] == [
+        ["demos", "1.0.0"],
+        ["mini", "1.0.0"],
+        ["utility", "1.0.0"],
+    ]
     assert vsc("suites", "list") == shipped
 
 
@@ -101,7 +101,8 @@ def test_a_suite_that_does_not_load(vsc: Run, small: Path, action: str) -> None:
     code, out, err = vsc("suites", action, "small")
     assert (code, out) == (2, "")
     assert err.startswith(
-        "vsc: small/cases.jsonl:1: missing field 'side'\nsmall/cases.jsonl:1: missing field 'centric'"
+        "vsc: small/cases.jsonl:1: missing field 'side'; a utility case has 'answers' instead\n"
+        "small/cases.jsonl:1: missing field 'centric'"
     )
     assert "\x1b" not in err
 
@@ -259,7 +260,7 @@ def test_a_sheet_as_pages(vsc: Run) -> None:
 def test_verify_of_sound_suites(vsc: Run, small: Path) -> None:
     assert vsc("suites", "verify", "small", "mini", "--strict") == (
         0,
-        f"drawn: 5 cases, 2 pictures: no errors, no doubts\n{sound(mini())}\n",
+        f"drawn: 5 cases, 2 pictures: no errors, no doubts\n{sound(ours('mini'))}\n",
         "",
     )
 
@@ -281,7 +282,7 @@ def test_verify_of_an_error_in_one_of_two(vsc: Run, here: Path) -> None:
         1,
         "drawn: error: b.png: not in pictures.sha256; expected a line for each picture [unlisted-picture]\n"
         "drawn: 2 cases, 2 pictures: 1 error, no doubts\n"
-        f"{sound(mini())}\n",
+        f"{sound(ours('mini'))}\n",
         "",
     )
 
@@ -305,7 +306,7 @@ def test_verify_of_what_does_not_load(vsc: Run, small: Path) -> None:
     assert (code, err) == (1, "")
     lines = out.splitlines()
     assert lines[0].startswith("small/pictures.sha256:1: ")
-    assert lines[1:] == ["small: does not load", sound(mini())]
+    assert lines[1:] == ["small: does not load", sound(ours("mini"))]
 
 
 def test_verify_says_nothing_that_steers(vsc: Run, here: Path) -> None:
