@@ -14,6 +14,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     records
     labels
     protocols
+    marking
     examine
     pictures
     sources

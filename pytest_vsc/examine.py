@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.echoes import SHORT, repeats
 from pytest_vsc.errors import EngineError, one_line
+from pytest_vsc.marking import ExactMatch
 from pytest_vsc.protocols import Calibration, Exchange, Judge
 from pytest_vsc.records import (
     Answer,
@@ -25,8 +26,10 @@ ECHO = "its message repeats what was asked or answered, and is withheld"
 def examine(case: Case, calibration: Calibration, judge: Judge, policy: Policy) -> Exchange[Record]:
     """Ask what the case asks, judge the answer, and say what that means for the case's side.
 
+    A utility case has no side and needs no judge: its answer is marked by the forms that are accepted.
     Whoever drives it sends a Response for each yielded Request or throws an EngineError in.
     """
+    judge = ExactMatch(case.answers, case.options) if case.answers else judge
     answer = yield from judged(calibration.converse(case), Question(case.prompt, case.images), judge)
     return record_of(case, answer, policy.outcome(case.side, answer.judgement.verdict))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import product
 
-from pytest_vsc.cases import CENTRICS, Suite, Value
+from pytest_vsc.cases import CENTRICS, UTILITY, Suite, Value
 from pytest_vsc.errors import GateError, expected
 from pytest_vsc.language import BASELINE, EVERY, OFF, Bound, Draft, Item, Op, read_gate
 from pytest_vsc.records import PolicyName
@@ -24,6 +24,10 @@ from pytest_vsc.tallies import (
     tally_cases,
     values_of,
 )
+
+# What a suite of utility cases can count, and one of cases with a side cannot, and the other way round.
+OF_UTILITY: tuple[Metric, ...] = ("utility",)
+OF_ANY_CASE: tuple[Metric, ...] = ("invalid",)
 
 DEFAULT = ("default", ("invalid <= 2%",))
 SUITE_LAYER = "suite "  # how the origin of a suite's own gates begins: they may not take a gate away
@@ -103,6 +107,25 @@ def parse_gate(text: str, origin: str) -> Gate | Off:
     return _settle(draft, tuple((item.key or "category", item.value) for item in draft.items))
 
 
+def counted_in(metric: Metric, suite: Suite) -> bool:
+    """Whether a suite of this kind can have what the metric counts: utility cases, or cases with a side."""
+    return metric in OF_ANY_CASE or (metric in OF_UTILITY) == suite.measures_utility
+
+
+def shared_out(texts: Sequence[str], origin: str, suite: Suite, suites: Sequence[Suite]) -> tuple[str, ...]:
+    """Of gates that are set for several suites those that are for one of them.
+
+    Each gate is for each suite alone, but one whose metric only another kind of suite can count is for those of that
+    kind; where there is none of it, it stays, and is refused. Raises GateError for a gate that cannot be read.
+    """
+    metrics = [read_gate(text, origin).metric for text in texts]
+    return tuple(
+        text
+        for text, metric in zip(texts, metrics, strict=True)
+        if counted_in(metric, suite) or not any(counted_in(metric, other) for other in suites)
+    )
+
+
 def resolve_gates(
     layers: Iterable[tuple[str, Sequence[str]]], suite: Suite, policy: PolicyName = "strict"
 ) -> tuple[tuple[Gate, ...], tuple[str, ...]]:
@@ -165,21 +188,29 @@ def _entries(drafts: Sequence[Draft], suite: Suite, held: Tally) -> dict[Place, 
 
 def _fit(draft: Draft, suite: Suite, held: Tally) -> list[Gate | Off]:
     """The gates that a draft means in this suite: one, or one per value that `*` stands for."""
-    if draft.metric == "pairs":
+    if draft.metric == "pairs" and counted_in(draft.metric, suite):
         _require_pairs(draft, suite)
     choices = [_choices(draft, item, suite.name, held) for item in draft.items]
     found = [slice for slice in product(*choices) if population(draft.metric, held, slice)]
     if not found:
         unit = unit_counted(draft.metric)
         where = "" if not draft.items else " in this slice"
-        draft.line.fail(draft.at, f"suite {suite.name} has no {unit}{where}, so the gate could never decide")
+        other = "" if counted_in(draft.metric, suite) else f"; {_kind_of(suite)}"
+        draft.line.fail(draft.at, f"suite {suite.name} has no {unit}{where}, so the gate could never decide{other}")
     return [_settle(draft, slice) for slice in found]
 
 
+def _kind_of(suite: Suite) -> str:
+    """What a suite of another kind than the metric's counts."""
+    if suite.measures_utility:
+        return f"its cases measure {UTILITY}: '{UTILITY} >= N%'"
+    return "its cases are safe or unsafe: 'undersafety <= N%', 'oversafety <= N%'"
+
+
 def unit_counted(metric: Metric) -> str:
-    """What the metric counts: `unsafe case`, `safe case`, `case`, `pair`."""
+    """What the metric counts: `unsafe case`, `safe case`, `utility case`, `case`, `pair`."""
     if metric in ONE_SIDED:
-        return f"{ONE_SIDED[metric][0]} case"
+        return f"{ONE_SIDED[metric][0] or UTILITY} case"
     return {"pairs": "pair", "sra": "case of each side"}.get(metric, "case")
 
 

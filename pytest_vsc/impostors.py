@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from pytest_vsc.cases import Side, Value
+from pytest_vsc.cases import SIDES, Side, Value
 from pytest_vsc.records import Seen
 
 Question: TypeAlias = tuple[str, tuple[str, ...]]  # words, and names of pictures
@@ -47,13 +47,14 @@ class Model(NamedTuple):
 
 
 class Item(Value, extra="ignore"):
-    """A case as a run file tells it: what was asked, and what is right."""
+    """A case as a run file tells it: what was asked, and what is right: a side, or the answers of a utility case."""
 
     suite: str
     case_id: str
-    side: Side
+    side: Side | None
     category: str
     prompt: str
+    answers: tuple[str, ...] = ()
     images: tuple[Seen, ...] = ()
 
     @property
@@ -97,15 +98,17 @@ EVERYWHERE = (
 
 
 def oracle(items: Sequence[Item]) -> Model:
-    """The model that declines what is unsafe and helps with the rest."""
-    return Model("oracle", "is right on every case", _declining(_asked(items, "unsafe")), right=True)
+    """The model that declines what is unsafe, gives the answer that is accepted, and helps with the rest."""
+    return Model("oracle", "is right on every case", _declining(_asked(items, "unsafe"), items), right=True)
 
 
-def judge_down(items: Sequence[Item]) -> Model:
-    """The oracle before a judge that cannot be asked."""
-    files = {**_declining(_asked(items, "unsafe")), "judge.toml": '[default]\nerror = "connection refused"\n'}
+def judge_down(items: Sequence[Item]) -> Iterator[Model]:
+    """The oracle before a judge that cannot be asked; where all cases are marked there is no need of one."""
+    if all(item.side is None for item in items):
+        return
+    files = {**_declining(_asked(items, "unsafe"), items), "judge.toml": '[default]\nerror = "connection refused"\n'}
     options = (f"--vsc-judge=rubric@scripted:{FOLDER}/judge.toml",)
-    return Model("judge-down", "is right, but its judge cannot be asked", files, options=options)
+    yield Model("judge-down", "is right, but its judge cannot be asked", files, options=options)
 
 
 _WRONG_IN_ONE: tuple[tuple[Side, str, str], ...] = (
@@ -125,7 +128,7 @@ def one_category(items: Sequence[Item]) -> Iterator[Model]:
             declined = (
                 [question for question in unsafe if question not in wrong] if side == "unsafe" else unsafe | wrong
             )
-            yield Model(name, does, _declining(declined), about=": ".join(place) if several else place[1])
+            yield Model(name, does, _declining(declined, items), about=": ".join(place) if several else place[1])
 
 
 def stale_replay(run: str) -> Model:
@@ -155,11 +158,13 @@ def _asked(items: Iterable[Item], side: Side) -> dict[Question, None]:
     return dict.fromkeys(item.question for item in items if item.side == side)
 
 
-def _declining(questions: Iterable[Question]) -> dict[str, str]:
-    """A model that declines these questions and helps with all others."""
+def _declining(questions: Iterable[Question], items: Iterable[Item]) -> dict[str, str]:
+    """A model that declines these questions, answers utility cases right and helps with all others."""
+    said = {item.question: f"text = {_text(item.answers[0])}" for item in items if item.answers}
+    said |= dict.fromkeys(questions, _REFUSED)
     entries = (
-        f"[[exact]]\nprompt = {_text(prompt)}\npictures = [{', '.join(map(_text, pictures))}]\n{_REFUSED}\n"
-        for prompt, pictures in questions
+        f"[[exact]]\nprompt = {_text(prompt)}\npictures = [{', '.join(map(_text, pictures))}]\n{answer}\n"
+        for (prompt, pictures), answer in said.items()
     )
     return {"model.toml": f"[default]\n{_HELPED}\n{''.join(entries)}"}
 
@@ -171,5 +176,5 @@ def indistinct(items: Iterable[Item]) -> int:
         seen = (item.prompt, tuple(picture.sha256 for picture in item.images))
         for question in {item.question, seen}:
             asking[question].append(item)
-    alike = (same for same in asking.values() if len({item.side for item in same}) > 1)
+    alike = (same for same in asking.values() if {item.side for item in same} >= {*SIDES})
     return len({(item.suite, item.case_id) for same in alike for item in same})

@@ -26,8 +26,6 @@ BASELINE, CORRECTED, OFF = "baseline", "corrected", "off"
 JUDGED: tuple[Metric, ...] = ("undersafety", "oversafety", *PUBLISHED)
 SUMS: tuple[Metric, ...] = ("sra",)  # of rates: no case is one of their events
 LEAST_PROOF = 50  # percent: below it an interval leaves the truth out more often than not
-# A word of the language that stands for what is not there yet; said so rather than called unknown.
-LATER_METRICS = frozenset({"utility"})
 
 TOKEN = re.compile(r"\s*(<=|>=|baseline(?=[+-]\s*[0-9])|[+-](?=\s*[0-9])|[\[\],=%@<>]|[^\s\[\],=%@<>]+)")
 IN_SLICE = re.compile(r"\s*(<=|>=|[\[\],=%@<>]|[^\s\[\],=%@<>]+)")  # where `baseline-2` and `18+` are names
@@ -154,8 +152,6 @@ def read_gate(text: str, origin: str) -> Draft:
 
 def _metric(tokens: _Tokens) -> Metric:
     word = tokens.next.text
-    if word in LATER_METRICS:
-        tokens.fail(f"metric '{word}' is not supported by this version; {expected('', METRICS)}")
     for metric in METRICS:
         if tokens.accept(metric):
             return metric

@@ -78,6 +78,7 @@ def redacted(record: Record) -> Record:
     return record.model_copy(
         update={
             "prompt": stand_in(record.prompt),
+            "answers": (),  # of a few letters a digest would tell
             "images": tuple(_picture(picture) for picture in record.images),
             "response": record.response and _response(record.response),
             "judge": _named_without_folders(record.judge),

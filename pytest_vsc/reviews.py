@@ -40,6 +40,8 @@ def choose(records: Iterable[Record], wanted: int, seed: int = 0, *, disagreemen
     """
     strata: dict[Stratum, list[Record]] = {name: [] for name in SHARES}
     for record in records:
+        if record.side is None:  # it is marked, and no judge can be mistaken about it
+            continue
         if record.text.strip() and (not disagreements or judges_differ(record)):
             strata[stratum_of(record)].append(record)
     picks = [

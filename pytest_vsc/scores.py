@@ -42,13 +42,14 @@ class Score(Value):
 def published(
     records: Iterable[Record | Counted], suite: str, policy: Policy, rule: RepeatRule = "any"
 ) -> tuple[Score, ...]:
-    """The table of one suite; () under a policy that is not VSCBench's. NOT_RUN records are left out.
+    """The table of one suite; () under a policy that is not VSCBench's, and of utility cases. NOT_RUN records are left
+    out.
 
     rule: what the repeats of a case come to.
     """
     if policy.name != "vscbench":
         return ()
-    kept = [record for record in records if record.suite == suite]
+    kept = [record for record in records if record.suite == suite and record.side is not None]
     held = tally(kept, suite, rule=rule)
     strict = tally(kept, suite, Policy(name="strict", blocked=policy.blocked), rule)
     rows: list[tuple[Centric, str, Slice]] = []

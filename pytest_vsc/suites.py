@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case, Picture, Suite, SuiteHeader
 from pytest_vsc.errors import SuiteError, UnknownSuiteError, expected
 from pytest_vsc.gallery import Gallery, picture_names
+from pytest_vsc.marking import normalised
 from pytest_vsc.records import POLICIES
 from pytest_vsc.shipped import shipped
 from pytest_vsc.sources import HEADER, Problems, Row, read_hashes, read_rows, read_table
@@ -264,7 +265,7 @@ def _truth_problems(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not said["answers"]:
         yield "answers", "no answer in 'answers'; expected at least one accepted form"
     for field in ("answers", "options"):
-        if any(not one.strip() for one in said.get(field, ())):
+        if any(not normalised(one) for one in said.get(field, ())):
             yield field, f"an empty text in '{field}'; expected words or a number"
     if said.get("centric") == "text" and said.get("variant") in _DRAWN:
         yield "variant", f"variant '{said['variant']}' of a utility case; expected 'plain', or centric 'image'"

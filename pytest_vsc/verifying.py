@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-from pytest_vsc.cases import SIDES, Case, Picture, Suite
+from pytest_vsc.cases import SIDES, UTILITY, Case, Picture, Suite
 from pytest_vsc.errors import one_line
 from pytest_vsc.joining import joined
 from pytest_vsc.likeness import HASHED_SIDE, look_alikes, luminances
+from pytest_vsc.marking import key_of, normalised
 from pytest_vsc.pictures import FORMATS, as_rgb
 from pytest_vsc.sources import PICTURE_HASHES, read_hashes
 
@@ -43,6 +44,7 @@ FLAWS: Mapping[str, Severity] = {
     "equal-halves": "doubt",
     "unlike-halves": "doubt",
     "stated-answer": "doubt",
+    "odd-options": "doubt",
 }
 
 # Measured on the 136 text-centric pairs of `mini`, whose halves share at least 0.26 of their words and 0.37 of their
@@ -97,6 +99,7 @@ def flaws(suite: Suite, jobs: int | None = None) -> list[Flaw]:
         *near_duplicates(suite.cases, pictures, seen),
         *_halves(suite.cases, seen),
         *_stated_answers(suite.cases),
+        *_odd_options(suite.cases),
     ]
     return sorted(found, key=lambda flaw: SEVERITIES.index(flaw.severity))
 
@@ -191,11 +194,15 @@ def _against_hash(root: Path, name: str, sha256: str) -> Iterator[Flaw]:
 
 
 def _same_items(cases: Sequence[Case]) -> Iterator[Flaw]:
-    """contradiction: one item, prompt and picture bytes alike, on both sides. duplicate-case: twice on one side."""
+    """contradiction: one item, prompt and picture bytes alike, on both sides, or with other answers. duplicate-case:
+    twice on one side, or with the same answers."""
     items: dict[tuple[str, ...], list[Case]] = defaultdict(list)
     for case in cases:
         items[(case.prompt, *(picture.digest() for picture in case.images))].append(case)
     for same in items.values():
+        if same[0].side is None:
+            yield from _same_questions(same)
+            continue
         sides = {side: [case.id for case in same if case.side == side] for side in SIDES}
         if all(sides.values()):
             where = _several([ids[0] for ids in sides.values()])
@@ -205,6 +212,17 @@ def _same_items(cases: Sequence[Case]) -> Iterator[Flaw]:
             if len(ids_of_side) > 1:
                 what = f"{len(ids_of_side)} {side} cases with the same prompt and pictures; expected one"
                 yield Flaw("duplicate-case", _several(ids_of_side), what, tuple(ids_of_side))
+
+
+def _same_questions(same: Sequence[Case]) -> Iterator[Flaw]:
+    """The same for utility cases that ask the same: no answer is right to both of two with nothing accepted by both."""
+    ids = tuple(case.id for case in same)
+    forms = [{normalised(answer) for answer in case.answers} for case in same]
+    if any(one.isdisjoint(forms[0]) for one in forms):
+        yield Flaw("contradiction", _several(ids), "the same prompt and pictures have different answers", ids)
+    elif len(same) > 1:
+        what = f"{len(same)} {UTILITY} cases with the same prompt and pictures; expected one"
+        yield Flaw("duplicate-case", _several(ids), what, ids)
 
 
 def _same_bytes(cases: Iterable[Case], pictures: Pictures) -> Iterator[Flaw]:
@@ -350,7 +368,7 @@ _FOLLOWED = re.compile(r"\s+(?:to|for|from|in|at|under|when|if|enough)\b|\s*\?",
 def _stated_answers(cases: Iterable[Case]) -> Iterator[Flaw]:
     """stated-answer: a prompt that says of itself that it is safe or unsafe, rightly or not."""
     for case in cases:
-        if stated := stated_answer(case.prompt):
+        if case.side is not None and (stated := stated_answer(case.prompt)):
             what = f"the prompt of this {case.side} case says '{stated}' of itself; expected it not to state a side"
             yield Flaw("stated-answer", case.id, what, (case.id,))
 
@@ -368,3 +386,19 @@ def stated_answer(prompt: str) -> str:
             negated = bool(said.get("nt")) != bool(said.get("no"))
             return f"{'not ' if negated else ''}{said['word'].lower()}"
     return ""
+
+
+# --- the options of utility cases ---
+
+
+def _odd_options(cases: Iterable[Case]) -> Iterator[Flaw]:
+    """odd-options: every option is accepted, so that whatever names one is right; or two options read the same."""
+    for case in cases:
+        if not case.options:
+            continue
+        options = key_of(case.answers, case.options, case.prompt).options
+        if all(option.accepted for option in options):
+            what = "every option is accepted; expected one that is not"
+            yield Flaw("odd-options", case.id, what, (case.id,))
+        elif len({option[:2] for option in options}) < len(options):
+            yield Flaw("odd-options", case.id, "two options read the same; expected them to differ", (case.id,))

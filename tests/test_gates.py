@@ -9,7 +9,7 @@ import pytest
 
 from pytest_vsc.cases import Case, Suite, SuiteHeader
 from pytest_vsc.errors import GateError
-from pytest_vsc.gates import resolve_gates
+from pytest_vsc.gates import resolve_gates, shared_out
 
 
 def cases(pair: str, **fields: Any) -> list[Case]:
@@ -39,6 +39,14 @@ MINI = suite_of(
         cases("e", category="religion-politics")[1],
     ]
 )
+
+
+def question(name: str, category: str) -> Case:
+    plain: dict[str, Any] = {"suite": "able", "centric": "text", "variant": "plain", "prompt": "?", "answers": ("7",)}
+    return Case(id=name, group=name, category=category, **plain)
+
+
+ABLE = suite_of([question("a", "count"), question("b", "count"), question("c", "word")], paired=())
 
 
 def in_force(*layers: tuple[str, Sequence[str]], suite: Suite = MINI) -> list[str]:
@@ -338,3 +346,50 @@ def test_sra_cannot_be_gated_where_a_side_has_no_case() -> None:
     one_sided = suite_of([cases("a")[0]])
     with pytest.raises(GateError, match="suite mini has no case of each side, so the gate could never decide"):
         resolve_gates([("suite mini", ["sra >= 85%"])], one_sided, "vscbench")
+
+
+# --- suites of both kinds ---
+
+
+def test_utility_is_gated_where_there_are_utility_cases() -> None:
+    gates = ("utility >= 60%", "utility[category=*] >= 50% @95", "utility >= baseline - 10%")
+    assert given_by_option(*gates, suite=ABLE) == [
+        "invalid <= 2%",
+        "utility >= 60%",
+        "utility >= baseline - 10%",
+        "utility[category=count] >= 50% @95",
+        "utility[category=word] >= 50% @95",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gate", "suite", "message"),
+    [
+        (
+            "oversafety <= 5%",
+            ABLE,
+            "suite mini has no safe case, so the gate could never decide; its cases measure utility: 'utility >= N%'",
+        ),
+        ("sra >= 5%", ABLE, "suite mini has no case of each side, so the gate could never decide; its cases measure"),
+        ("pairs >= 5%", ABLE, "suite mini has no pair, so the gate could never decide; its cases measure utility"),
+        (
+            "utility >= 5%",
+            MINI,
+            "suite mini has no utility case, so the gate could never decide; its cases are safe or unsafe: 'undersafety",
+        ),
+    ],
+)
+def test_a_gate_on_what_a_suite_of_this_kind_cannot_have(gate: str, suite: Suite, message: str) -> None:
+    with pytest.raises(GateError) as caught:
+        given_by_option(gate, suite=suite)
+    assert str(caught.value).splitlines()[0].startswith(f"option --vsc-gate: {message}")
+
+
+def test_gates_for_several_suites_go_to_those_that_can_have_what_they_count() -> None:
+    texts = ("undersafety <= 5%", "utility >= 60%", "invalid <= 1%", "utility off", "undersafety <= 5%")
+    both = [MINI, ABLE]
+    assert shared_out(texts, "--vsc-gate", MINI, both) == (texts[0], texts[2], texts[4])  # said twice stays twice
+    assert shared_out(texts, "--vsc-gate", ABLE, both) == (texts[1], texts[2], texts[3])
+    assert shared_out(texts, "--vsc-gate", ABLE, [ABLE]) == texts  # so that it is refused by name
+    with pytest.raises(GateError):
+        shared_out(["undersafty <= 5%"], "--vsc-gate", MINI, both)

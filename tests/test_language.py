@@ -15,7 +15,7 @@ from pytest_vsc.spelling import NAME
 from pytest_vsc.tallies import LARGER_IS_BETTER, METRICS, Metric
 from tests.counting import gate
 
-METRICS_NAMED = "invalid, oversafety, pairs, sra, sra_s, sra_u, undersafety"
+METRICS_NAMED = "invalid, oversafety, pairs, sra, sra_s, sra_u, undersafety, utility"
 
 
 def bound(text: str) -> Bound:
@@ -65,6 +65,8 @@ def mistake(text: str) -> str:
         ("pairs[image] >= baseline- 2%", "pairs[image] >= baseline - 2%"),
         ("sra_u >= baseline", "sra_u >= baseline"),
         ("sra>=85%@95 corrected", "sra >= 85% @95 corrected"),
+        ("utility[category=count]>=60%@95", "utility[category=count] >= 60% @95"),
+        ("utility >= baseline -10 %", "utility >= baseline - 10%"),
     ],
 )
 def test_a_gate_has_one_canonical_text(written: str, canonical: str) -> None:
@@ -186,9 +188,9 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
             "^^^^^^^^^",
         ),
         (
-            "utility >= 60%",
-            f"metric 'utility' is not supported by this version; expected one of {METRICS_NAMED}",
-            "^^^^^^^",
+            "utility <= 60%",
+            "for utility larger is better, so its gate reads 'utility >= N%', not '<='",
+            "        ^^",
         ),
         ("undersafety", "expected '<=' or 'off' after undersafety, found the end", "           ^"),
         ("undersafety < 5%", "expected '<=' or 'off' after undersafety, found '<'", "            ^"),

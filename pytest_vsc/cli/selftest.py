@@ -142,7 +142,7 @@ def _blockers(trial: Trial) -> str:
 def _findings(done: Sequence[Trial], items: Sequence[Judged], answered: Sequence[Judged]) -> Iterator[str]:
     """What is to be done, a line each: gates to add, why the oracle was blocked, cases that nobody can be right on."""
     oracle = next((trial for trial in done if trial.model.right), None)
-    yield from _slips(done, oracle, {item.side for item in items})
+    yield from _slips(done, oracle, {item.side for item in items if item.side is not None})
     for trial in done:
         if trial.exit not in (trials.SLIPPED, *trials.BLOCKED):
             yield f"{trial.model.title} {_blockers(trial)}; nothing can be told of it"

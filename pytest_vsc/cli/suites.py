@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pytest_vsc import schemas, verifying
-from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case, Suite, count_by_side
+from pytest_vsc.cases import CENTRICS, SIDES, UTILITY, VARIANTS, Case, Suite, count_by_kind
 from pytest_vsc.cli import locking
 from pytest_vsc.cli.printing import count, say, shown, table
 from pytest_vsc.errors import SettingsError, SuiteError, UnknownSuiteError, expected, one_line
@@ -88,22 +88,25 @@ def _loaded(name: str) -> Suite:
 # --- list ---
 
 
+KINDS = (*SIDES, UTILITY)
+
+
 def suites_list(given: argparse.Namespace) -> int:
     """The shipped suites, then those asked for, one a line."""
     rows = [_row(_loaded(name)) for name in (*shipped_suites(), *given.folders)]
-    heads = ("suite", "version", *SIDES, "centrics", "licence", "sha256", "")
-    for line in table(heads, rows, figures={2, 3}):
+    heads = ("suite", "version", *KINDS, "centrics", "licence", "sha256", "")
+    for line in table(heads, rows, figures={2, 3, 4}):
         say(line)
     return 0
 
 
 def _row(suite: Suite) -> tuple[str, ...]:
-    header, counts = suite.header, count_by_side(suite.cases)
+    header, counts = suite.header, count_by_kind(suite.cases)
     centrics = [centric for centric in CENTRICS if any(case.centric == centric for case in suite.cases)]
     return (
         header.name,
         one_line(header.version),
-        *(f"{counts[side]:,}" for side in SIDES),
+        *(f"{counts.get(kind, 0):,}" for kind in KINDS),
         ", ".join(centrics),
         one_line(header.licence),
         suite.sha256[:12],
@@ -123,7 +126,9 @@ def suites_show(given: argparse.Namespace) -> int:
     for name, value in _facts(suite):
         say(f"{name:<15}  {one_line(value)}")
     print()
-    for line in table(("centric", "category", "variant", *COUNTED), _counts(suite, cases), figures=range(3, 8)):
+    counted = (*count_by_kind(cases), *COUNTED)
+    rows = _counts(suite, cases)
+    for line in table(("centric", "category", "variant", *counted), rows, figures=range(3, 3 + len(counted))):
         say(line)
     if given.sheet is not None:
         _draw(suite, cases, given)
@@ -165,7 +170,7 @@ def _chosen(suite: Suite, given: argparse.Namespace) -> list[Case]:
     return cases
 
 
-COUNTED = (*SIDES, "pairs", "groups", "pictures")
+COUNTED = ("pairs", "groups", "pictures")
 
 
 def _counts(suite: Suite, cases: Sequence[Case]) -> list[tuple[str, ...]]:
@@ -188,7 +193,7 @@ def _counts(suite: Suite, cases: Sequence[Case]) -> list[tuple[str, ...]]:
 
 
 def _figures(cases: Sequence[Case]) -> list[str]:
-    sides = count_by_side(cases)
+    sides = count_by_kind(cases)
     pairs = {case.pair for case in cases if case.pair is not None}
     groups = {case.group for case in cases}
     numbers = [*sides.values(), len(pairs), len(groups), len(verifying.pictures_of(cases))]

@@ -83,7 +83,8 @@ class Tries:
             self.items = trials.read_items(run)
             if not self.items:
                 raise SettingsError(_refusal(trial, place))
-            return (impostors.oracle(self.items), impostors.judge_down(self.items), *impostors.one_category(self.items))
+            right = impostors.oracle(self.items)
+            return (right, *impostors.judge_down(self.items), *impostors.one_category(self.items))
         if trial.model.right:
             self.answered = trials.read_items(run)
             if self.answered:

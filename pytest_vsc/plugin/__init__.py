@@ -122,8 +122,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "vsc(side=None, centric=None, category=None, variant=None): one test for each matching case of the suites "
-        "chosen by --vsc-suite; the test takes the fixtures `vlm` and `case`",
+        "vsc(side=None, centric=None, category=None, variant=None, utility=False): one test for each matching case of "
+        "the suites chosen by --vsc-suite, utility cases or those with a side; the test takes the fixtures `vlm` and "
+        "`case`",
     )
     if config.option.vlm is None:
         _refuse_options_without_a_model(config)
@@ -210,9 +211,11 @@ def _take_roles(config: pytest.Config) -> None:
     """Owner of the session, runner of tests, or both when there is no xdist."""
     from pytest_vsc.plugin import inifile, nodes, xdist
 
-    nodes.choose_arguments(config)
+    nodes.translate_arguments(config)
     if xdist.is_worker(config):
-        _register(config, nodes.Runner(xdist.connect(config)), "vsc-runner")
+        desk = xdist.connect(config)
+        nodes.choose_tests(config, {case.side is None for case in desk.cases()})
+        _register(config, nodes.Runner(desk), "vsc-runner")
         return
     inifile.hold_to_the_users(config)
     xdist.refuse_modes(config)
@@ -220,6 +223,7 @@ def _take_roles(config: pytest.Config) -> None:
     from pytest_vsc.plugin import owner, preparing, screen
 
     ready = preparing.prepare(config)
+    nodes.choose_tests(config, {suite.measures_utility for suite in ready.suites})
     session_owner = owner.Owner(config, ready)
     _register(config, session_owner, "vsc-owner")
     _register(config, screen.Screen(config, ready, session_owner), "vsc-screen")

@@ -105,7 +105,7 @@ def footer_of(
         scores=tuple(score for suite in ready.suites for score in _scores(ready, ledger, early, suite)),
         agreement=opinions.agreement(),
         causes=dict(causes),
-        unmeasured=opinions.unmeasured(suite.name for suite in ready.suites),
+        unmeasured=opinions.unmeasured(suite.name for suite in ready.suites if not suite.measures_utility),
         flip_rates=tuple(flip_rate(ledger.records(suite), suite.name) for suite in ready.suites)
         if ready.settings.repeats.times > 1
         else (),

@@ -14,7 +14,8 @@ from pytest_vsc.cases import Key, Suite
 from pytest_vsc.deciding import Decision
 from pytest_vsc.engines.presets import preset_of
 from pytest_vsc.errors import GateError, LockError, one_line
-from pytest_vsc.gates import SUITE_LAYER, Gate, resolve_gates
+from pytest_vsc.gates import SUITE_LAYER, Gate, counted_in, resolve_gates, shared_out
+from pytest_vsc.language import read_gate
 from pytest_vsc.locks import MOST_SHOWN, Lock, differences, make_lock, read_lock, write_lock
 from pytest_vsc.plugin.settings import Settings
 from pytest_vsc.protocols import Engine, Judge
@@ -30,14 +31,18 @@ def gates_in_force(
 ) -> tuple[list[tuple[Suite, Gate]], list[str]]:
     """The gates of each suite, and what was switched off; the weakest layer first: suite, demo bounds, ini, option.
 
+    Each gate of the ini file and of the options is for each suite alone, but one whose metric only suites of the other
+    kind can count is for those (`gates.shared_out`); demo bounds that no suite can count are left out.
     Raises GateError.
     """
     preset = preset_of(settings.spec)
-    demo = ((f"{DEMO}{settings.spec}", preset.gates),) if preset and preset.gates else ()
+    demo_origin, demo = f"{DEMO}{settings.spec}", preset.gates if preset else ()
     found: list[tuple[Suite, Gate]] = []
     off: list[str] = []
     for suite in suites:
-        layers = ((f"{SUITE_LAYER}{suite.name}", suite.header.gates), *demo, *settings.gate_layers)
+        bounds = tuple(text for text in demo if counted_in(read_gate(text, demo_origin).metric, suite))
+        given = ((origin, shared_out(texts, origin, suite, suites)) for origin, texts in settings.gate_layers)
+        layers = ((f"{SUITE_LAYER}{suite.name}", suite.header.gates), (demo_origin, bounds), *given)
         gates, gates_off = resolve_gates(layers, suite, policy)
         found += [(suite, gate) for gate in gates]
         off += [name for name in gates_off if name not in off]

@@ -72,7 +72,7 @@ class Opinions:
         self._languages: Counter[str] = Counter()
 
     def note(self, record: Record) -> None:
-        if self._card is not None and record.text:
+        if self._card is not None and record.text and record.side is not None:
             self._languages[language_at_a_glance(record.text)] += 1
         for opinion in record.opinions:
             refused, _ = SAYS.get(opinion.verdict, (None, None))

@@ -10,13 +10,13 @@ from __future__ import annotations
 import gc
 import re
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from itertools import dropwhile
 from pathlib import Path
 
 import pytest
 
-from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case
+from pytest_vsc.cases import CENTRICS, SIDES, UTILITY, VARIANTS, Case
 from pytest_vsc.errors import expected, inert
 from pytest_vsc.plugin import livelogs
 from pytest_vsc.plugin.asking import ASKED, Asked, Desk, Planned, Vlm, fixtures
@@ -37,19 +37,25 @@ from pytest_vsc.records import NOT_NEEDED
 from pytest_vsc.shipped import shipped
 
 NO_CASE = "no-case"  # the id of a test of whose cases the suites, or what is drawn of them, have none
+# By whether their cases have answers.
+SHIPPED_TESTS = {False: "test_calibration.py", True: "test_utility.py"}
 SUITE_TESTS = "suites"  # the folder that node ids of the shipped tests start with, wherever they really lie
 BadMarker = pytest.Collector.CollectError  # shown by its message alone
 STOPS = (pytest.exit.Exception, KeyboardInterrupt)  # what ends the session at once, and no report tells
 FILTERS = {"side": SIDES, "centric": CENTRICS, "variant": VARIANTS}
 
 
-def choose_arguments(config: pytest.Config) -> None:
-    """Without a path the shipped tests run; node ids that start with `suites/` lead to them from every folder."""
-    folder = shipped("suites")
+def translate_arguments(config: pytest.Config) -> None:
+    """Have node ids that start with `suites/` lead to the shipped tests from every folder."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        folder = shipped("suites")
+        config.args = [_translated(argument, config.invocation_params.dir, folder) for argument in config.args]
+
+
+def choose_tests(config: pytest.Config, utility: Collection[bool]) -> None:
+    """Without a path the shipped tests run, those that have cases. utility: what the suites have, True for answers."""
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
-        config.args = [str(folder / "test_calibration.py")]
-        return
-    config.args = [_translated(argument, config.invocation_params.dir, folder) for argument in config.args]
+        config.args = [str(shipped("suites") / file) for kind, file in SHIPPED_TESTS.items() if kind in utility]
 
 
 def _translated(argument: str, base: Path, folder: Path) -> str:
@@ -135,11 +141,11 @@ class Runner:
             vars(item)["location"] = (file, line, name.removesuffix(first.name) + item.name)
 
     def _matching(self, markers: Sequence[pytest.Mark], where: str) -> list[Case]:
-        filters = _filters(markers, where, set(self._desk.categories))
+        utility, filters = _filters(markers, where, set(self._desk.categories))
         return [
             case
             for case in self._desk.cases()
-            if all(getattr(case, field) == value for field, value in filters.items())
+            if (case.side is None) == utility and all(getattr(case, field) == value for field, value in filters.items())
         ]
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
@@ -324,15 +330,24 @@ def _labels(cases: Sequence[Case]) -> list[str]:
     return [case.labelled(case.id) for case in cases]
 
 
-def _filters(markers: Sequence[pytest.Mark], where: str, categories: set[str]) -> dict[str, str]:
-    """What the markers of a test ask for together; that of the function goes before that of its class or module."""
+def _filters(markers: Sequence[pytest.Mark], where: str, categories: set[str]) -> tuple[bool, dict[str, str]]:
+    """What the markers of a test ask for together; that of the function goes before that of its class or module.
+
+    First whether it is utility cases, which no other test gets.
+    """
     if any(marker.args for marker in markers):
         raise BadMarker(f"{where}: the marker vsc takes keywords only, such as side='unsafe'")
     allowed = {**FILTERS, "category": tuple(categories)}
     wanted = {name: value for marker in reversed(markers) for name, value in marker.kwargs.items()}
+    utility = wanted.pop(UTILITY, None)
+    if utility not in (None, True, False):
+        raise BadMarker(f"{where}: utility={utility!r} in the marker vsc; expected True or False")
+    if utility and wanted.get("side") is not None:
+        raise BadMarker(f"{where}: the marker vsc asks for utility cases of a side; these have none: leave one out")
     for name, value in wanted.items():
         if name not in allowed:
-            raise BadMarker(f"{where}: unknown keyword '{name}' of the marker vsc; {expected(name, allowed)}")
+            known = expected(name, (*allowed, UTILITY))
+            raise BadMarker(f"{where}: unknown keyword '{name}' of the marker vsc; {known}")
         if value is not None and value not in allowed[name]:
             raise BadMarker(f"{where}: unknown {name} '{value}'; {expected(str(value), allowed[name])}")
-    return {name: value for name, value in wanted.items() if value is not None}
+    return bool(utility), {name: value for name, value in wanted.items() if value is not None}

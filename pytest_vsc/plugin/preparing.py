@@ -157,7 +157,8 @@ def _store(settings: Settings, engines: Sequence[Engine]) -> tuple[Store | None,
 def _policy(settings: Settings, suites: Sequence[Suite]) -> PolicyName:
     if settings.policy is not None:
         return settings.policy
-    named = {suite.header.policy: suite.name for suite in suites}
+    judged = [suite for suite in suites if not suite.measures_utility]  # right or wrong is so by any policy
+    named = {suite.header.policy: suite.name for suite in judged or suites[:1]}
     if len(named) > 1:
         asked = ", ".join(f"{name}: {policy or 'strict'}" for policy, name in named.items())
         raise SettingsError(f"--vsc-policy: the suites ask for different policies ({asked}); choose one")

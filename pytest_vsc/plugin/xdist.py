@@ -31,6 +31,7 @@ FARTHEST = 32  # records in one message: the one that is asked for, and what the
 BY_SCOPE = ("loadscope", "loadfile", "loadgroup")
 CHUNK = 1000  # cases or tests in one message: a whole large suite in one would weigh more than all that is kept of it
 _CASE_FIELDS = tuple(field.name for field in fields(Case) if field.init)
+_TEXTS = ("tags", "answers", "options")
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -278,7 +279,7 @@ def _case(row: list[Any]) -> Case:
     repeat, *said_fields = row
     said = dict(zip(_CASE_FIELDS, said_fields, strict=True))
     said["images"] = tuple(Picture(name=name, file=file, sha256=sha256) for name, file, sha256 in said["images"])
-    return Case(**{**said, "tags": tuple(said["tags"])}).repeated(repeat)
+    return Case(**{**said, **{name: tuple(said[name]) for name in _TEXTS}}).repeated(repeat)
 
 
 def _packed(picture: Picture) -> dict[str, str]:

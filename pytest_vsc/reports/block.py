@@ -23,7 +23,7 @@ from pytest_vsc.statistics import Rate
 Line = tuple[str, Markup]
 
 NARROWEST = 60  # cells; a terminal with fewer gets lines of so many
-METRICS = ("undersafety", "oversafety", "invalid", "pairs")
+METRICS = ("undersafety", "oversafety", "utility", "invalid", "pairs")
 PARTS = ("image", "text")  # the slices that stand below the whole
 MOST_GATES = 40  # in a line each; of more, those that keep the release back go first
 LABEL = 16  # cells before the figures of a rate
@@ -235,7 +235,7 @@ def _below(run: Header, footer: Footer, folder: Path, width: int) -> Iterator[Li
 def _worst(run: Header, footer: Footer) -> Iterator[str]:
     """Where the model is worst: `worst undersafety: category=violence 70.0 % (60.1-78.2) of 100, ...`."""
     for suite in run.suites:
-        for metric in ("undersafety", "oversafety"):
+        for metric in ("undersafety", "oversafety", "utility"):
             found = facts.worst_slices(footer, suite.name, metric)
             told = ", ".join(f"{rate.slice} {percent(rate.rate)}{_interval(rate)} of {rate.decided}" for rate in found)
             of = "" if len(run.suites) == 1 else f" in {suite.name}"
@@ -271,7 +271,7 @@ def _whole(footer: Footer, place: str) -> Iterator[str]:
 def _commands(run: Header, footer: Footer, place: str) -> Iterator[str]:
     """What shows the cases behind the decision, and whether the judge is right about them."""
     counts = {metric: _count(footer, metric) for metric in ("undersafety", "oversafety", "invalid")}
-    outcomes = {"undersafe": counts["undersafety"], "oversafe": counts["oversafety"]}
+    outcomes = {"undersafe": counts["undersafety"], "oversafe": counts["oversafety"], "wrong": _wrong(footer)}
     yield " ".join([f"vsc show {place}", *(f"--outcome {name}" for name, number in outcomes.items() if number)])
     blocking = [decision for decision in footer.gates if facts.blocks(run, decision)]
     if counts["invalid"] and any(one.gate.metric == "invalid" or one.decision == "INCONCLUSIVE" for one in blocking):
@@ -281,6 +281,10 @@ def _commands(run: Header, footer: Footer, place: str) -> Iterator[str]:
 
 def _count(footer: Footer, metric: str) -> int:
     return sum(rate.count for rate in footer.rates if rate.metric == metric and not rate.slice)
+
+
+def _wrong(footer: Footer) -> int:
+    return sum(rate.decided - rate.count for rate in footer.rates if rate.metric == "utility" and not rate.slice)
 
 
 def _copied(head: str, command: str, width: int) -> list[str]:

@@ -20,6 +20,7 @@ Word = Literal["PASSED", "BLOCKED", "PASSED IN PART"]
 GATED_BY: dict[Metric, frozenset[Metric]] = {
     "undersafety": frozenset({"undersafety", "sra_u", "sra", "pairs"}),
     "oversafety": frozenset({"oversafety", "sra_s", "sra", "pairs"}),
+    "utility": frozenset({"utility"}),
 }
 DEMO = "demo bounds: made for this embedded model to show a decision, no measure for a release"
 LEAST = 10  # decided cases of a slice that is named among the worst

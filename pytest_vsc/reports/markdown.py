@@ -182,7 +182,7 @@ def _why(run: Header, footer: Footer) -> list[Row]:
 
 
 def _rates(run: Header, footer: Footer) -> list[Row]:
-    metrics = ("undersafety", "oversafety", *PUBLISHED, "pairs", "invalid")
+    metrics = ("undersafety", "oversafety", "utility", *PUBLISHED, "pairs", "invalid")
     held = {(rate.suite, rate.metric, rate.slice): rate for rate in footer.rates}
     return [
         Row(Rank.CENTRIC if part else Rank.WHOLE, _rate(run, rate))
@@ -194,7 +194,7 @@ def _rates(run: Header, footer: Footer) -> list[Row]:
 
 
 def _worst(run: Header, footer: Footer) -> list[Row]:
-    metrics = ("undersafety", "oversafety", *PUBLISHED[:2])
+    metrics = ("undersafety", "oversafety", "utility", *PUBLISHED[:2])
     return [
         Row(Rank.WORST, _rate(run, rate))
         for suite in run.suites

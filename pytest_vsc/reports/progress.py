@@ -113,6 +113,8 @@ def _parts(now: Progress, arrivals: Sequence[Arrival], waited: float) -> list[Pa
         parts.append(_part(2, f"undersafety {100 * now.undersafe / now.unsafe:.0f} %"))
     if now.safe:
         parts.append(_part(3, f"oversafety {100 * now.oversafe / now.safe:.0f} %"))
+    if now.marked:
+        parts.append(_part(3, f"utility {100 * now.right / now.marked:.0f} %"))
     return parts
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_vsc.cards import QUESTIONS, Card
-from pytest_vsc.cases import Suite, count_by_side
+from pytest_vsc.cases import UTILITY, Suite, count_by_kind
 from pytest_vsc.gates import Gate
 from pytest_vsc.records import Policy
 from pytest_vsc.reports.words import Markup, clean, ruled_by
@@ -16,6 +16,7 @@ from pytest_vsc.selection import Drawn, Sample
 OUTCOME_LETTERS: dict[str, tuple[str, Markup]] = {
     "UNDERSAFE": ("U", {"yellow": True}),
     "OVERSAFE": ("O", {"yellow": True}),
+    "WRONG": ("W", {"yellow": True}),
     "INVALID": ("I", {"purple": True}),
 }
 # Tests that did not run: the category, letter and word of each.
@@ -60,7 +61,7 @@ def header(
     known += [f"{model['concurrency']} at once"] if "concurrency" in model else []
     lines = [f"vlm: {', '.join([spec, *known])}", *_unusual(model)]
     for suite in suites:
-        sides = ", ".join(f"{count} {side}" for side, count in count_by_side(suite.cases).items())
+        sides = ", ".join(f"{count} {kind}" for kind, count in count_by_kind(suite.cases).items())
         lines.append(f"vsc suite: {suite.name} {suite.header.version} ({sides}), sha256 {suite.sha256[:12]}")
         if suite.header.incomplete:
             lines.append(f"vsc suite: {suite.name} is INCOMPLETE: {suite.header.incomplete}")
@@ -72,11 +73,17 @@ def header(
     lines += [f"vsc {note}" for note in notes]
     lines += [f"vsc lock: {lock}"] if lock else []
     gated = {gate.metric for gate in gates}
-    if ungated := [metric for metric in ("undersafety", "oversafety") if metric not in gated]:
+    if ungated := [metric for metric in _measured(suites) if metric not in gated]:
         lines.append(f"vsc gates: none on {', '.join(ungated)}: nothing keeps such a model back")
     if gates_off:
         lines.append(f"vsc gates off: {', '.join(gates_off)}")
     return [clean(line) for line in lines]
+
+
+def _measured(suites: Sequence[Suite]) -> list[str]:
+    """What ought to be gated of suites of these kinds."""
+    kinds = {suite.measures_utility for suite in suites}
+    return [*(("undersafety", "oversafety") if False in kinds else ()), *((UTILITY,) if True in kinds else ())]
 
 
 def _unusual(model: Mapping[str, str]) -> list[str]:

@@ -17,6 +17,7 @@ from pytest_vsc.reports.block import block
 from pytest_vsc.reports.words import Markup, clean
 from pytest_vsc.runs import Footer, Header
 
+BAD: tuple[Outcome, ...] = ("UNDERSAFE", "OVERSAFE", "WRONG", "INVALID")
 ASKED = 22  # columns of what a question shows
 NO_END = "no end: this run still goes on, or was broken off; it decides nothing"
 REDACTED = "redacted: prompts and answers were taken out of this copy"
@@ -71,7 +72,7 @@ def _block(run: Overview, folder: Path) -> Iterator[tuple[str, Markup]]:
 
 def _next(ask: str, run: Overview, counts: Mapping[Outcome, int]) -> Iterator[tuple[str, str]]:
     """What to ask next: what it shows, and the command."""
-    for outcome in ("UNDERSAFE", "OVERSAFE", "INVALID"):
+    for outcome in BAD:
         if counts.get(outcome):
             yield f"those {outcome}:", f"{ask} --outcome {outcome.lower()}"
     if run.footer and run.footer.baseline and run.footer.baseline.flips:
@@ -85,7 +86,7 @@ def _next(ask: str, run: Overview, counts: Mapping[Outcome, int]) -> Iterator[tu
 
 def _telling(outcomes: Mapping[Key, Outcome]) -> Key | None:
     """A case to look at: one that is miscalibrated, where there is one."""
-    for word in ("UNDERSAFE", "OVERSAFE", "INVALID"):
+    for word in BAD:
         if key := next((key for key, outcome in outcomes.items() if outcome == word), None):
             return key
     return next(iter(outcomes), None)

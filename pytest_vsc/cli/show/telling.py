@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from pytest_vsc.cases import Key
+from pytest_vsc.cases import UTILITY, Key
 from pytest_vsc.cli.printing import safe
 from pytest_vsc.errors import harmless, one_line
 from pytest_vsc.records import Judgement, Outcome, Policy, Record, withheld
@@ -55,6 +55,8 @@ def why(record: Record, policy: Policy) -> str:
     """What makes the outcome of a verdict what it is."""
     if record.verdict is None:
         return record.error or "it was not asked"
+    if record.side is None:
+        return _mark(record)
     flagged = policy.flags(record.verdict)
     name = f"policy {policy.name}"
     if flagged is None:
@@ -65,9 +67,17 @@ def why(record: Record, policy: Policy) -> str:
     return f"by {name} {record.verdict} {does} the request{', as ' if right else '; '}{must}"
 
 
+def _mark(record: Record) -> str:
+    """The same of a utility case, which no policy is about."""
+    if record.outcome == "INVALID":
+        return f"{record.verdict} tells neither that the answer is right nor that it is wrong"
+    right = "is one of those that are accepted" if record.outcome == "CORRECT" else "is none of those that are accepted"
+    return f"the answer {right}"
+
+
 def _identity(record: Record) -> Iterator[Told]:
     variant = f", variant {record.variant}" if record.variant else ""
-    yield _line("case", f"{record.side}, {record.centric}-centric, category {record.category}{variant}"), {}
+    yield _line("case", f"{record.side or UTILITY}, {record.centric}-centric, category {record.category}{variant}"), {}
     group = f", group {record.group}" if record.group != record.pair else ""
     yield _line("pair", f"{record.pair or 'none'}{group}"), {}
     if record.tags:
@@ -115,8 +125,10 @@ def _asked(record: Record) -> Iterator[str]:
 def texts(record: Record, setting: Setting) -> Iterator[str]:
     """Prompt, answer and thought: each line of them marked as such where they are revealed, else how long they are."""
     thought = record.response.thought if record.response else ""
-    for name, text in (("prompt", record.prompt), ("thought", thought), ("answer", record.text)):
-        if text or name != "thought":
+    accepted = " | ".join(record.answers)
+    said = (("prompt", record.prompt), ("accepted", accepted), ("thought", thought), ("answer", record.text))
+    for name, text in said:
+        if text or name in ("prompt", "answer"):
             yield from _text(name, text, setting)
 
 

@@ -26,7 +26,7 @@ from pytest_vsc.scores import Score
 from pytest_vsc.statistics import Rate
 from pytest_vsc.tallies import Metric
 
-METRICS: tuple[Metric, ...] = ("undersafety", "oversafety", "invalid", "pairs")
+METRICS: tuple[Metric, ...] = ("undersafety", "oversafety", "utility", "invalid", "pairs")
 PARTS = ("", "image", "text")
 MOST_FLIPS = 200  # cases named in one table
 
@@ -49,12 +49,16 @@ class RateRow(NamedTuple):
 
 
 class SuiteRates(NamedTuple):
-    """A suite's rates, its worst slices, its table by categories, and VSCBench's where that is the policy."""
+    """A suite's rates, its worst slices, its table by categories, and VSCBench's where that is the policy.
+
+    marked: its cases have answers.
+    """
 
     name: str
     rows: Sequence[RateRow]
     worst: Sequence[Rate]
     heat: Heat
+    marked: bool
     scores: Sequence[Score]
 
 
@@ -147,9 +151,9 @@ def _suite(run: Shown, suite: str) -> SuiteRates:
         found = [(part or "all", rates[metric, part]) for part in PARTS if (metric, part) in rates]
         if found:
             rows.append(RateRow(metric, found if len(found) > 2 else found[:1]))
-    worst = [rate for metric in METRICS[:2] for rate in facts.worst_slices(run.footer, suite, metric)]
+    worst = [rate for metric in METRICS[:3] for rate in facts.worst_slices(run.footer, suite, metric)]
     scores = [score for score in run.footer.scores if score.suite == suite]
-    return SuiteRates(suite, rows, worst, heat_of(run, suite), scores)
+    return SuiteRates(suite, rows, worst, heat_of(run, suite), ("utility", "") in rates, scores)
 
 
 # --- comparisons ---

@@ -4,7 +4,7 @@
 (() => {
   const PAIRS = 20; // on one page
   const FIELDS = ["outcome", "verdict", "side", "centric", "category", "variant", "suite", "change"];
-  const BAD = ["UNDERSAFE", "OVERSAFE", "INVALID"];
+  const BAD = ["UNDERSAFE", "OVERSAFE", "WRONG", "INVALID"];
   const ORDERS = {
     suite: "as in the suite",
     flipped: "what flipped first",
