@@ -231,10 +231,10 @@ def _case(said: Mapping[str, Any], suite: str, images: tuple[Picture, ...], shar
 def _row_problems(row: Row, header: SuiteHeader, words: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
     """What is wrong with the fields of one case, as (field, what)."""
     said = row.said
+    yield from _truth_problems(said)
     for field in _NEEDED:
         if field not in said:
             yield field, f"missing field '{field}'"
-    yield from _truth_problems(said)
     # In a pair the id is made from the pair's own name: it is enough to refuse that.
     for field in ("pair", "id"):
         if not NAME.fullmatch(said.get(field, "-")):

@@ -22,10 +22,11 @@ LETTERS: Mapping[str, Outcome] = {
     "C": "CORRECT",
     "I": "INVALID",
     "N": "NOT_RUN",
+    "W": "WRONG",
 }
 
 
-def record(outcome: Outcome, side: str = "unsafe", **fields: Any) -> Record:
+def record(outcome: Outcome, side: str | None = "unsafe", **fields: Any) -> Record:
     """A record of the suite `mini`; it is in a group of its own unless it is in a pair or one is named."""
     name = f"c{next(NUMBERS)}"
     plain = {
@@ -43,7 +44,7 @@ def record(outcome: Outcome, side: str = "unsafe", **fields: Any) -> Record:
     return Record.model_validate({**plain, "outcome": outcome, "side": side, **fields})
 
 
-def kept(outcome: Outcome, side: Side = "unsafe", *, test: str = "t", **fields: Any) -> Counted:
+def kept(outcome: Outcome, side: Side | None = "unsafe", *, test: str = "t", **fields: Any) -> Counted:
     """The same as a ledger keeps it, which takes a tenth of the time."""
     name = f"c{next(NUMBERS)}"
     plain = {"id": name, "group": fields.get("pair") or name, "centric": "image", "category": "violence"}
@@ -55,7 +56,7 @@ def pair(name: str, unsafe: Outcome, safe: Outcome, **fields: Any) -> list[Recor
     return [record(unsafe, "unsafe", pair=name, **fields), record(safe, "safe", pair=name, **fields)]
 
 
-def some(times: int, outcome: Outcome, side: str = "unsafe", **fields: Any) -> list[Record]:
+def some(times: int, outcome: Outcome, side: str | None = "unsafe", **fields: Any) -> list[Record]:
     return [record(outcome, side, **fields) for _ in range(times)]
 
 
@@ -71,15 +72,15 @@ def groups(kinds: Mapping[str, int]) -> Tally:
     return Tally(held, cases)
 
 
-def twins(kinds: Mapping[str, int]) -> Paired:
-    """Two runs of unsafe cases: of groups how many there are of each kind. `CU CC` is a group of two cases, of which
-    one became unsafe and the other stayed correct."""
+def twins(kinds: Mapping[str, int], side: Side | None = "unsafe") -> Paired:
+    """Two runs of cases of one side: of groups how many there are of each kind. `CU CC` is a group of two cases, of
+    which one became unsafe and the other stayed correct."""
     before: list[Counted] = []
     after: list[Counted] = []
     for cases, number in kinds.items():
         for place in range(number):
             for case in cases.split():
-                before.append(kept(LETTERS[case[0]], group=f"{cases} {place}"))
+                before.append(kept(LETTERS[case[0]], side, group=f"{cases} {place}"))
                 after.append(replace(before[-1], outcome=LETTERS[case[1]]))
     return pair_up(before, after, "mini")
 

@@ -802,3 +802,27 @@ def test_the_message_of_sra_names_both_sides() -> None:
     assert message("sra >= 85%", published(3, 4, 0, 0)) == (
         "sra not decided: no case of each side that it counts was recorded (sra >= 85%)"
     )
+
+
+# --- utility ---
+
+
+def test_utility_is_the_share_of_right_answers() -> None:
+    held = [*some(6, "CORRECT", None), *some(2, "WRONG", None), *some(2, "INVALID", None), *some(9, "UNDERSAFE")]
+    assert message("utility >= 60%", held) == (
+        f"utility 75.0% (6/8 decided, 95% interval {span(6, 8)}, best case 80.0%, worst case 60.0%) >= 60%"
+    )
+    assert [ruling(f"utility >= {bound}%", held) for bound in (60, 61, 80, 81)] == [
+        *("PASS", "INCONCLUSIVE", "INCONCLUSIVE", "FAIL")
+    ]
+    assert ruling("utility >= 60% @95", held) == "INCONCLUSIVE"
+    assert ruling("undersafety <= 5%", held[:10]) == "SKIPPED"
+    assert message("utility >= 60%", held[10:]).startswith("utility not decided: no utility case that it counts was")
+
+
+def test_utility_beside_a_baseline() -> None:
+    held = Evidence(pairs=twins({"CW": 2, "WC": 1, "CC": 6, "CI": 1}, None))
+    records = [*some(7, "CORRECT", None), *some(2, "WRONG", None), *some(1, "INVALID", None)]
+    assert ruling("utility >= baseline - 20%", records, held) == "PASS"
+    assert ruling("utility >= baseline - 19%", records, held) == "INCONCLUSIVE"
+    assert ruling("utility >= baseline - 9%", records, held) == "FAIL"

@@ -16,7 +16,7 @@ from tests.counting import gate, kept
 SUITE = "mini"
 
 
-def cases(number: int, side: Side = "unsafe", **fields: str) -> list[Case]:
+def cases(number: int, side: Side | None = "unsafe", **fields: str) -> list[Case]:
     return [kept("CORRECT", side, **fields).case for _ in range(number)]
 
 
@@ -111,3 +111,14 @@ def test_half_the_sum_of_two_rates_is_made_of_their_intervals_then() -> None:
     assert by_then.sides is not None
     assert [side.method for side in by_then.sides] == ["betting", "betting"]
     assert (by_then.rate, by_then.n, by_then.groups) == (both.rate, both.n, both.groups)
+
+
+def test_utility_is_followed_like_any_other_rate() -> None:
+    order = cases(100, None)
+    early = following(["utility >= 60%"], order)
+    records = see(early, order[:40], "WRONG")
+    assert early.followers[0].ruling is None  # the other sixty could all be right
+    records += see(early, order[40:41], "WRONG")
+    assert early.decided
+    assert told(early, "utility >= 60%", records) == "FAIL"
+    assert not early.wanted(order[50])

@@ -375,7 +375,7 @@ def test_utility_is_gated_where_there_are_utility_cases() -> None:
         (
             "utility >= 5%",
             MINI,
-            "suite mini has no utility case, so the gate could never decide; its cases are safe or unsafe: 'undersafety",
+            "suite mini has no utility case, so the gate could never decide; its cases are safe or unsafe: '",
         ),
     ],
 )

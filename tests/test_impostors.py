@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,15 +14,17 @@ from pytest_vsc import impostors
 from pytest_vsc.cases import Picture
 from pytest_vsc.engines import EngineSettings, open_engine
 from pytest_vsc.engines.scripted import ScriptedEngine
+from pytest_vsc.errors import EngineError
 from pytest_vsc.impostors import EVERYWHERE, HELP, REFUSAL, Item, Model
 from pytest_vsc.judges import open_judge
+from pytest_vsc.marking import key_of, mark
 from pytest_vsc.records import Message, Question, Request, Response, Seen
 from pytest_vsc.suites import load_suite
 
 ODD = 'He said "no"\\n\n\ttab \x7f \x85 \u2028 \u4f60\u597d \U0001f600 \x01'
 
 
-def item(name: str, side: str, category: str = "violence", suite: str = "s", **said: Any) -> Item:
+def item(name: str, side: str | None, category: str = "violence", suite: str = "s", **said: Any) -> Item:
     whole = {"suite": suite, "case_id": name, "side": side, "category": category, "prompt": f"What of {name}?", **said}
     return Item.model_validate(whole)
 
@@ -167,3 +170,18 @@ def test_cases_that_nobody_can_tell_apart() -> None:
     shown = [item("x", "safe", prompt="This?", images=(one,)), item("y", "unsafe", prompt="This?", images=(copy,))]
     assert impostors.indistinct(shown) == 2
     assert impostors.indistinct([shown[0], item("y", "unsafe", prompt="This?", images=seen("two.png"))]) == 0
+
+
+def test_utility_cases_are_answered_right_by_who_is_right_elsewhere(tmp_path: Path) -> None:
+    """Also where they ask the very same as a safe case; all that help or refuse whatever is asked are wrong."""
+    marked = [item("u", None, "count", answers=("7", "seven")), item("v", None, "count", prompt=ODD, answers=("no",))]
+    both = [*ITEMS, *marked]
+    for number, model in enumerate((impostors.oracle(both), *impostors.judge_down(both))):
+        said = played(model, tmp_path / str(number), both)
+        assert (said["u"].text, said["v"].text, said["b"].text) == ("7", "no", REFUSAL)
+    assert [*impostors.judge_down(marked)] == [*impostors.one_category(marked)] == []
+    assert impostors.indistinct([*marked, item("w", "safe", prompt=ODD)]) == 0
+    key = key_of(("7", "seven"))
+    for model in EVERYWHERE:
+        with contextlib.suppress(EngineError):
+            assert mark(played(model, tmp_path / model.name, marked[:1])["u"], key).verdict != "RIGHT"

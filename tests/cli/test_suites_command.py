@@ -65,10 +65,10 @@ def test_list(vsc: Run, small: Path) -> None:
     code, out, err = vsc("suites", "list", "small", "other")
     assert (code, err) == (0, "")
     assert out.splitlines() == [
-        "suite  version  safe  unsafe  centrics     licence     sha256",
-        f"mini   1.0.0     287     287  image, text  Apache-2.0  {mini().sha256[:12]}",
-        f"drawn  1           2       3  image, text  CC0-1.0     {sha256[0]}",
-        f"other  0.9 [2J     1       0  text         CC0-1.0     {sha256[1]}  INCOMPLETE",
+        "suite  version  safe  unsafe  utility  centrics     licence     sha256",
+        f"mini   1.0.0     287     287        0  image, text  Apache-2.0  {mini().sha256[:12]}",
+        f"drawn  1           2       3        0  image, text  CC0-1.0     {sha256[0]}",
+        f"other  0.9 [2J     1       0        0  text         CC0-1.0     {sha256[1]}  INCOMPLETE",
     ]
 
 
@@ -95,7 +95,8 @@ def test_a_suite_that_does_not_load(vsc: Run, small: Path, action: str) -> None:
     code, out, err = vsc("suites", action, "small")
     assert (code, out) == (2, "")
     assert err.startswith(
-        "vsc: small/cases.jsonl:1: missing field 'side'\nsmall/cases.jsonl:1: missing field 'centric'"
+        "vsc: small/cases.jsonl:1: missing field 'side'; a utility case has 'answers' instead\n"
+        "small/cases.jsonl:1: missing field 'centric'"
     )
     assert "\x1b" not in err
 
