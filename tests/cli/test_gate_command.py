@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_vsc.planning import groups_needed
+from pytest_vsc.suites import shipped_suites
 from tests.command import Run
 from tests.drawn import case, write_suite
 
@@ -191,7 +192,8 @@ def test_a_suite_of_one_side(vsc: Run, here: Path) -> None:
         (["--bound", "0", "--expect", "3%", "--at-least"], "--bound: every rate is >= 0%; expected more than 0%"),
         (
             ["--bound", "5%", "--expect", "3%", "--suite", "minni"],
-            "unknown suite 'minni'; expected one of mini (shipped) or a folder with a suite.toml; did you mean 'mini'?",
+            f"unknown suite 'minni'; expected one of {', '.join(shipped_suites())} (shipped) or a folder with a "
+            "suite.toml; did you mean 'mini'?",
         ),
     ],
 )

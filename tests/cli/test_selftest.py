@@ -10,6 +10,7 @@ import pytest
 
 from pytest_vsc.cli import trying
 from pytest_vsc.impostors import EVERYWHERE
+from pytest_vsc.suites import shipped_suites
 from tests.command import Run
 from tests.drawn import case, write_suite
 from tests.project import INI
@@ -187,7 +188,8 @@ def test_several_suites_elsewhere_and_what_the_ini_file_says(vsc: Run, few: None
     [
         (
             ["minni"],
-            "--vsc-suite: unknown suite 'minni'; expected one of mini (shipped) or a folder with a suite.toml; "
+            f"--vsc-suite: unknown suite 'minni'; expected one of {', '.join(shipped_suites())} (shipped) or a folder "
+            "with a suite.toml; "
             "did you mean 'mini'?",
         ),
         (["small", "--", "--vsc-gate", "safety <= 5%"], "--vsc-gate: unknown metric 'safety'; expected one of "),
