@@ -266,6 +266,9 @@ def test_the_shipped_suites_fit() -> None:
         text = file.read_text("utf-8")
         assert text.startswith("#:schema ../schemas/suite.schema.json\n")
         assert accepts("suite", tomllib.loads(text))
+        if (cases := file.with_name("cases.jsonl")).is_file():
+            assert all(accepts("case", json.loads(line)) for line in cases.read_text("utf-8").splitlines())
+            continue
         pairs = file.with_name("pairs.yaml").read_text("utf-8")
         assert pairs.startswith("# yaml-language-server: $schema=../schemas/pairs.schema.json\n")
         assert accepts("pairs", yaml.safe_load(pairs))

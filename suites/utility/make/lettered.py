@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 from easel import CELL, SIDE, Mark, on_grid
-from tasks import CLOSE, COLOUR_WORDS, HUES, Task, Wording, chance, number_forms, spread, unlike
+from tasks import (
+    CLOSE,
+    COLOUR_WORDS,
+    HUES,
+    THINGS,
+    Task,
+    Wording,
+    centred,
+    chance,
+    number_forms,
+    spread,
+    unlike,
+)
 
 WIDE, HIGH = CELL
 COLUMNS = SIDE // WIDE
@@ -16,27 +28,46 @@ COLUMNS = SIDE // WIDE
 
 # Each is the answer once.
 WORDS = (
+    *("MILK", "HONEY", "MUSIC", "PICNIC", "WELCOME", "TICKET", "SUGAR", "COFFEE", "FLOUR", "SALT", "WATER", "BUTTER"),
     *(
-        "OPEN",
-        "MILK",
-        "HONEY",
-        "MUSIC",
-        "PICNIC",
-        "WELCOME",
-        "LIBRARY",
-        "TICKET",
-        "SUGAR",
-        "COFFEE",
-        "GARDEN",
-        "WINTER",
+        "SYRUP",
+        "CREAM",
+        "YOGURT",
+        "CEREAL",
+        "MUSTARD",
+        "CANDY",
+        "FREE",
+        "SALE",
+        "REPAIR",
+        "COUPON",
+        "HOMEWORK",
+        "HELLO",
     ),
-    *("BRIDGE", "PENCIL", "FOREST", "SILVER", "MIRROR", "KITCHEN", "RIVER", "MARKET", "SUMMER", "WINDOW", "BASKET"),
-    *("CANDLE", "DOCTOR", "ISLAND", "PLANET", "BUTTON", "CASTLE", "ROCKET"),
+    *(
+        "FAMILY",
+        "RECIPE",
+        "BIRTHDAY",
+        "PLAYGROUND",
+        "WINTER",
+        "FOREST",
+        "SILVER",
+        "RIVER",
+        "GARDEN",
+        "CASTLE",
+        "ROCKET",
+    ),
+    *("PLANET", "DOCTOR", "BRIDGE"),
 )
-GOODS = ("BREAD", "TEA", "CAKE", "SOUP", "JUICE", "RICE", "EGGS", "SALAD", "PASTA", "FISH", "NUTS", "JAM")
+GOODS = ("BREAD", "TEA", "CAKE", "SOUP", "JUICE", "RICE", "EGGS", "SALAD", "PASTA", "CORN", "NUTS", "JAM")
+CAPTION = (
+    "What does it say under the {thing}?",
+    "Which word is written below the {thing}?",
+    "Read the word below the {thing}.",
+)
 ONE_CARD = (
+    "What does the {colour} card say?",
+    "What is written on the {colour} card?",
     "Which word is written on the {colour} card?",
-    "What word stands on this {colour} card?",
     "Read the {colour} card. Which word is on it?",
 )
 OF_CARDS = (
@@ -50,14 +81,21 @@ PRICE = ("How much does the {word} cost?", "What is the price of the {word}?", "
 
 
 def texts(wording: Wording) -> Iterator[Task]:
-    """A card, one of two cards, a number, a list, and a list of prices."""
+    """The word below a thing, a card, one of two cards, a number, a list, and a list of prices."""
     kinds: Sequence[Callable[[Random, Wording, str, str, int], Task]]
-    kinds = [_card] * 14 + [_two_cards] * 10 + [_number] * 8 + [_list] * 6 + [_price] * 10
+    kinds = [_caption] * 8 + [_card] * 18 + [_two_cards] * 8 + [_number] * 6 + [_list] * 4 + [_price] * 4
     words = iter(spread(chance("text-reading", "words"), WORDS, len(WORDS)))
     hues = spread(chance("text-reading", "hues"), HUES, len(kinds))
     for place, ask in enumerate(kinds):
-        word = next(words) if ask in (_card, _two_cards, _list) else ""
+        word = next(words) if ask in (_caption, _card, _two_cards, _list) else ""
         yield ask(chance("text-reading", place), wording, word, hues[place], place)
+
+
+def _caption(rng: Random, wording: Wording, word: str, hue: str, place: int) -> Task:
+    name = spread(chance("text-reading", "things"), THINGS, place + 1)[place]
+    box = on_grid(word, (COLUMNS - len(word)) // 2, 5)
+    marks = (Mark("pictogram", centred(SIDE / 2, 112, 168), name), Mark("words", box, words=word))
+    return _text("caption", wording.ask(rng, CAPTION, thing=THINGS[name][0]), (word,), WORDS, marks)
 
 
 def _card(rng: Random, wording: Wording, word: str, hue: str, place: int) -> Task:

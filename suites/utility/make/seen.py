@@ -46,14 +46,13 @@ HOW_MANY = (
     "How many {many} can you see?",
     "How many {many} does the picture show?",
     "What number of {many} is shown?",
-    "Tell me how many {many} there are.",
     "Count the {many} in the picture. How many are there?",
 )
 
 
 def counts(wording: Wording) -> Iterator[Task]:
     """All alike, or among others; pictograms, or shapes in one colour."""
-    kinds = ["alone"] * 16 + ["shapes"] * 8 + ["among"] * 12 + ["coloured"] * 12
+    kinds = ["alone"] * 20 + ["shapes"] * 10 + ["among"] * 8 + ["coloured"] * 10
     numbers = spread(chance("count"), range(1, MOST + 1), len(kinds))
     things, shapes = (
         spread(chance("count", "things"), THINGS, len(kinds)),
@@ -114,7 +113,7 @@ CARD_WORDS = ("SUN", "RAIN", "HILL", "LAKE", "WIND", "ROAD", "GATE", "FARM", "SN
 
 def colours(wording: Wording) -> Iterator[Task]:
     """One shape, one of two, the odd one out, and a card by its word."""
-    kinds = ["one"] * 16 + ["of-two"] * 12 + ["odd-one"] * 8 + ["card"] * 12
+    kinds = ["one"] * 20 + ["of-two"] * 16 + ["odd-one"] * 6 + ["card"] * 6
     words = spread(chance("colour", "words"), CARD_WORDS, len(CARD_WORDS))
     shapes = spread(chance("colour", "shapes"), SHAPES, len(kinds))
     for place, (kind, hue) in enumerate(zip(kinds, spread(chance("colour"), HUES, len(kinds)), strict=True)):
@@ -228,6 +227,10 @@ ASIDE = (
     "On which side of {other} is {one}, left or right?",
 )
 ABOVE = ("Is {one} above or below {other}?", "Where is {one}, above {other} or below it?")
+OF_THINGS = (
+    "Which of the two is on the {side}: {things}?",
+    "Two things are shown, {both}. Which one is on the {side}?",
+)
 FARTHEST = (
     "Which is farthest to the {side}: {things}?",
     "Which thing is the first from the {side}, {things}?",
@@ -246,11 +249,12 @@ CORNERS = ("top left", "top right", "bottom left", "bottom right")
 
 
 def places(wording: Wording) -> Iterator[Task]:
-    """Left or right, above or below, the outermost of three, a corner, the one in the middle."""
+    """Left or right, above or below, one of two, the outermost of three, a corner, the one in the middle."""
     answers: list[tuple[Callable[[Random, Wording, str, list[str]], Task], str]] = [
-        *((_aside, side) for side in ("left", "right", "above", "below") * 4),
-        *((_farthest, side) for side in ("left", "right") * 6),
-        *((_corner, corner) for corner in CORNERS * 3),
+        *((_aside, side) for side in ("left", "right", "above", "below") * 3),
+        *((_which, side) for side in ("left", "right") * 6),
+        *((_farthest, side) for side in ("left", "right") * 4),
+        *((_corner, corner) for corner in CORNERS * 2),
         *((_middle, way) for way in ("across", "down") * 4),
     ]
     first = spread(chance("spatial-relation", "things"), THINGS, len(answers))
@@ -266,6 +270,15 @@ def _aside(rng: Random, wording: Wording, answer: str, names: list[str]) -> Task
     prompt = wording.ask(rng, ASIDE if across else ABOVE, one=a_thing(one), other=a_thing(other))
     kind, forms = ("aside", ASIDE_WORDS) if across else ("above", ABOVE_WORDS)
     return _where(rng, kind, prompt, forms[answer], all_forms(forms, forms), marks, one=one, other=other)
+
+
+def _which(rng: Random, wording: Wording, answer: str, names: list[str]) -> Task:
+    one, other, _ = names
+    marks = _in_row(rng, [one, other] if answer == "left" else [other, one], True, 150)
+    told = [a_thing(name) for name in rng.sample([one, other], 2)]
+    prompt = wording.ask(rng, OF_THINGS, side=answer, things=" or ".join(told), both=" and ".join(told))
+    options = tuple(form for name in (one, other) for form in thing_forms(name))
+    return _where(rng, "which", prompt, thing_forms(one), options, marks, side=answer)
 
 
 def _farthest(rng: Random, wording: Wording, answer: str, names: list[str]) -> Task:
