@@ -94,7 +94,7 @@ def test_what_is_not_measured_is_unknown() -> None:
     assert row.figures["utility"] is None
     held = figure(found, "reminder", "undersafety")
     assert (held.rate.rate, held.apart.difference, held.apart.undecided) == (None, None, 8)
-    assert (row.ranked, row.dominated_by) == (True, ())  # nobody knows whether it is worse
+    assert (row.ranked, row.best, row.dominated_by) == (False, False, ())  # nobody knows whether it is worse
     assert found.methods[1].ship == "INCONCLUSIVE"
 
 
