@@ -13,13 +13,13 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pytest_vsc.answers import Answers
-from pytest_vsc.cases import Case, Key, Picture
+from pytest_vsc.cases import Case, Key, Picture, Side
 from pytest_vsc.conversations import Conversation, Conversations
 from pytest_vsc.errors import BrokerError, VscError
 from pytest_vsc.examine import Approach, examine, judged
 from pytest_vsc.judging import StoredJudge, answers_of, load
 from pytest_vsc.protocols import Batching, Engine, Judge
-from pytest_vsc.records import NOT_NEEDED, Answer, Policy, Question, Record, Request, Response, not_run, taken
+from pytest_vsc.records import NOT_NEEDED, Answer, Outcome, Policy, Question, Record, Request, Response, not_run, taken
 from pytest_vsc.selfcheck import self_check
 from pytest_vsc.store import Store
 
@@ -42,7 +42,8 @@ class Progress(NamedTuple):
 
     phase: "waiting", "loading the model", "checking the model", "answering" or "done". planned: selected cases; done:
     those with a record. answers, tokens: what the model generated in this run; stored: answers that were there.
-    unsafe, safe: decided cases by side; undersafe, oversafe: the miscalibrated among them.
+    unsafe, safe: decided cases by side; undersafe, oversafe: the miscalibrated among them. marked: decided utility
+    cases; right: those among them that were answered right.
     """
 
     phase: str
@@ -56,6 +57,8 @@ class Progress(NamedTuple):
     undersafe: int
     safe: int
     oversafe: int
+    marked: int = 0
+    right: int = 0
 
 
 class Broker:
@@ -97,7 +100,7 @@ class Broker:
         self._phase = "waiting"
         self._since: float | None = None
         self._latest = 0.0
-        self._outcomes: Counter[tuple[str, str]] = Counter()
+        self._outcomes: Counter[tuple[Side | None, Outcome]] = Counter()
         self.check = ""
 
     # -- the tests' side
@@ -203,7 +206,7 @@ class Broker:
         counts, outcomes = self._answers.counts, self._outcomes.copy()
         seconds = time.monotonic() - self._since if self._since is not None else 0.0
         done = sum(outcomes.values())
-        side = {name: sum(outcomes[name, what] for what in ("CORRECT", wrong)) for name, wrong in MISCALIBRATED}
+        decided = {side: outcomes[side, "CORRECT"] + outcomes[side, wrong] for side, wrong in MISTAKEN}
         return Progress(
             phase="done" if done >= self._planned and self._phase == "answering" else self._phase,
             planned=self._planned,
@@ -212,10 +215,12 @@ class Broker:
             answers=counts.generated,
             tokens=counts.tokens,
             seconds=seconds,
-            unsafe=side["unsafe"],
+            unsafe=decided["unsafe"],
             undersafe=outcomes["unsafe", "UNDERSAFE"],
-            safe=side["safe"],
+            safe=decided["safe"],
             oversafe=outcomes["safe", "OVERSAFE"],
+            marked=decided[None],
+            right=outcomes[None, "CORRECT"],
         )
 
     @property
@@ -343,4 +348,4 @@ class Broker:
         self._phase, self._since = "answering", time.monotonic()
 
 
-MISCALIBRATED = (("unsafe", "UNDERSAFE"), ("safe", "OVERSAFE"))
+MISTAKEN: tuple[tuple[Side | None, Outcome], ...] = (("unsafe", "UNDERSAFE"), ("safe", "OVERSAFE"), (None, "WRONG"))

@@ -1,4 +1,4 @@
-"""What is asked: sides, centrics, variants, pictures, cases, suite headers. Values only, no reading of suites.
+"""What is asked: sides, answers, centrics, variants, pictures, cases, suite headers. Values only, no reading of suites.
 
 What there is one of for each case is a slotted dataclass, a fifth of a pydantic model's size, and checked by whoever
 reads it; pydantic's `TypeAdapter` gives its validation and JSON schema.
@@ -113,17 +113,18 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One image-text item of a suite, with the side that is its ground truth.
+    """One image-text item of a suite, with its ground truth: a side, or in a utility case the answers.
 
     id is unique in the suite; pair joins a safe and an unsafe case; group joins what statistics must cluster.
-    variant is None for image-centric cases.
+    variant is None for image-centric cases. answers: the accepted forms of a utility case, whose side is None, and
+    which is in no pair. options: all that it could be answered by, where these are known.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     id: str
     suite: str
-    side: Side
+    side: Side | None = None
     centric: Centric
     category: str
     prompt: str = field(repr=False)  # what shows a case does not show its words
@@ -132,6 +133,8 @@ class Case:
     variant: Variant | None = None
     images: tuple[Picture, ...] = ()
     tags: tuple[str, ...] = ()
+    answers: tuple[str, ...] = field(default=(), repr=False)
+    options: tuple[str, ...] = field(default=(), repr=False)
     key: Key = field(init=False, repr=False, compare=False)  # made once: whoever keeps keys keeps this one
 
     def __post_init__(self) -> None:
@@ -200,7 +203,21 @@ class Suite:
     def name(self) -> str:
         return self.header.name
 
+    @property
+    def measures_utility(self) -> bool:
+        """Whether its cases have answers: they have all of them, or none."""
+        return bool(self.cases) and self.cases[0].side is None
+
+
+UTILITY = "utility"  # what a case is called that has answers and no side
+
 
 def count_by_side(cases: Sequence[Case]) -> dict[str, int]:
     """Number of cases a side, both sides always present."""
     return {side: sum(case.side == side for case in cases) for side in SIDES}
+
+
+def count_by_kind(cases: Sequence[Case]) -> dict[str, int]:
+    """The same, but of utility cases how many these are, which have no side."""
+    utility = sum(case.side is None for case in cases)
+    return {UTILITY: utility} if utility else count_by_side(cases)

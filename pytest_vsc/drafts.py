@@ -30,11 +30,12 @@ class Item:
     """A case as an importer reads it. at: `file:row` in the release, for messages.
 
     id, pair and group: made by `slug` of what the release itself calls the row, never of its place in a file.
+    answers, options: of a utility case, which has no side: the accepted forms, and all that could be answered.
     """
 
     at: str
     id: str
-    side: Side
+    side: Side | None = None
     centric: Centric
     category: str
     prompt: str
@@ -43,6 +44,8 @@ class Item:
     group: str | None = None
     pictures: tuple[WantedPicture, ...] = ()
     tags: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 class About(Value):

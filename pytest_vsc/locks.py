@@ -98,6 +98,7 @@ def _locked(suite: Suite) -> LockedSuite:
 
 def _case(case: Case) -> str:
     rest = [case.side, case.centric, case.category, case.variant, case.pair, case.group, case.tags]
+    rest += [case.answers, case.options] if case.answers else []  # of which older locks know nothing
     return f"{_digest(case.prompt)}-{_digest([*rest, [picture.name for picture in case.images]])}"
 
 
@@ -181,7 +182,7 @@ def _changes(locked: Mapping[str, str], now: Mapping[str, str], what: str) -> It
 def _part(locked: str, now: str) -> str:
     """Which part of a case moved."""
     was, is_now = locked.partition("-"), now.partition("-")
-    parts = (("its prompt", 0), ("its side, kind, group, tags or pictures", 2))
+    parts = (("its prompt", 0), ("its side, kind, group, tags, pictures or answers", 2))
     moved = [name for name, place in parts if was[place] != is_now[place]]
     return " and ".join(moved) + " changed"
 

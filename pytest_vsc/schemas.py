@@ -80,6 +80,17 @@ _WORDS: Mapping[str, Schema] = {
     "id": {"type": "string", "pattern": NAMED, "description": "Names the case; unique in the suite."},
     "pair": {"type": "string", "pattern": NAMED, "description": "Joins a safe and an unsafe case."},
     "side": {"enum": [*SIDES], "description": "The ground truth: 'safe' must be answered, 'unsafe' refused."},
+    "answers": {
+        "type": "array",
+        "items": {"type": "string", "pattern": NOT_BLANK},
+        "minItems": 1,
+        "description": "Of a utility case, instead of a side: the accepted forms of its answer.",
+    },
+    "options": {
+        "type": "array",
+        "items": {"type": "string", "pattern": NOT_BLANK},
+        "description": "Of a utility case: all that it could be answered by, where that is a closed set.",
+    },
     "centric": {
         "enum": [*CENTRICS],
         "description": "What decides the side: 'image' (same words, the picture decides) or 'text' (the words decide).",
@@ -196,6 +207,17 @@ def _renderings(pictured: Iterable[Schema]) -> list[Schema]:
     ]
 
 
+_TRUTH: list[Schema] = [
+    {"$comment": "a side, or answers", "oneOf": [_given("side"), _given("answers")]},
+    {"$comment": "options go with answers", **_when(_given("options"), _given("answers"))},
+    {"$comment": "a utility case is in no pair", **_when(_given("answers"), _not(_given("pair")))},
+    {
+        "$comment": "without a picture it is plain text, with one image-centric",
+        **_when({"allOf": [_given("answers"), _is("centric", "text")]}, _is("variant", "plain")),
+    },
+]
+
+
 # --- cases.jsonl and pairs.yaml ---
 
 
@@ -204,9 +226,9 @@ def case_schema() -> Schema:
     return {
         "$schema": DRAFT,
         "title": "A case of a pytest-vsc suite",
-        "description": "One line of cases.jsonl: an image-text item with its side.",
-        **_object(CASE_FIELDS, ["id", "side", "centric", "category", "prompt"]),
-        "allOf": [_ONE_OF_BOTH, *_renderings([_PICTURED])],
+        "description": "One line of cases.jsonl: an image-text item with its side, or a utility case with its answers.",
+        **_object(CASE_FIELDS, ["id", "centric", "category", "prompt"]),
+        "allOf": [_ONE_OF_BOTH, *_TRUTH, *_renderings([_PICTURED])],
     }
 
 

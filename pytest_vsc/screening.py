@@ -39,7 +39,16 @@ def sound_items(items: Sequence[Item], allow_empty_prompt: bool, findings: Findi
 
 
 def _core(item: Item) -> tuple[Any, ...]:
-    return (item.side, item.category, item.prompt, item.variant, item.pair, [one.names for one in item.pictures])
+    return (
+        item.side,
+        item.answers,
+        item.options,
+        item.category,
+        item.prompt,
+        item.variant,
+        item.pair,
+        [one.names for one in item.pictures],
+    )
 
 
 def _doubt(item: Item, allow_empty_prompt: bool) -> tuple[str, str] | None:
@@ -51,7 +60,7 @@ def _doubt(item: Item, allow_empty_prompt: bool) -> tuple[str, str] | None:
         return "no-picture", "a row names no picture, and its kind of case needs one"
     if not all(NAME.fullmatch(name) for name in (item.id, item.category, item.pair or "-")):
         return "no-name", "a row's id or category has no letter or digit to make a name of"
-    if not is_unicode("".join((item.prompt, item.group or "", *item.tags))):
+    if not is_unicode("".join((item.prompt, item.group or "", *item.tags, *item.answers, *item.options))):
         return "not-unicode", "a row has text that is not valid Unicode"
     return None
 
@@ -77,7 +86,8 @@ def paired_centrics(items: Sequence[Item]) -> tuple[Centric, ...]:
 def _sides(items: Sequence[Item]) -> Mapping[str | None, set[str]]:
     sides: dict[str | None, set[str]] = defaultdict(set)
     for item in items:
-        sides[item.pair].add(item.side)
+        if item.side:
+            sides[item.pair].add(item.side)
     return sides
 
 

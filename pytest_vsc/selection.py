@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from pytest_vsc.cases import Case, Suite, Value
+from pytest_vsc.cases import UTILITY, Case, Suite, Value
 from pytest_vsc.errors import SettingsError
 from pytest_vsc.joining import joined
 
@@ -120,7 +120,7 @@ def _units(cases: Iterable[Case]) -> list[Sequence[Case]]:
 
 
 def _kind(unit: Iterable[Case]) -> Kind:
-    return tuple(sorted({(case.category, case.variant or "", case.side) for case in unit}))
+    return tuple(sorted({(case.category, case.variant or "", case.side or UTILITY) for case in unit}))
 
 
 def _rank(name: str, seed: int, unit: Iterable[Case]) -> str:

@@ -29,8 +29,8 @@ MOST_PROBLEMS = 20
 _SHARED_FIELDS = frozenset({"pair", "centric", "category", "variant", "group", "prompt", "image", "images", "tags"})
 PAIR_FIELDS = _SHARED_FIELDS | {"safe", "unsafe"}
 HALF_FIELDS = frozenset({"prompt", "image", "images", "tags", "group"})
-CASE_FIELDS = _SHARED_FIELDS | {"id", "side"}
-_LISTS = ("images", "tags")
+CASE_FIELDS = _SHARED_FIELDS | {"id", "side", "answers", "options"}
+_LISTS = ("images", "tags", "answers", "options")
 _NO_TEXT = frozenset({*SIDES, *_LISTS})
 
 _YAML_KINDS = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date"}

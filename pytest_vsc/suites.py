@@ -27,7 +27,9 @@ from pytest_vsc.sources import HEADER, Problems, Row, read_hashes, read_rows, re
 from pytest_vsc.spelling import NAME, NAME_RULE
 
 _CASE_FIELDS = tuple(field.name for field in fields(Case) if field.init)
-_NEEDED = ("id", "side", "centric", "category", "prompt")
+_NEEDED = ("id", "centric", "category", "prompt")
+
+_DRAWN = frozenset({*VARIANTS} - {"plain"})
 
 SHARE = 64  # cases that are hashed together
 
@@ -65,6 +67,7 @@ def load_suite(name_or_path: str, base: Path, memo: Path | None = None) -> Suite
     if not sourced:
         raise SuiteError(f"{shown}: the suite is empty; expected at least one pair or case")
     _check_pairs(sourced, header, problems)
+    _check_kind(sourced, problems)
     problems.stop_if_any()
     cases = tuple(case for _, case in sourced)
     return Suite(header=header, root=str(root), cases=cases, sha256=_digest(header, cases))
@@ -210,7 +213,7 @@ def _case(said: Mapping[str, Any], suite: str, images: tuple[Picture, ...], shar
     return Case(
         id=said["id"],
         suite=suite,
-        side=word(said["side"]),
+        side=word(said["side"]) if "side" in said else None,
         centric=word(said["centric"]),
         category=word(said["category"]),
         prompt=said["prompt"],
@@ -219,6 +222,8 @@ def _case(said: Mapping[str, Any], suite: str, images: tuple[Picture, ...], shar
         variant=variant and word(variant),
         images=images,
         tags=tuple(dict.fromkeys(said["tags"])) if "tags" in said else (),
+        answers=tuple(dict.fromkeys(said.get("answers", ()))),
+        options=tuple(dict.fromkeys(said.get("options", ()))),
     )
 
 
@@ -228,6 +233,7 @@ def _row_problems(row: Row, header: SuiteHeader, words: Mapping[str, Sequence[st
     for field in _NEEDED:
         if field not in said:
             yield field, f"missing field '{field}'"
+    yield from _truth_problems(said)
     # In a pair the id is made from the pair's own name: it is enough to refuse that.
     for field in ("pair", "id"):
         if not NAME.fullmatch(said.get(field, "-")):
@@ -241,6 +247,27 @@ def _row_problems(row: Row, header: SuiteHeader, words: Mapping[str, Sequence[st
     if not header.allow_empty_prompt and not said.get("prompt", "-").strip():
         yield "prompt", "empty prompt; expected words, or 'allow_empty_prompt = true' in suite.toml"
     yield from _rendering_problems(said)
+
+
+def _truth_problems(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a case's ground truth: its side, or the answers of a utility case."""
+    if "answers" not in said:
+        if "side" not in said:
+            yield "side", "missing field 'side'; a utility case has 'answers' instead"
+        if "options" in said:
+            yield "options", "field 'options' without 'answers'; expected both, or neither"
+        return
+    if "side" in said:
+        yield "answers", "both 'side' and 'answers'; expected one of them, since a utility case has no side"
+    if "pair" in said:
+        yield "pair", "a utility case is in no pair; expected the field to be absent ('group' joins such cases)"
+    if not said["answers"]:
+        yield "answers", "no answer in 'answers'; expected at least one accepted form"
+    for field in ("answers", "options"):
+        if any(not one.strip() for one in said.get(field, ())):
+            yield field, f"an empty text in '{field}'; expected words or a number"
+    if said.get("centric") == "text" and said.get("variant") in _DRAWN:
+        yield "variant", f"variant '{said['variant']}' of a utility case; expected 'plain', or centric 'image'"
 
 
 def _rendering_problems(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -264,6 +291,16 @@ def _rendering_problems(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 # --- cases against each other ---
+
+
+def _check_kind(cases: Iterable[_Sourced], problems: Problems) -> None:
+    (_, first), *others = cases
+    for row, case in others:
+        if (case.side is None) != (first.side is None):
+            its, others_have = ("answers", "a side") if case.side is None else ("a side", "answers")
+            what = f"case '{case.id}' has {its}, and those before it have {others_have}; a suite is of one kind"
+            problems.add(row.at("answers" if case.side is None else "side"), what)
+            return
 
 
 def _check_pairs(cases: Iterable[_Sourced], header: SuiteHeader, problems: Problems) -> None:

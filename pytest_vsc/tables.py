@@ -65,15 +65,18 @@ def read_table(release: Release, names: Sequence[str], read: Callable[[File], li
         return []
 
 
-def entries(release: Release, file: File, needed: Sequence[str] = (), known: Sequence[str] = ()) -> list[Entry]:
+def entries(
+    release: Release, file: File, needed: Sequence[str] = (), known: Sequence[str] = (), pictures: Sequence[str] = ()
+) -> list[Entry]:
     """The rows of a table that can be used, by the ending of its name.
 
     needed: columns without which no row can be. known: columns beside them that are no surprise; () for any.
+    pictures: columns of pictures written as text, whose cells are as long as pictures are.
     Raises ReleaseError when the file is no table of its kind or lacks a needed column.
     """
     for ending, read in _READERS.items():
         if file.name.casefold().endswith(ending):
-            return _fitting(release, file, list(read(release, file)), needed, known)
+            return _fitting(release, file, list(read(release, file)), needed, known, pictures=pictures)
     raise ReleaseError(f"{file.path}: unknown kind of table; expected one of {', '.join(_READERS)}")
 
 
@@ -84,8 +87,19 @@ def entries_of(
     return _fitting(release, file, list(_objects(release, file, found)), needed, known)
 
 
+def lines_of(release: Release, file: File, needed: Sequence[str] = (), known: Sequence[str] = ()) -> list[Entry]:
+    """The same of a file of JSON lines, whatever its name ends in."""
+    return _fitting(release, file, list(_json_lines(release, file)), needed, known)
+
+
 def _fitting(
-    release: Release, file: File, rows: list[Entry], needed: Sequence[str], known: Sequence[str]
+    release: Release,
+    file: File,
+    rows: list[Entry],
+    needed: Sequence[str],
+    known: Sequence[str],
+    *,
+    pictures: Sequence[str] = (),
 ) -> list[Entry]:
     rows = [_named(release, row, (*needed, *known)) for row in rows]
     columns = dict.fromkeys(column for row in rows for column in row.said)
@@ -96,7 +110,7 @@ def _fitting(
         if known and column not in known and column not in needed:
             what = "a column that the release is not known to have; not read"
             release.findings.add("noted", "other-column", what, f"{file.path}: {column}")
-    return [row for row in rows if _is_sound(release, row, needed)]
+    return [row for row in rows if _is_sound(release, row, needed, pictures)]
 
 
 def _named(release: Release, row: Entry, names: Sequence[str]) -> Entry:
@@ -118,14 +132,14 @@ def _key(column: str) -> str:
     return re.sub(r"[\s_]+", "_", column.strip().casefold())
 
 
-def _is_sound(release: Release, row: Entry, needed: Sequence[str]) -> bool:
+def _is_sound(release: Release, row: Entry, needed: Sequence[str], pictures: Sequence[str]) -> bool:
     find = release.findings
     if missing := [column for column in needed if column not in row.said]:
         find.add("refused", "row-without-field", "a row lacks a field that it needs", f"{row.at}: {missing[0]}")
         return False
     for column, value in (("its key", row.key), *row.said.items()):
         for text in _texts(value):
-            if len(text) > LONGEST_CELL:
+            if len(text) > LONGEST_CELL and column not in pictures:
                 what = f"a row has a cell of more than {LONGEST_CELL:,} characters"
                 find.add("refused", "row-too-large", what, f"{row.at}: {column}")
                 return False

@@ -284,7 +284,7 @@ def _halves(cases: Sequence[Case], seen: Look) -> Iterator[Flaw]:
     """
     pairs: dict[str, dict[str, Case]] = defaultdict(dict)
     for case in cases:
-        if case.pair is not None:
+        if case.pair is not None and case.side is not None:
             pairs[case.pair][case.side] = case
     for name, halves in pairs.items():
         if len(halves) < len(SIDES):

@@ -322,8 +322,8 @@ def test_a_name_that_two_packages_give_is_refused(monkeypatch: pytest.MonkeyPatc
 def test_every_shipped_importer_opens() -> None:
     names = [name for name, point in importers.importers().items() if point.value.startswith("pytest_vsc.")]
     assert names == [
-        *("figstep", "folder", "lvlm-safer", "mm-safetybench", "mmsafeaware", "mossbench", "mssbench", "siuo"),
-        *("vlguard", "vlsbench", "vscbench", "xstest"),
+        *("figstep", "folder", "lvlm-safer", "mm-safetybench", "mmbench", "mme", "mmmu", "mmsafeaware", "mossbench"),
+        *("mssbench", "pope", "siuo", "textvqa", "vlguard", "vlsbench", "vscbench", "xstest"),
     ]
     for name in names:
         assert open_importer(name).about.title

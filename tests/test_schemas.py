@@ -29,6 +29,7 @@ else:
 TOML = 'name = "one"\nversion = "1"\nlicence = "CC0-1.0"\ncategories = ["violence"]\n'
 SUITE: dict[str, Any] = {"name": "one", "version": "1", "licence": "CC0-1.0", "categories": ["violence"]}
 CASE: dict[str, Any] = {"id": "c", "side": "safe", "centric": "text", "category": "violence", "prompt": "How?"}
+UTILITY: dict[str, Any] = {**{name: CASE[name] for name in CASE if name != "side"}, "answers": ["2", "two"]}
 PAIR: dict[str, Any] = {"pair": "p", "centric": "image", "category": "violence", "prompt": "How?"}
 TWINS: dict[str, Any] = {"safe": {"image": "a.png"}, "unsafe": {"image": "b.png"}}
 WORDS: dict[str, Any] = {
@@ -77,6 +78,9 @@ GOOD_CASES: dict[str, dict[str, Any]] = {
     "several": {**CASE, "variant": "concat", "images": ["a.png", "b.png"]},
     "image": {**CASE, "centric": "image", "image": "a.png", "pair": "p"},
     "image-null": {**CASE, "centric": "image", "image": None, "images": ["a.png"], "variant": None},
+    "utility": {**UTILITY, "centric": "image", "image": "a.png"},
+    "utility-plain": {**UTILITY, "variant": "plain", "options": ["2", "3"], "side": None, "pair": None},
+    "utility-null": {**CASE, "variant": "plain", "answers": None, "options": None},
 }
 BAD_CASES: dict[str, dict[str, Any]] = {
     "unknown": {**CASE, "variant": "plain", "catgory": "violence"},
@@ -99,6 +103,15 @@ BAD_CASES: dict[str, dict[str, Any]] = {
     "both": {**CASE, "variant": "search", "image": "a.png", "images": ["b.png"]},
     "image-no-picture": {**CASE, "centric": "image"},
     "image-variant": {**CASE, "centric": "image", "image": "a.png", "variant": "search"},
+    "neither": {**UTILITY, "variant": "plain", "answers": None},
+    "both-truths": {**UTILITY, "variant": "plain", "side": "safe"},
+    "no-answer": {**UTILITY, "variant": "plain", "answers": []},
+    "blank-answer": {**UTILITY, "variant": "plain", "answers": [" "]},
+    "blank-option": {**UTILITY, "variant": "plain", "options": [""]},
+    "answer-type": {**UTILITY, "variant": "plain", "answers": [2]},
+    "options-alone": {**CASE, "variant": "plain", "options": ["a"]},
+    "utility-pair": {**UTILITY, "variant": "plain", "pair": "p"},
+    "utility-variant": {**UTILITY, "variant": "search", "image": "a.png"},
 }
 GOOD_PAIRS: dict[str, list[dict[str, Any]]] = {
     "image": [{**PAIR, **TWINS}],
@@ -197,7 +210,7 @@ def test_every_field_is_described_and_no_other_is_allowed(name: str) -> None:
 
 def test_words_are_listed_for_completion() -> None:
     fields = schemas.case_schema()["properties"]
-    assert fields["side"]["enum"] == [*SIDES]
+    assert fields["side"]["enum"] == [*SIDES, None]
     assert fields["centric"]["enum"] == [*CENTRICS]
     assert fields["variant"]["enum"] == [*VARIANTS, None]
     assert schemas.suite_schema()["properties"]["paired"]["items"]["enum"] == [*CENTRICS]

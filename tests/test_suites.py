@@ -497,8 +497,8 @@ def twins(centric: str, **of_the_second: object) -> list[dict[str, Any]]:
         ([{**TEXT_CASE, "images": [True]}], "1: field 'images' must be a list of text, not a list with true or false"),
         (
             [{**TEXT_CASE, "sid": "safe"}],
-            "1: unknown field 'sid'; expected one of category, centric, group, id, image, images, pair, prompt, side, "
-            "tags, variant; did you mean 'side'?",
+            "1: unknown field 'sid'; expected one of answers, category, centric, group, id, image, images, options, "
+            "pair, prompt, side, tags, variant; did you mean 'side'?",
         ),
         *[
             ([without(field)], f"1: missing field '{field}'")
@@ -534,6 +534,55 @@ def test_cases_file(tmp_path: Path, cases: list[dict[str, Any]] | str, message: 
     else:
         assert said.startswith(f"one/cases.jsonl:{message}")
         assert "\n" not in said
+
+
+UTILITY_CASE = {**without("side"), "answers": ["7", "seven"]}
+
+
+@pytest.mark.parametrize(
+    ("cases", "message"),
+    [
+        ([{**UTILITY_CASE, "side": "safe"}], "1: both 'side' and 'answers'; expected one of them"),
+        ([without("side")], "1: missing field 'side'; a utility case has 'answers' instead"),
+        ([{**TEXT_CASE, "options": ["a"]}], "1: field 'options' without 'answers'; expected both, or neither"),
+        ([{**UTILITY_CASE, "answers": []}], "1: no answer in 'answers'; expected at least one accepted form"),
+        ([{**UTILITY_CASE, "answers": [" "]}], "1: an empty text in 'answers'; expected words or a number"),
+        ([{**UTILITY_CASE, "answers": [7]}], "1: field 'answers' must be a list of text, not a list with a number (7)"),
+        ([{**UTILITY_CASE, "options": "7"}], "1: field 'options' must be a list of text, not text"),
+        ([{**UTILITY_CASE, "pair": "p"}], "1: a utility case is in no pair; expected the field to be absent"),
+        (
+            [{**UTILITY_CASE, "variant": "search", "image": "a.png"}],
+            "1: variant 'search' of a utility case; expected 'plain', or centric 'image'",
+        ),
+        ([{**UTILITY_CASE, "centric": "image"}], "1: an image-centric case has no variant"),
+        (
+            [TEXT_CASE, {**UTILITY_CASE, "id": "u"}],
+            "2: case 'u' has answers, and those before it have a side; a suite is of one kind",
+        ),
+        (
+            [UTILITY_CASE, {**TEXT_CASE, "id": "u"}],
+            "2: case 'u' has a side, and those before it have answers; a suite is of one kind",
+        ),
+    ],
+)
+def test_the_ground_truth_of_a_case(tmp_path: Path, cases: list[dict[str, Any]], message: str) -> None:
+    assert refusal(tmp_path, cases=cases).startswith(f"one/cases.jsonl:{message}")
+
+
+def test_a_utility_suite(tmp_path: Path) -> None:
+    pictured = {key: value for key, value in UTILITY_CASE.items() if key != "variant"}
+    pictured |= {"id": "count-007", "centric": "image", "image": "a.png", "options": ["7", "8"]}
+    write(tmp_path, cases=[UTILITY_CASE, pictured], toml=TOML.replace('["image"]', "[]"))
+    suite = load_suite("one", tmp_path)
+    text, image = suite.cases
+    assert suite.measures_utility
+    assert (text.side, text.answers, text.options, text.variant) == (None, ("7", "seven"), (), "plain")
+    assert (image.answers, image.options, image.label) == (("7", "seven"), ("7", "8"), "one-image-violence-count-007")
+    assert "seven" not in repr(text)
+    write(
+        tmp_path, cases=[{**UTILITY_CASE, "answers": ["8"]}, pictured], toml=TOML.replace('["image"]', "[]"), folder="b"
+    )
+    assert load_suite("b", tmp_path).sha256 != suite.sha256
 
 
 def test_half_a_pair_where_pairs_are_not_promised(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_group_counts_where_it_has_a_member_in_the_slice() -> None:
 def test_a_suite_is_counted_before_it_is_run() -> None:
     case = Case(id="a", suite="mini", side="unsafe", centric="image", category="violence", prompt="?", group="g")
     held = tally_cases([case])
-    assert [population(metric, held) for metric in METRICS] == [1, 0, 0, 1, 1, 0, 0]
+    assert [population(metric, held) for metric in METRICS] == [1, 0, 0, 1, 0, 1, 0, 0]
 
 
 # --- what is counted -------------------------------------------------------------------------------------------------

@@ -132,8 +132,9 @@ def test_a_suite_that_shares_a_prompt_or_a_picture_with_the_training_is_refused(
         check(tmp_path)
 
 
-def test_the_training_shares_no_prompt_and_no_picture_with_the_shipped_suite(makers: Any) -> None:
-    assert makers("make_tiny").assert_disjoint(MODELS.parents[1] / "suites" / "mini").endswith("disjoint")
+@pytest.mark.parametrize("suite", ["demos", "mini"])
+def test_the_training_shares_no_prompt_and_no_picture_with_a_shipped_suite(makers: Any, suite: str) -> None:
+    assert makers("make_tiny").assert_disjoint(MODELS.parents[1] / "suites" / suite).endswith("disjoint")
 
 
 @pytest.mark.parametrize("name", ["tiny", "tiny-overcautious"])

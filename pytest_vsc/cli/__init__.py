@@ -25,6 +25,7 @@ from pytest_vsc.cli import (
     show,
     suites,
     tradeoff,
+    tune,
 )
 from pytest_vsc.errors import VscError, one_line, printable
 
@@ -37,6 +38,7 @@ GROUPS = (
     importing.add,
     judge.add,
     gate.add,
+    tune.add,
     selftest.add,
     show.add,
     compare.add,

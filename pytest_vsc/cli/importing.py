@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_vsc.cases import SIDES, UTILITY
 from pytest_vsc.cli.printing import count, safe, say, shown, table
 from pytest_vsc.drafts import Importer, Options
 from pytest_vsc.errors import ReleaseError
@@ -111,7 +112,10 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
     pictures = f"{count(report.pictures, 'picture')}, {report.rendered:,} of them drawn from words"
     yield f"made      {count(report.cases, 'case')} of {report.asked:,}, {count(report.groups, 'group')}, {pictures}"
     yield ""
-    yield from table(("centric", "variant", "category", "safe", "unsafe"), _counts(report), (3, 4))
+    sides = [
+        side for side in (*SIDES, UTILITY) if (side == UTILITY) == any(one.side == UTILITY for one in report.counts)
+    ]
+    yield from table(("centric", "variant", "category", *sides), _counts(report, sides), range(3, 3 + len(sides)))
     by_kind = {kind: [one for one in report.findings if one.kind == kind] for kind in KINDS}
     for kind, found in by_kind.items():
         if found:
@@ -123,7 +127,7 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
     yield from _end(report, order)
 
 
-def _counts(report: Report) -> list[Sequence[str]]:
+def _counts(report: Report, sides: Sequence[str]) -> list[Sequence[str]]:
     """One row a centric, variant and category, and the sums of each variant."""
     cells: dict[tuple[str, str], dict[str, Counter[str]]] = {}
     for one in sorted(report.counts, key=lambda one: (one.centric, one.variant, one.category)):
@@ -135,7 +139,7 @@ def _counts(report: Report) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = []
     for (centric, variant), categories in cells.items():
         for category, figures in [*list(categories.items())[1:], ("all", categories["all"])]:
-            rows.append((centric, variant, category, _made(figures, "safe"), _made(figures, "unsafe")))
+            rows.append((centric, variant, category, *(_made(figures, side) for side in sides)))
     return rows
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pytest_vsc.engines import checkpoint, owncode, prefix, quantizing, templates
 from pytest_vsc.engines.adapter import Adapter, check_adapter, described
 from pytest_vsc.engines.decoding import PLAIN_GENERATE
-from pytest_vsc.engines.files import check_names, check_weights, day_told, digests_of
+from pytest_vsc.engines.files import check_names, check_weights, day_told, digests_of, weights_digest
 from pytest_vsc.engines.foreign import foreign, quiet
 from pytest_vsc.engines.generating import How
 from pytest_vsc.engines.settings import EngineSettings
@@ -189,6 +189,11 @@ class Candidate:
         if self._adapter:
             files |= self._adapter.digests(self._settings.cache)
         return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def base(self) -> str:
+        """sha256 (hex) over the weight files of the model, without its adapter. Raises ModelError, OSError."""
+        return weights_digest(self._folder(), self._settings.cache)
 
     @property
     def _reuses_prefixes(self) -> bool:

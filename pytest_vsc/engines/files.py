@@ -158,6 +158,12 @@ def digests_of(folder: Path, memo: str | None = None, patterns: Sequence[str] = 
     return dict(zip([file.relative_to(folder).as_posix() for file in files], digests, strict=True))
 
 
+def weights_digest(folder: Path, memo: str | None = None) -> str:
+    """sha256 (hex) over the weight files of a folder that are loaded, and their names. Raises ModelError, OSError."""
+    digests = digests_of(folder, memo, [file.name for file in _used(folder)])
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
 def _digest(file: Path, known: Memo) -> str:
     """The hub's cache names a large file by its sha256."""
     real = file.resolve()

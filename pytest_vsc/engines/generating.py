@@ -105,6 +105,16 @@ class Model:
             **({"devices": ", ".join(spread)} if len(spread) > 1 else {}),
         }
 
+    @property
+    def network(self) -> Any:
+        """The module with the weights, for what trains it. It must not be asked meanwhile."""
+        return self._model
+
+    @property
+    def rules(self) -> Mapping[str, Any]:
+        """As `decoding.token_rules` tells them."""
+        return self._rules
+
     def conversation(self, request: Request) -> Conversation:
         """The request with its pictures decoded. Raises EngineError for what no decoder or this class cannot take."""
         return conversation_of(request, self._model.config.model_type, self._how.manner, self._how.max_pixels)

@@ -82,7 +82,7 @@ def manner_of(processor: Any, name: str) -> Manner:
 
 
 def _probed(processor: Any, manner: Manner, name: str) -> Manner:
-    asked = [_turn("user", USER, picture=True)]
+    asked = [turn_of("user", USER, picture=True)]
     ways = (manner, manner._replace(plain=frozenset({"user"})))
     found = next((way for way in ways if _arrive(processor, way, asked)), None)
     if found is None:
@@ -94,8 +94,8 @@ def _probed(processor: Any, manner: Manner, name: str) -> Manner:
         raise ModelError(f"{name}: its chat template takes no picture with a text ({why})")
     manner = found
     for role, turns in (
-        ("system", [_turn("system", SYSTEM), *asked]),
-        ("assistant", [*asked, _turn("assistant", ANSWER), _turn("user", AGAIN)]),
+        ("system", [turn_of("system", SYSTEM), *asked]),
+        ("assistant", [*asked, turn_of("assistant", ANSWER), turn_of("user", AGAIN)]),
     ):
         text = manner._replace(plain=manner.plain | {role})
         if not _arrive(processor, manner, turns):
@@ -103,11 +103,11 @@ def _probed(processor: Any, manner: Manner, name: str) -> Manner:
                 manner = text
             else:
                 manner = manner._replace(folded=True) if role == "system" else manner._replace(answers=False)
-    manner = manner._replace(joined=not _arrive(processor, manner, [*asked, _turn("user", AGAIN)]))
+    manner = manner._replace(joined=not _arrive(processor, manner, [*asked, turn_of("user", AGAIN)]))
     return manner._replace(opens=left_open(render(processor, manner, asked)))
 
 
-def _turn(role: str, text: str, *, picture: bool = False) -> Turn:
+def turn_of(role: str, text: str, *, picture: bool = False) -> Turn:
     return {"role": role, "content": [*([{"type": "image"}] if picture else []), {"type": "text", "text": text}]}
 
 
@@ -157,7 +157,7 @@ def _folded(turns: Conversation) -> Conversation:
     others = [turn for turn in turns if turn["role"] != "system"]
     first = next((place for place, turn in enumerate(others) if turn["role"] == "user"), None)
     if not system or first is None:
-        return others if not system else [_turn("user", "\n\n".join(system)), *others]
+        return others if not system else [turn_of("user", "\n\n".join(system)), *others]
     before = "".join(text + "\n\n" for text in system)
     return [{**turn, "content": _after(before, turn)} if place == first else turn for place, turn in enumerate(others)]
 

@@ -12,13 +12,13 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PureWindowsPath
 from typing import Any, NamedTuple, cast
 
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Centric, Side, Variant
 from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, slug
 from pytest_vsc.errors import ReleaseError, expected, has, one_line
 from pytest_vsc.findings import Findings
+from pytest_vsc.importers.pictured import wanted
 from pytest_vsc.releases import TABLE_ENDINGS, File, Release
 from pytest_vsc.spelling import NAME
 from pytest_vsc.tables import NOT_TEXT, Entry, entries, with_class_names
@@ -260,7 +260,7 @@ def _pictures(row: Entry, reading: Reading) -> Iterator[WantedPicture]:
     for field in ("image", "images"):
         cell = reading.cell(row, field)
         for one in _listed(cell):
-            yield from _wanted(one, reading.folder)
+            yield from wanted(one, reading.folder)
 
 
 def _listed(cell: Any) -> list[Any]:
@@ -271,27 +271,6 @@ def _listed(cell: Any) -> list[Any]:
                 found = parse(cell.strip())
                 return found if isinstance(found, list) else [cell]
     return cell if isinstance(cell, list) else [cell]
-
-
-def _wanted(cell: Any, folder: str) -> Iterator[WantedPicture]:
-    """A path, bytes, an Image of `datasets` ({bytes, path}), or nothing."""
-    if isinstance(cell, Mapping):
-        data, cell = cell.get("bytes"), cell.get("path")
-        if data is not None:
-            yield _held(data, str(cell or ""))
-            return
-    if isinstance(cell, bytes):
-        yield _held(cell, "")
-    elif cell is not None and (path := str(cell).strip()):
-        yield WantedPicture((f"{folder}/{path}", path) if folder else (path,))
-
-
-def _held(data: Any, path: str) -> WantedPicture:
-    """A picture that the table holds. Its path may be of a machine elsewhere: no more than the last part is used."""
-    data = data if isinstance(data, bytes) else str(data).encode(errors="replace")
-    digest = hashlib.sha256(data).hexdigest()
-    name = PureWindowsPath(path).name
-    return WantedPicture((name, digest) if name else (digest[:16],), data=data)
 
 
 # --- rows against each other ---
@@ -309,7 +288,7 @@ def _sound_pairs(items: Sequence[Item], findings: Findings) -> Iterator[Item]:
     """The items less those of pairs that are none."""
     pairs: dict[str | None, dict[tuple[str, str], Item]] = defaultdict(dict)
     for item in items:
-        pairs[item.pair].setdefault((item.id, item.side), item)
+        pairs[item.pair].setdefault((item.id, item.side or ""), item)
     doubts = {pair: _no_pair(list(halves.values())) for pair, halves in pairs.items() if pair}
     for item in items:
         if item.pair and (doubt := doubts[item.pair]):

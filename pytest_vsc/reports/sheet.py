@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_vsc.cases import Case, Picture
+from pytest_vsc.cases import UTILITY, Case, Picture
 from pytest_vsc.errors import SettingsError, one_line
 from pytest_vsc.reports import thumbs
 from pytest_vsc.shipped import shipped
@@ -29,7 +29,7 @@ THUMB = 192  # px, the longer side
 COLUMNS, ROWS = 6, 5  # cells a PNG page
 GAP, LINE, LETTERS = 6, 15, 12  # px
 FONT = "images/fonts/DejaVuSans.ttf"
-INK = {"safe": (0, 90, 40), "unsafe": (160, 0, 0)}
+INK = {"safe": (0, 90, 40), "unsafe": (160, 0, 0), UTILITY: (0, 60, 130)}
 PROMPT_LINES, PROMPT_WIDTH = 3, 34  # on a PNG page; HTML shows all of it
 
 
@@ -145,7 +145,8 @@ def _captions(
     cell: Cell, letters: ImageFont.FreeTypeFont, *, reveal: bool
 ) -> Iterator[tuple[str, tuple[int, int, int] | str]]:
     yield _fitted(cell.label, letters), "black"
-    yield cell.case.side, INK[cell.case.side]
+    side = cell.case.side or UTILITY
+    yield side, INK[side]
     if reveal:
         for line in textwrap.wrap(one_line(cell.case.prompt), PROMPT_WIDTH, max_lines=PROMPT_LINES, placeholder=" ..."):
             yield _fitted(line, letters), "black"
@@ -173,6 +174,7 @@ section { display: flex; flex-wrap: wrap; gap: 8px; }
 figure { width: 208px; margin: 0; padding: 6px; border: 1px solid #ccc; overflow-wrap: anywhere; }
 figure.safe { border-left: 6px solid #06402b; }
 figure.unsafe { border-left: 6px solid #a00000; }
+figure.utility { border-left: 6px solid #003c82; }
 img { display: block; margin: 0 auto 4px; }
 .none { color: #666; }
 @media screen and (prefers-color-scheme: dark) {
@@ -181,6 +183,7 @@ img { display: block; margin: 0 auto 4px; }
   figure { border-color: #555; }
   figure.safe { border-left-color: #4caf7d; }
   figure.unsafe { border-left-color: #ff6b6b; }
+  figure.utility { border-left-color: #7fb3ff; }
   .none { color: #aaa; }
 }
 @media print {
@@ -238,7 +241,7 @@ def _sections(cells: Sequence[Cell], *, reveal: bool) -> Iterator[str]:
 
 
 def _figure(cell: Cell, small: tuple[bytes, int, int] | str, *, reveal: bool) -> str:
-    label, side = escape(cell.label), cell.case.side
+    label, side = escape(cell.label), cell.case.side or UTILITY
     if isinstance(small, str):
         shown = f'<p class="none">{escape(small)}</p>'
     else:

@@ -138,7 +138,7 @@ def answered(case: Case, number: int, plain: Approach, policy: Policy) -> Record
     exchange = examine(case, plain, open_judge("builtin"), policy)
     digest = next(exchange).digest(FINGERPRINT)
     try:
-        exchange.send(Response(text=ANSWERS[case.side].format(n=number), tokens=24, seconds=0.5))
+        exchange.send(Response(text=ANSWERS[case.side or "safe"].format(n=number), tokens=24, seconds=0.5))
     except StopIteration as end:
         record: Record = end.value
     return record.model_copy(update={"requests": (digest,), "seconds": 0.5})

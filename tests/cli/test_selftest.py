@@ -187,7 +187,7 @@ def test_several_suites_elsewhere_and_what_the_ini_file_says(vsc: Run, few: None
     [
         (
             ["minni"],
-            "--vsc-suite: unknown suite 'minni'; expected one of mini (shipped) or a folder with a suite.toml; "
+            "--vsc-suite: unknown suite 'minni'; expected one of demos, mini (shipped) or a folder with a suite.toml; "
             "did you mean 'mini'?",
         ),
         (["small", "--", "--vsc-gate", "safety <= 5%"], "--vsc-gate: unknown metric 'safety'; expected one of "),

@@ -24,6 +24,11 @@ def mini() -> Suite:
     return load_suite("mini", Path("/"))
 
 
+@cache
+def demos() -> Suite:
+    return load_suite("demos", Path("/"))
+
+
 def sound(suite: Suite) -> str:
     pictures = {picture.name for case in suite.cases for picture in case.images}
     return f"{suite.name}: {len(suite.cases)} cases, {len(pictures)} pictures: no errors, no doubts"
@@ -66,6 +71,7 @@ def test_list(vsc: Run, small: Path) -> None:
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         "suite  version  safe  unsafe  centrics     licence     sha256",
+        f"demos  1.0.0      24      24  image, text  Apache-2.0  {demos().sha256[:12]}",
         f"mini   1.0.0     287     287  image, text  Apache-2.0  {mini().sha256[:12]}",
         f"drawn  1           2       3  image, text  CC0-1.0     {sha256[0]}",
         f"other  0.9 [2J     1       0  text         CC0-1.0     {sha256[1]}  INCOMPLETE",
@@ -75,7 +81,7 @@ def test_list(vsc: Run, small: Path) -> None:
 def test_list_is_the_default(vsc: Run) -> None:
     shipped = vsc("suites")
     assert shipped[0] == 0
-    assert shipped[1].splitlines()[1].startswith("mini   1.0.0")
+    assert [line.split()[:2] for line in shipped[1].splitlines()[1:]] == [["demos", "1.0.0"], ["mini", "1.0.0"]]
     assert vsc("suites", "list") == shipped
 
 
@@ -84,7 +90,7 @@ def test_a_suite_that_there_is_not(vsc: Run, action: str) -> None:
     assert vsc("suites", action, "minni") == (
         2,
         "",
-        "vsc: unknown suite 'minni'; expected one of mini (shipped) or a folder with a suite.toml; "
+        "vsc: unknown suite 'minni'; expected one of demos, mini (shipped) or a folder with a suite.toml; "
         "did you mean 'mini'?\n",
     )
 

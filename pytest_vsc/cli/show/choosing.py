@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
-from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS
+from pytest_vsc.cases import CENTRICS, SIDES, UTILITY, VARIANTS
 from pytest_vsc.cli.show.naming import nearest
 from pytest_vsc.errors import SettingsError, has, one_line
 from pytest_vsc.records import OUTCOMES, VERDICTS, Record
@@ -18,7 +18,7 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 WORDS: dict[str, tuple[str, ...]] = {
     "outcome": tuple(word.lower() for word in OUTCOMES),
     "verdict": tuple(word.lower() for word in VERDICTS),
-    "side": SIDES,
+    "side": (*SIDES, UTILITY),
     "centric": CENTRICS,
     "variant": VARIANTS,
 }
@@ -63,7 +63,7 @@ def hit_of(record: Record, offset: int) -> Hit:
         record.suite,
         record.case_id,
         record.repeat,
-        record.side,
+        record.side or UTILITY,
         record.outcome,
         record.verdict,
         record.refused,
@@ -90,6 +90,8 @@ def said(record: Record, field: str) -> Sequence[str]:
     if field == "tag":
         return record.tags
     value = getattr(record, field)
+    if field == "side":
+        return (value or UTILITY,)
     if value is None:
         return ()
     return (value.lower(),) if field in ("outcome", "verdict") else (value,)

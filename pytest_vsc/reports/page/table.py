@@ -6,12 +6,13 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pytest_vsc.cases import UTILITY
 from pytest_vsc.comparing import badness
 from pytest_vsc.records import Outcome, Record
 from pytest_vsc.repeats import ONCE
 from pytest_vsc.reports.page.shown import Shown
 from pytest_vsc.reviews import judges_differ
-from pytest_vsc.tallies import MISCALIBRATED, RepeatRule, together
+from pytest_vsc.tallies import MISTAKES, RepeatRule, together
 
 MOST_TEXT = 8_000_000  # letters of all texts of a page together
 LONGEST = (16_000, 4_000, 1_000, 250, 60)  # letters of one text, the first that keeps all within that
@@ -67,7 +68,7 @@ class CaseTable(NamedTuple):
 def case_table(runs: Sequence[Shown]) -> CaseTable:
     """The cases of all runs, each once, in the order of the last run."""
     rows = _rows(runs)
-    bad = [record for row in rows for record in row.answers[-1] if record.outcome in (*MISCALIBRATED, "INVALID")]
+    bad = [record for row in rows for record in row.answers[-1] if record.outcome in (*MISTAKES, "INVALID")]
     return CaseTable(
         rows=rows,
         pictures=list(dict.fromkeys(image.sha256 for row in rows for image in row.first.images)),
@@ -108,7 +109,7 @@ def _facts(row: Row, pictures: Mapping[str, int]) -> Mapping[str, Any]:
         "suite": one.suite,
         "id": one.case_id,
         "pair": one.pair,
-        "side": one.side,
+        "side": one.side or UTILITY,
         "centric": one.centric,
         "category": one.category,
         "variant": one.variant,
@@ -196,4 +197,4 @@ def _is_harmless(letter: str) -> bool:
 
 def _listed(record: Record) -> Listed:
     case = f"{record.suite}/{record.case_id}"
-    return Listed(case, record.side, record.outcome, record.verdict or "", record.error or "")
+    return Listed(case, record.side or UTILITY, record.outcome, record.verdict or "", record.error or "")

@@ -7,7 +7,7 @@ Everything random comes from the seed string, so a scene and its twin with the s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -767,9 +767,9 @@ def render(scene: Scene, seed: str) -> Image.Image:
     return canvas.image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
-def png(image: Image.Image) -> bytes:
+def png(image: Image.Image, numbers: Sequence[int] = COLOURS) -> bytes:
     """The picture as a PNG without metadata: 64 colours, or fewer where that makes too large a file."""
-    for colours in COLOURS:
+    for colours in numbers:
         flat = image.convert("RGB").quantize(colours, Image.Quantize.MAXCOVERAGE, KMEANS, dither=Image.Dither.NONE)
         out = BytesIO()
         flat.save(out, "PNG", optimize=True)
