@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Literal, NamedTuple, get_args
 
 from pytest_vsc.baselines import Baseline, pairs_of, terms_of, unlike
 from pytest_vsc.baselines import Field as TermsField
@@ -22,10 +22,10 @@ from pytest_vsc.records import Policy, Record
 from pytest_vsc.repeats import ONCE
 from pytest_vsc.runs import RUN_FILE, Footer, Header
 from pytest_vsc.statistics import Rate, exact_share, measure
-from pytest_vsc.tallies import LARGER_IS_BETTER, METRICS, PUBLISHED, Metric, Slice, Tally, population, tally
+from pytest_vsc.tallies import LARGER_IS_BETTER, PUBLISHED, Metric, Slice, Tally, population, tally
 
 NONE = "none"
-UTILITY = cast("Metric", "utility")
+UTILITY: Metric = "utility"
 # What a method is judged by, and all that is shown of it.
 AIMS: tuple[Metric, ...] = ("undersafety", "oversafety", UTILITY)
 SHOWN: tuple[Metric, ...] = ("undersafety", "oversafety", "pairs", "sra", UTILITY, "invalid")
@@ -284,7 +284,7 @@ def _suites(plain: _Run) -> tuple[list[str], list[str]]:
 
 
 def _counts(run: _Run, metric: Metric, suite: str, slice: Slice = ()) -> bool:
-    return metric in METRICS and population(metric, run.of(metric, suite).tally, slice) > 0
+    return population(metric, run.of(metric, suite).tally, slice) > 0
 
 
 # --- what came of them -----------------------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def _row(suite: str, utility: Sequence[str], plain: _Run, run: _Run, name: str) 
 
 def figure(metric: Metric, suites: Sequence[str], run: _Run) -> Figure | None:
     """A metric over suites together, and beside the plain model's; None where the run has nothing that it counts."""
-    if not suites or metric not in METRICS:
+    if not suites:
         return None
     name, held = "+".join(suites), [run.of(metric, suite) for suite in suites]
     rate = measure(metric, _together([one.tally for one in held]), name)
@@ -420,22 +420,22 @@ def _mean(told: Sequence[float | None]) -> float | None:
 
 def _gates(texts: Sequence[str], plain: _Run) -> list[Gate]:
     """The gates in force. Raises GateError for one that cannot be read, or decided here."""
+    measured = {aim for aim in AIMS if any(_counts(plain, aim, suite) for suite in plain.asked)}
     found: list[Gate] = []
-    for text in texts or [usual for usual in USUAL_GATES if usual.partition(" ")[0] in METRICS]:
+    for text in texts or [usual for usual in USUAL_GATES if usual.partition(" ")[0] in measured]:
         gate = parse_gate(text, "--gate")
-        why = ""
         if not isinstance(gate, Gate):
-            why = "there is nothing to take away; expected a bound"
-        elif gate.corrected:
+            raise GateError(f"--gate: '{gate.text}': there is nothing to take away; expected a bound")
+        why = ""
+        if gate.corrected:
             why = "methods are held against each other as they are judged; leave out 'corrected'"
-        elif texts and not _decided_in(gate, plain):
+        elif not _decided_in(gate, plain):
             why = f"the run of {NONE} has no case that it counts, so it could never decide"
         elif gate in found:
             why = "it is given twice"
         if why:
             raise GateError(f"--gate: '{gate.text}': {why}")
-        if isinstance(gate, Gate) and _decided_in(gate, plain):
-            found.append(gate)
+        found.append(gate)
     return found
 
 
