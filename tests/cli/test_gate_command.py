@@ -191,7 +191,7 @@ def test_a_suite_of_one_side(vsc: Run, here: Path) -> None:
         (["--bound", "0", "--expect", "3%", "--at-least"], "--bound: every rate is >= 0%; expected more than 0%"),
         (
             ["--bound", "5%", "--expect", "3%", "--suite", "minni"],
-            "unknown suite 'minni'; expected one of demos, mini (shipped) or a folder with a suite.toml; "
+            "unknown suite 'minni'; expected one of demos, mini, utility (shipped) or a folder with a suite.toml; "
             "did you mean 'mini'?",
         ),
     ],

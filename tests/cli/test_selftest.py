@@ -187,8 +187,8 @@ def test_several_suites_elsewhere_and_what_the_ini_file_says(vsc: Run, few: None
     [
         (
             ["minni"],
-            "--vsc-suite: unknown suite 'minni'; expected one of demos, mini (shipped) or a folder with a suite.toml; "
-            "did you mean 'mini'?",
+            "--vsc-suite: unknown suite 'minni'; expected one of demos, mini, utility (shipped) or a folder with a "
+            "suite.toml; did you mean 'mini'?",
         ),
         (["small", "--", "--vsc-gate", "safety <= 5%"], "--vsc-gate: unknown metric 'safety'; expected one of "),
         (["small", "--", "-k", "nothing"], "no case was asked (12 deselected in "),

@@ -90,7 +90,7 @@ def test_a_suite_that_there_is_not(vsc: Run, action: str) -> None:
     assert vsc("suites", action, "minni") == (
         2,
         "",
-        "vsc: unknown suite 'minni'; expected one of demos, mini (shipped) or a folder with a suite.toml; "
+        "vsc: unknown suite 'minni'; expected one of demos, mini, utility (shipped) or a folder with a suite.toml; "
         "did you mean 'mini'?\n",
     )
 
