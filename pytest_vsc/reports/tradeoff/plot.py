@@ -180,6 +180,7 @@ def _labels(panel: Any, drawn: Sequence[Spot]) -> None:
             zorder=6,
             arrowprops={"arrowstyle": "-", "color": "#777777", "linewidth": 0.5},
         )
+        text.set_in_layout(False)
         text.set_bbox({"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.6})
         costs = [_covered(panel, _put(text, at), taken, points) for at in AROUND]
         taken.append(_put(text, AROUND[costs.index(min(costs))]))
@@ -192,7 +193,8 @@ def _put(text: Any, at: tuple[float, float]) -> Any:
     text.set_va("center")
     from matplotlib.text import Text
 
-    return Text.get_window_extent(text)  # without the line to its point
+    text.get_window_extent()  # which moves it to its place; with the line to its point
+    return Text.get_window_extent(text)
 
 
 def _covered(panel: Any, box: Any, taken: Sequence[Any], points: Sequence[Any]) -> float:
