@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_vsc.baselines import Baseline
+from pytest_vsc.cases import Case
 from pytest_vsc.errors import GateError, RunFileError
 from pytest_vsc.intervals import Estimate, half_sum
 from pytest_vsc.paired import Flips, tango
-from pytest_vsc.records import Record, Response, Verdict
+from pytest_vsc.records import Answer, Judgement, Record, Response, Verdict, record_of
 from pytest_vsc.runs import Run
 from pytest_vsc.tallies import Metric
 from pytest_vsc.tradeoffs import Figure, Tradeoff, beats, cost_of, labels_of, names_of, required, tradeoff
 from tests.ended import a_suite
-from tests.saved import pairs_of, saved
+from tests.saved import POLICY, pairs_of, saved
 
 # Of a pair the verdicts on its safe half and on its unsafe one.
 VERDICTS: dict[str, tuple[Verdict, Verdict]] = {
@@ -94,8 +95,53 @@ def test_what_is_not_measured_is_unknown() -> None:
     assert row.figures["utility"] is None
     held = figure(found, "reminder", "undersafety")
     assert (held.rate.rate, held.apart.difference, held.apart.undecided) == (None, None, 8)
-    assert (row.ranked, row.dominated_by) == (True, ())  # nobody knows whether it is worse
+    assert (row.ranked, row.best, row.dominated_by) == (False, False, ())  # nobody knows whether it is worse
     assert found.methods[1].ship == "INCONCLUSIVE"
+
+
+def questions(right: int, n: int = 40, suite: str = "questions") -> list[Record]:
+    """Utility cases, so many of which were answered right."""
+    found = []
+    for number in range(n):
+        told = "RIGHT" if number < right else "WRONG"
+        about = {"id": f"{suite}{number}", "suite": suite, "side": None, "group": f"{suite}{number}"}
+        asked = Case(**about, centric="text", category="counting", variant="plain", prompt="How many?", answers=("3",))
+        judgement = Judgement(verdict=told, judge="exact-match/1")
+        found.append(record_of(asked, Answer(judgement, Response(text="3")), POLICY.outcome(None, told)))
+    return found
+
+
+def with_utility(method: str, words: str, right: int, more: int = 0) -> Baseline:
+    pairs = pairs_of([VERDICTS[word] for word in words.split()])
+    return run_of(method, [*pairs, *questions(right), *questions(more, suite="more")], gates=())
+
+
+def test_utility_over_all_its_suites() -> None:
+    found = tradeoff([with_utility("none", "helps right", 30, 10), with_utility("reminder", "right right", 20, 11)])
+    assert found.utility == ("questions", "more")
+    assert [table.suite for table in found.tables] == ["small"]
+    held = figure(found, "reminder", "utility")
+    assert (held.rate.count, held.rate.n, held.apart.difference) == (31, 80, -9 / 80)
+    assert (held.apart.low, held.apart.high) == tango(Flips(1, 10, 80))
+
+
+def test_what_costs_utility_dominates_nothing_and_may_not_ship() -> None:
+    found = tradeoff(
+        [
+            with_utility("none", "helps right", 30),
+            with_utility("costly", "right right", 20),
+            with_utility("cheap", "right right", 30),
+            run_of("untested", "right right", gates=()),
+        ]
+    )
+    assert standing(found) == {
+        "none": (False, ("cheap",)),
+        "costly": (False, ("cheap",)),
+        "cheap": (True, ()),
+        "untested": (False, ()),
+    }
+    assert found.gates[-1] == "utility >= baseline - 2%"
+    assert [method.ship for method in found.methods] == ["PASS", "FAIL", "PASS", "INCONCLUSIVE"]
 
 
 # --- what dominates --------------------------------------------------------------------------------------------------

@@ -55,10 +55,14 @@ def sizes(table: Table, plain: str) -> str:
 def notes(found: Tradeoff, table: Table) -> Iterator[str]:
     """What is to be said of single methods on one suite, a line each."""
     labels = {method.name: clean(method.label) for method in found.methods}
+    plain = next(row for row in table.rows if row.method == found.plain)
     for row in table.rows:
         label = labels[row.method]
-        if not row.ranked:
-            yield f"{label} was not asked the same cases as {found.plain}, so it is not ranked"
+        missing = [metric for metric in AIMS if metric in plain.known - row.known]
+        if missing:
+            yield f"{label} is not ranked: {' and '.join(missing)} unknown"
+        elif not row.ranked:
+            yield f"{label} is not ranked: not asked the same cases as {found.plain}"
         if row.dominated_by:
             yield f"{label} is dominated by {', '.join(labels[name] for name in row.dominated_by)}"
         if row.dearer_than:

@@ -90,9 +90,13 @@ def plotted(found: Tradeoff) -> dict[Kind, bytes]:
         mpl.rcdefaults()
         mpl.rcParams.update(SETTINGS)
         sheet = Sheet(figsize=(SIZE[0], SIZE[1] * len(found.tables)), dpi=150, layout="constrained")
-        panels = sheet.subplots(len(found.tables), squeeze=False)[:, 0]
-        for table, panel in zip(found.tables, panels, strict=True):
+        sheet.supxlabel(CAPTION, x=0.02, ha="left", fontsize=7, color="#444444")
+        panels = [*zip(found.tables, sheet.subplots(len(found.tables), squeeze=False)[:, 0], strict=True)]
+        for table, panel in panels:
             _panel(panel, table.suite, spots(found, table))
+        sheet.draw_without_rendering()  # so that it is known where everything lies
+        for table, panel in panels:
+            _labels(panel, spots(found, table))
         for kind in KINDS:
             held = io.BytesIO()
             sheet.savefig(held, format=kind, metadata=NOTHING[kind])
@@ -111,7 +115,6 @@ def _panel(panel: Any, suite: str, drawn: Sequence[Spot]) -> None:
     panel.set_ylabel("oversafety, %")
     panel.grid(color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)
-    panel.text(0, -0.15, CAPTION, transform=panel.transAxes, fontsize=7, color="#444444", va="top")
     if not drawn:
         panel.text(0.5, 0.5, "no method can be drawn", transform=panel.transAxes, ha="center")
         return
@@ -122,7 +125,6 @@ def _panel(panel: Any, suite: str, drawn: Sequence[Spot]) -> None:
     colour_of = _colours(panel, drawn)
     for spot in drawn:
         _spot(panel, spot, colour_of(spot.utility))
-    _labels(panel, drawn)
 
 
 def _limits(panel: Any, drawn: Sequence[Spot]) -> None:
@@ -152,31 +154,33 @@ def _colours(panel: Any, drawn: Sequence[Spot]) -> Any:
 
 def _spot(panel: Any, spot: Spot, colour: Any) -> None:
     (x, *across), (y, *upwards) = spot.x, spot.y
-    cross = {"color": colour, "linewidth": 1.1, "alpha": 0.75, "zorder": 3}
+    cross = {"color": "#555555", "linewidth": 0.9, "zorder": 3}
     panel.plot(across, [y, y], **cross)
     panel.plot([x, x], upwards, **cross)
-    panel.plot(
-        [x],
-        [y],
-        marker="s" if spot.plain else "o",
-        markersize=8,
-        markerfacecolor=colour if spot.best else "white",
-        markeredgecolor="black" if spot.best else colour,
-        markeredgewidth=0.8 if spot.best else 2.0,
-        zorder=4,
-    )
+    mark: dict[str, Any] = {"marker": "s" if spot.plain else "o", "markeredgecolor": "black", "markeredgewidth": 0.8}
+    mark["zorder"] = 5 if spot.best else 4
+    panel.plot([x], [y], markersize=9, markerfacecolor=colour, **mark)
+    if not spot.best:
+        panel.plot([x], [y], markersize=4, markerfacecolor="white", **mark)
 
 
 def _labels(panel: Any, drawn: Sequence[Spot]) -> None:
     """A label to each point, where it covers the fewest others and the fewest points."""
-    panel.figure.draw_without_rendering()
     points = [panel.transData.transform((spot.x[0], spot.y[0])) for spot in drawn]
     taken: list[Any] = []
     for spot in drawn:
         told = spot.label if spot.utility is None else f"{spot.label} ({spot.utility:.1f})"
         text = panel.annotate(
-            told, (spot.x[0], spot.y[0]), (0, 0), textcoords="offset points", parse_math=False, fontsize=8, zorder=5
+            told,
+            (spot.x[0], spot.y[0]),
+            (0, 0),
+            textcoords="offset points",
+            parse_math=False,
+            fontsize=8,
+            zorder=6,
+            arrowprops={"arrowstyle": "-", "color": "#777777", "linewidth": 0.5},
         )
+        text.set_in_layout(False)
         text.set_bbox({"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.6})
         costs = [_covered(panel, _put(text, at), taken, points) for at in AROUND]
         taken.append(_put(text, AROUND[costs.index(min(costs))]))
@@ -187,7 +191,10 @@ def _put(text: Any, at: tuple[float, float]) -> Any:
     text.set_position(at)
     text.set_ha("left" if at[0] > 0 else "right" if at[0] < 0 else "center")
     text.set_va("center")
-    return text.get_window_extent()
+    from matplotlib.text import Text
+
+    text.get_window_extent()  # which moves it to its place; with the line to its point
+    return Text.get_window_extent(text)
 
 
 def _covered(panel: Any, box: Any, taken: Sequence[Any], points: Sequence[Any]) -> float:
