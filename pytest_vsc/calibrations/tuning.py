@@ -130,7 +130,7 @@ def _linear() -> tuple[type, ...]:
 
 
 def _blocks(network: Any) -> tuple[str, Any]:
-    """The longest list of modules beside the token embeddings, with its name."""
+    """The list of blocks beside the token embeddings, with its name; of an encoder and a decoder the decoder's."""
     import torch
 
     embedding = network.get_input_embeddings()
@@ -141,8 +141,8 @@ def _blocks(network: Any) -> tuple[str, Any]:
             for name, module in network.get_submodule(owner).named_modules()
             if isinstance(module, torch.nn.ModuleList)
         ]
-        if lists:
-            return max(lists, key=lambda each: (len(each[1]), -each[0].count(".")))
+        if lists:  # a block may hold lists too, of experts; the last of several is the decoder's
+            return max(reversed(lists), key=lambda each: (-each[0].count("."), len(each[1])))
     raise SettingsError(
         "--target-modules: no text decoder was found in the model: no blocks stand beside its embeddings"
     )
