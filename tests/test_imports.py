@@ -53,6 +53,7 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.prefix",
         "pytest_vsc.engines.wording",
         "pytest_vsc.engines.generating",
+        "pytest_vsc.engines.teaching",
         "pytest_vsc.engines.candidate",
     ],
     "pytest_vsc.engines.openai": [
@@ -75,6 +76,7 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.outlook.fitting",
         "pytest_vsc.engines.outlook.serving",
     ],
+    "pytest_vsc.calibrations.tuning": ["pytest_vsc.calibrations.lessons", "pytest_vsc.calibrations.trained"],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
         "pytest_vsc.judges.hashing",
@@ -120,6 +122,7 @@ MAY_BE_SLOW = {
     "pytest_vsc.engines.asking",
     "pytest_vsc.engines.transformers",
     *ROOMS_OF_A_LEAF["pytest_vsc.engines.transformers"],
+    "pytest_vsc.calibrations.tuning",
 }
 # The plugin is one of pytest's; what is in `testing` is called by other people's tests, which it fails or skips.
 MAY_USE_PYTEST = {"plugin", "testing"}

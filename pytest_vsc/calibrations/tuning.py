@@ -130,7 +130,7 @@ def _linear() -> tuple[type, ...]:
 
 
 def _blocks(network: Any) -> tuple[str, Any]:
-    """The longest list of modules beside the token embeddings, with its name."""
+    """The list of blocks beside the token embeddings, with its name; of an encoder and a decoder the decoder's."""
     import torch
 
     embedding = network.get_input_embeddings()
@@ -141,8 +141,8 @@ def _blocks(network: Any) -> tuple[str, Any]:
             for name, module in network.get_submodule(owner).named_modules()
             if isinstance(module, torch.nn.ModuleList)
         ]
-        if lists:
-            return max(lists, key=lambda each: (len(each[1]), -each[0].count(".")))
+        if lists:  # a block may hold lists too, of experts; the last of several is the decoder's
+            return max(reversed(lists), key=lambda each: (-each[0].count("."), len(each[1])))
     raise SettingsError(
         "--target-modules: no text decoder was found in the model: no blocks stand beside its embeddings"
     )
@@ -161,7 +161,9 @@ def adapted(network: Any, layers: Layers, recipe: Recipe, name: str) -> Any:
         target_modules=layers.pattern,
         bias="none",
     )
-    made = peft.get_peft_model(network, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of one library about another
+        made = peft.get_peft_model(network, config)
     made.peft_config["default"].base_model_name_or_path = name  # where it lies is about this machine
     return made
 
@@ -251,18 +253,20 @@ def train(
 
     from_ = last_checkpoint(folder)
     watch = Watch(told, stop, _losses(from_))
-    trainer = transformers.Trainer(
-        model=model,
-        args=_arguments(recipe, folder, model),
-        data_collator=collate,
-        train_dataset=lessons,
-        compute_loss_func=lambda outputs, labels, **_: loss_of(outputs.logits, labels) / recipe.accumulation,
-        callbacks=[watch],
-    )
-    trainer.remove_callback(transformers.PrinterCallback)
-    trainer._get_train_sampler = lambda *_: torch.utils.data.SequentialSampler(lessons)  # their order is the mixture
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        trainer = transformers.Trainer(
+            model=model,
+            args=_arguments(recipe, folder, model),
+            data_collator=collate,
+            train_dataset=lessons,
+            compute_loss_func=lambda outputs, labels, **_: loss_of(outputs.logits, labels) / recipe.accumulation,
+            callbacks=[watch],
+        )
+        trainer.remove_callback(transformers.PrinterCallback)
+        trainer._get_train_sampler = lambda *_: torch.utils.data.SequentialSampler(
+            lessons
+        )  # their order is the mixture
         trainer.train(resume_from_checkpoint=str(from_) if from_ else None)
     step = int(trainer.state.global_step)
     return Came(step, tuple(watch.losses), step >= recipe.steps)

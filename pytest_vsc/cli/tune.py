@@ -152,6 +152,7 @@ def tune(given: argparse.Namespace) -> int:
     teaching.see_enough(lessons, one_sided=given.one_sided)
     _see_room(given.out, resume=given.resume)
     candidate, model = _loaded(source, settings)
+    tuning.layers_of(model.network, given.target_modules)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / tuning.CHECKPOINTS).mkdir(exist_ok=True)
     data = _data(given, suites, lessons, mixture, model)
@@ -207,7 +208,7 @@ def _see_room(out: Path, *, resume: bool) -> None:
         raise SettingsError(f"{where}: is no folder; expected a new one")
     if (out / trained.FILE).is_file() and resume:
         raise SettingsError(f"{where}: is finished, there is nothing to go on with; expected a new folder")
-    begun = (out / tuning.CHECKPOINTS / BEGUN).is_file()
+    begun = (out / tuning.CHECKPOINTS).is_dir()
     if resume and not begun:
         raise SettingsError(f"--resume: nothing was begun in {shown(out)}; leave it out")
     if not resume and out.is_dir() and any(out.iterdir()):

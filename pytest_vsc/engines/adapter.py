@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_vsc.engines.files import check_header, digests_of, read_json
+from pytest_vsc.engines.files import check_header, complete, digests_of, read_json, weights_digest
 from pytest_vsc.engines.foreign import explain
-from pytest_vsc.errors import ModelError, SettingsError, expected
+from pytest_vsc.errors import ModelError, SettingsError, expected, one_line
 
 CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
+TRAINING = "training.json"  # of `vsc tune`: what it was trained on, and which weights
 OPTION = "--vlm-adapter"
 OLDEST = (0, 18)  # the first that imports beside transformers 5
 
@@ -35,12 +36,16 @@ _SHAPES = re.compile(
 
 
 class Adapter(NamedTuple):
-    """An adapter that was checked. kind: peft's word. base: the model that it says it was made for, "" for unknown."""
+    """An adapter that was checked. kind: peft's word. base: the model that it says it was made for, "" for unknown.
+
+    weights: digest of that model's weights, as `files.weights_digest` tells it, "" for unknown.
+    """
 
     folder: Path
     name: str
     kind: str
     base: str
+    weights: str = ""
 
     def digests(self, memo: str | None) -> dict[str, str]:
         """sha256 (hex) by name of the two files that count. Raises OSError."""
@@ -70,7 +75,29 @@ def adapter_in(said: str) -> Adapter:
     config = read_json(folder / CONFIG, where)
     kind = _kind(config, where)
     _check_weights(folder, where)
-    return Adapter(folder, name, kind, _short(str(config.get("base_model_name_or_path") or "")))
+    base = _short(str(config.get("base_model_name_or_path") or ""))
+    return Adapter(folder, name, kind, base, _weights_of(folder, where))
+
+
+def _weights_of(folder: Path, where: str) -> str:
+    """Of which weights the adapter says that it was made for them, where it tells."""
+    if not (folder / TRAINING).is_file():
+        return ""
+    model = read_json(folder / TRAINING, where).get("model")
+    said = model.get("weights", "") if isinstance(model, dict) else ""
+    return said if isinstance(said, str) else ""
+
+
+def check_base(adapter: Adapter, folder: Path, name: str, memo: str | None = None) -> None:
+    """See that it was made for the weights in a folder, if it tells and they are there. Raises ModelError, OSError."""
+    if not adapter.weights or not complete(folder):
+        return
+    if (found := weights_digest(folder, memo)) != adapter.weights:
+        whose = f" ({one_line(adapter.base)})" if adapter.base else ""
+        raise ModelError(
+            f"{OPTION} {adapter.name}: made for another model{whose}: for weights of digest "
+            f"{one_line(adapter.weights)[:12]}, but {name} has {found[:12]}"
+        )
 
 
 def _kind(config: Mapping[str, Any], where: str) -> str:

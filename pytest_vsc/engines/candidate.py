@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_vsc.engines import checkpoint, owncode, prefix, quantizing, templates
-from pytest_vsc.engines.adapter import Adapter, check_adapter, described
+from pytest_vsc.engines.adapter import Adapter, check_adapter, check_base, described
 from pytest_vsc.engines.decoding import PLAIN_GENERATE
 from pytest_vsc.engines.files import check_names, check_weights, day_told, digests_of, weights_digest
 from pytest_vsc.engines.foreign import foreign, quiet
@@ -71,6 +71,7 @@ class Candidate:
         self._adapter = check_adapter(settings.adapter) if settings.adapter else None
         with foreign(self.name), quiet():
             code = self._read()
+            self.check_base()
         if settings.quantization:
             quantizing.check_quantization(settings.quantization, device, self._held, self.name)
         self.said = self._words(device, dtype, code)
@@ -151,6 +152,11 @@ class Candidate:
             self._adapter,
             bool(settings.quantization or self._held),
         )
+
+    def check_base(self) -> None:
+        """See that its adapter was made for its weights, as far as they are here. Raises ModelError."""
+        if self._adapter:
+            check_base(self._adapter, self._folder(), self.name, self._settings.cache)
 
     def check_weights(self) -> None:
         """See that its weights are here. Raises ModelError."""

@@ -112,6 +112,12 @@ def _used(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
 
 
+def complete(folder: Path) -> bool:
+    """Whether the weight files that would be loaded are all there; in the hub's cache they come one by one."""
+    used = _used(folder)
+    return bool(used) and all(file.is_file() for file in used)
+
+
 def parameters_in(folder: Path) -> int:
     """How many numbers the weights of a folder hold, by their headers; 0 without any. Raises OSError, ModelError."""
     count = 0

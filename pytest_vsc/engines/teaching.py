@@ -38,6 +38,7 @@ class Teacher:
         self._frame = frame_of(processor, manner, ids_of(model.rules.get("eos_token_id")))
         self._holders = frozenset(model.rules.get("suppress_tokens", ()))
         self._follow = False
+        self._apart = bool(getattr(model.network.config.get_text_config(), "is_encoder_decoder", False))
 
     def answer(self, text: str, *, whole: bool) -> list[int]:
         """The ids of an answer; whole: with its end, else the model goes on from there as it likes.
@@ -54,6 +55,8 @@ class Teacher:
         """The tensors of a batch in the memory of the host, and `labels`. Raises EngineError, ModelError."""
         inputs = self._model.prepare([self._model.conversation(request) for request in requests])
         pad = self._processor.tokenizer.pad_token_id
+        if self._apart:
+            return {**inputs, **decoded(answers, pad, self._model.rules["decoder_start_token_id"])}
         return with_answers(inputs, answers, pad, follow=self._follow)
 
     def see_apt(self, requests: Sequence[Request], answers: Sequence[Sequence[int]], dtype: str) -> None:
@@ -65,8 +68,8 @@ class Teacher:
         import torch
 
         network = self._model.network
-        if getattr(network.config.get_text_config(), "is_encoder_decoder", False):
-            raise ModelError("it has an encoder for the prompt and a decoder for the answer, which is not tuned here")
+        if self._apart:  # what reads the prompt is not shown the answer
+            return
         inputs = self._model.prepare([self._model.conversation(request) for request in requests])
         with torch.inference_mode():
             asked = _last(network(**_there(inputs, network)).logits, ends_of(inputs))
@@ -160,3 +163,14 @@ def with_answers(
     grown["attention_mask"] = grow(inputs["attention_mask"], [1] * rows, 0)
     grown["labels"] = grow(torch.full_like(ids, IGNORED), added, IGNORED)
     return grown
+
+
+def decoded(answers: Sequence[Sequence[int]], pad: int, start: int) -> dict[str, Any]:
+    """The same for a class whose decoder is given nothing of the prompt: what goes into it, and `labels`."""
+    import torch
+
+    width = max(map(len, answers))
+    return {
+        "decoder_input_ids": torch.tensor([[start, *ids, *[pad] * (width - len(ids))] for ids in answers]),
+        "labels": torch.tensor([[IGNORED, *ids, *[IGNORED] * (width - len(ids))] for ids in answers]),
+    }

@@ -110,6 +110,8 @@ class TransformersEngine:
     def load(self) -> None:
         self.check()
         self._model = generating.load(self._candidate.how(), self._candidate.processor)
+        with foreign(self._name):
+            self._candidate.check_base()  # the weights of a hub model may not have been here before
         self._said |= self._model.describe()
         if self._candidate.device == "cpu":
             self._leave_a_core()
