@@ -23,7 +23,7 @@ from pytest_vsc.tallies import count as counts_of
 
 Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 POWERS = (Fraction(1, 2), Fraction(4, 5), Fraction(9, 10), Fraction(19, 20))  # shown whatever is asked for
-METRICS: tuple[Metric, ...] = ("undersafety", "oversafety", "pairs")
+METRICS: tuple[Metric, ...] = ("undersafety", "oversafety", "pairs", "utility")
 PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%?")
 
 

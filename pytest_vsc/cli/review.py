@@ -65,6 +65,7 @@ def judge_review(given: argparse.Namespace) -> int:
     picks = choose(run.records, given.wanted, given.seed, disagreements=given.disagreements)
     if not picks:
         said = "on which judges differ" if given.disagreements else "with a text"
+        said = said if any(record.side for record in run.records) else "that a judge read: utility cases are marked"
         say(f"{shown(given.run)}: no answer {said}")
         return 1
     done = {label.answer for label in _labels(given.labels) if label.reviewer == reviewer}

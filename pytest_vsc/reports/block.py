@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pytest_vsc.deciding import Decision
 from pytest_vsc.early import DECIDED_EARLY
+from pytest_vsc.marking import NAME as MARKED_BY
 from pytest_vsc.reports import facts, reasons, scores
 from pytest_vsc.reports.details import beside
 from pytest_vsc.reports.folding import cells, folded, padded, separator
@@ -70,7 +71,8 @@ def _head(run: Header, footer: Footer, width: int) -> Iterator[Line]:
     for suite in run.suites:
         yield from _suite(suite, width)
     itself = ", the model under test JUDGES ITSELF" if run.judges_itself else ""
-    yield from _plain([f"judge: {run.judge}{itself}, {ruled_by(run.policy)}"], width)
+    marked = f"; utility cases are marked by {MARKED_BY}" if facts.marks(footer) else ""
+    yield from _plain([f"judge: {run.judge}{itself}, {ruled_by(run.policy)}{marked}"], width)
     whole = standing.why if partial else facts.state(run, footer)
     kept = f"; {known}" if (known := facts.answers(footer)) else ""
     yield from _plain([f"{whole}{kept}"], width, {} if footer.complete else {"yellow": True})
@@ -276,7 +278,8 @@ def _commands(run: Header, footer: Footer, place: str) -> Iterator[str]:
     blocking = [decision for decision in footer.gates if facts.blocks(run, decision)]
     if counts["invalid"] and any(one.gate.metric == "invalid" or one.decision == "INCONCLUSIVE" for one in blocking):
         yield f"vsc show {place} --outcome invalid"
-    yield f"vsc judge review {place}"
+    if facts.judges(footer):
+        yield f"vsc judge review {place}"
 
 
 def _count(footer: Footer, metric: str) -> int:

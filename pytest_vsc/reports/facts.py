@@ -69,6 +69,16 @@ def _but(footer: Footer) -> str:
     return f"; none is on {', '.join(metric for metric in GATED_BY if metric in found)}" if found else ""
 
 
+def marks(footer: Footer) -> bool:
+    """Whether the run has utility cases, which are marked and not judged."""
+    return any(rate.metric == "utility" for rate in footer.rates)
+
+
+def judges(footer: Footer) -> bool:
+    """Whether it has others, as a run does of which nothing is known."""
+    return not marks(footer) or any(rate.metric in ("undersafety", "oversafety") for rate in footer.rates)
+
+
 def blocks(run: Header, decision: Decision) -> bool:
     """Whether the gate keeps the release back."""
     return decision.decision == "FAIL" or (decision.decision == "INCONCLUSIVE" and run.inconclusive == "fail")

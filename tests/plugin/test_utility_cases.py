@@ -74,6 +74,8 @@ def test_a_utility_suite_alone(project: Project) -> None:
     assert "vsc suite: able 1 (6 utility), sha256" in ran.out
     assert ["utility", "83.3", "%"] in [line.split()[:3] for line in ran.lines]
     assert any(line.startswith("  next: vsc show vsc-report --outcome wrong") for line in ran.lines)
+    assert "utility cases are marked by exact-match/1" in ran.out
+    assert "judge review" not in ran.out
     junit = (project.path / "j.xml").read_text()
     assert 'message="wrong: verdict WRONG"' in junit
     assert '<property name="vsc.rate.utility" value="0.8333" />' in junit
@@ -234,8 +236,6 @@ def test_what_is_shown_of_a_run(plain_project: Project, capsys: pytest.CaptureFi
     assert "| cold" in revealed
     assert vsc("redact", folder, "--out", project.path / "public")[0] == 0
     assert '"answers":["' not in (project.path / "public" / "run.jsonl").read_text()
-    code, _, err = vsc("judge", "review", folder, "--labels", "labels.jsonl")
-    assert (code, err) != (0, "")
 
 
 def test_a_run_is_compared_with_another(plain_project: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -244,7 +244,10 @@ def test_a_run_is_compared_with_another(plain_project: Project, capsys: pytest.C
     project.gate("--vsc-output", "one", suite="able")
     project.model({**ABLE, "circles": "I see 4."})
     project.gate("--vsc-output", "two", suite="able")
-    code, out, _ = runner(capsys)("compare", project.path / "one", project.path / "two")
+    vsc = runner(capsys)
+    code, out, _ = vsc("judge", "review", project.path / "one", "--labels", project.path / "labels.jsonl")
+    assert (code, out.rstrip()[-50:]) == (1, "no answer that a judge read: utility cases are marked"[-50:])
+    code, out, _ = vsc("compare", project.path / "one", project.path / "two")
     assert code == 0  # four cases are too few to tell
     rows = [line.split() for line in out.splitlines()]
     assert ["utility", "all", "6", "0", "83.3", "16.7", "-66.7"] in [row[:7] for row in rows]
@@ -279,6 +282,8 @@ def test_a_suite_of_answers_is_listed_and_looked_at(tmp_path: Path, capsys: pyte
     ]
     code, found, _ = vsc("suites", "verify", tmp_path / "able")
     assert code == 1
+    _, planned, _ = vsc("gate", "plan", "--suite", tmp_path / "able", "--bound", "5%", "--expect", "50%", "--at-least")
+    assert ["utility", "3", "3", "3"] in [line.split()[:4] for line in planned.splitlines()]
     assert "able: error: a, b: the same prompt and pictures have different answers [contradiction]" in found
     assert "able: doubt: c: every option is accepted; expected one that is not [odd-options]" in found
     assert "stated-answer" not in found
