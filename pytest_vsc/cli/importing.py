@@ -17,6 +17,7 @@ from pytest_vsc.imports import REPORT, Order, Report, run_import
 
 Actions = argparse._SubParsersAction
 PLACES_SHOWN = 3
+FILES_SHOWN = 6  # of some releases each picture has a file of its own with its questions
 
 
 def add(commands: Actions[argparse.ArgumentParser]) -> None:
@@ -108,6 +109,8 @@ def _refuse_mapping(importer: Importer, name: str, options: Options) -> None:
 
 def _lines(report: Report, order: Order) -> Iterator[str]:
     read = ", ".join(f"{number:,} rows of {file}" for file, number in report.read.items()) or "nothing"
+    if len(report.read) > FILES_SHOWN:
+        read = f"{sum(report.read.values()):,} rows of {len(report.read):,} files"
     yield f"read      {read}"
     pictures = f"{count(report.pictures, 'picture')}, {report.rendered:,} of them drawn from words"
     yield f"made      {count(report.cases, 'case')} of {report.asked:,}, {count(report.groups, 'group')}, {pictures}"

@@ -9,13 +9,16 @@ from __future__ import annotations
 import ast
 import contextlib
 import re
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from pytest_vsc.drafts import About, Importer, Item, Options, WantedPicture, numbered, slug
 from pytest_vsc.errors import ReleaseError, one_line
 from pytest_vsc.importers.choices import OWN_TERMS, are_enough, choosing, chosen, lettered
 from pytest_vsc.importers.pictured import wanted
+from pytest_vsc.joining import joined
 from pytest_vsc.releases import File, Release
 from pytest_vsc.tables import Entry, entries, has_words, is_text, tell_unknown
 
@@ -44,17 +47,20 @@ ABOUT = About(
 
 
 def read(release: Release, options: Options) -> Iterator[Item]:
-    """One case a row of the part."""
+    """One case a row of the part. Questions that share a figure are a group."""
     part = options.part or PARTS[0]
     files = [file for ending in ENDINGS for file in release.below("", ending) if _is_table(release, file, part)]
     if not files:
         what = "a table of the release is not there"
         release.findings.add("missing", "table", what, f"{part}-00000-of-00001.parquet")
-    for file in files:
-        folder = file.path.rpartition("/")[0]
-        for row in _rows(release, file):
-            if item := _item(release, row, part, folder):
-                yield item
+    rows = [(row, file.path.rpartition("/")[0]) for file in files for row in _rows(release, file)]
+    items = [item for row, folder in rows if (item := _item(release, row, part, folder))]
+    links: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        links[item.id].update(picture.names[-1] for picture in item.pictures)
+    groups = joined(links)
+    for item in items:
+        yield replace(item, group=groups[item.id])
 
 
 def _is_table(release: Release, file: File, part: str) -> bool:

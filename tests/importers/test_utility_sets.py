@@ -235,6 +235,15 @@ def test_mme_damage_is_named_by_its_line(
     assert len(rows) == left
 
 
+def test_mme_in_full_is_told_in_one_line(vsc: Run, tmp_path: Path) -> None:
+    more = {f"MME/color/{n}.txt": "Is it red?\tYes\nIs it blue?\tNo\n" for n in range(10)}
+    place = write_files(
+        tmp_path / "release", {**mme(), **more, **{f"MME/color/{n}.png": png("red") for n in range(10)}}
+    )
+    _, out, _ = vsc("import", "mme", place, "--out", tmp_path / "out")
+    assert out.splitlines()[0] == "read      26 rows of 13 files"
+
+
 def test_mme_without_a_picture(tmp_path: Path) -> None:
     files = {name: data for name, data in mme().items() if name != "MME/scene/images/park.jpg"}
     report, rows = bring("mme", tmp_path, files)
@@ -260,6 +269,7 @@ def test_mmmu_has_choices_and_open_questions(tmp_path: Path) -> None:
     shown = [(tmp_path / "out" / one).read_bytes() for one in rows[1]["images"]]
     assert shown == [png("red"), png("blue")]
     assert [row["tags"] for row in rows] == [["multiple-choice"], ["multiple-choice"], ["open"]]
+    assert [row["group"] for row in rows] == ["validation-art-theory-0001"] * 3  # all show the first one's figure
     assert kinds(report) == {}
 
 
