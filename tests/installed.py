@@ -59,13 +59,19 @@ def make_alone(settings):
 '''
 
 
-def install(site: Path, package: str, engines: Mapping[str, str], modules: Mapping[str, str] | None = None) -> Path:
-    """A distribution `package` in the folder `site`, that declares engines: name -> module:function."""
+def install(
+    site: Path,
+    package: str,
+    engines: Mapping[str, str],
+    modules: Mapping[str, str] | None = None,
+    group: str = "pytest_vsc.engines",
+) -> Path:
+    """A distribution `package` in the folder `site`; engines, or what is of another group: name -> module:function."""
     information = site / f"{package.replace('-', '_')}-1.0.dist-info"
     information.mkdir(parents=True)
     (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
     declared = "".join(f"{name} = {value}\n" for name, value in engines.items())
-    (information / "entry_points.txt").write_text(f"[pytest_vsc.engines]\n{declared}")
+    (information / "entry_points.txt").write_text(f"[{group}]\n{declared}")
     for name, source in (modules or {}).items():
         (site / f"{name}.py").write_text(source)
     return site
