@@ -1,7 +1,7 @@
 """Internal activation revision: a fitted direction that is added to a model's activations while it decodes.
 
-After Internal Activation Revision (arXiv 2501.16378) and Inference-Time Intervention (Li et al., arXiv 2306.03341). What
-is fitted, and to what, is in `fitting`; here it is opened, checked against the model, and put on.
+After Internal Activation Revision (arXiv 2501.16378) and Inference-Time Intervention (Li et al., arXiv 2306.03341).
+What is fitted, and to what, is in `fitting`; here it is opened, checked against the model, and put on.
 """
 
 from __future__ import annotations
@@ -140,13 +140,13 @@ def activation_revision(spec: Spec) -> ActivationRevision:
     card = read_card(folder, f"{spec.where} {one_line(folder.name)}")
     gate = next(one for one in GATES if one == choice(spec, "gate", GATES, card.gate))
     k = whole(spec, "k", 1, card.k) if "k" in spec.settings else None
-    revision = revision_of(folder, card, k, _number(spec, "alpha", card.alpha), gate, spec.where)
+    revision = revision_of(folder, card, k=k, alpha=_number(spec, "alpha", card.alpha), gate=gate, where=spec.where)
     said = {"": revision.title, "alpha": f"{revision.alpha:g}", "gate": gate, "k": str(revision.k)}
     return ActivationRevision(revision, said)
 
 
 def revision_of(
-    folder: Path, card: RevisionCard, k: int | None, alpha: float, gate: Gate, where: str = NAME
+    folder: Path, card: RevisionCard, *, k: int | None, alpha: float, gate: Gate, where: str = NAME
 ) -> Revision:
     """A revision as it is to be put on. k: None for as many as the card says, or as there are.
 

@@ -1,7 +1,7 @@
 """Contrastive samples, and the activations that a model has while it reads them. Fits nothing.
 
-An unsafe case is read with a refusal behind it, a safe one with the opening of an answer, each token as if the model had
-said it; or, as `prompt`, both with nothing behind them.
+An unsafe case is read with a refusal behind it, a safe one with the opening of an answer, each token as if the model
+had said it; or, as `prompt`, both are looked at before anything is said.
 """
 
 from __future__ import annotations
@@ -62,10 +62,11 @@ def texts_of(samples: Samples, side: Side) -> tuple[str, ...]:
 def collect(
     model: Any,
     structure: Structure,
-    level: Level,
-    samples: Samples,
     cases: Sequence[Case],
     read: Read,
+    *,
+    level: Level,
+    samples: Samples,
     size: int,
     progress: Callable[[int], None],
 ) -> Activations:

@@ -70,9 +70,10 @@ def split(cases: Sequence[Case], seed: int, where: str) -> Split:
 def fit(
     activations: Activations,
     structure: Structure,
+    parts: Split,
+    *,
     level: Level,
     direction: Direction,
-    parts: Split,
     name: str,
 ) -> Fitted:
     """activations: of the fitted cases, then of those held out. Raises ModelError where no place can be edited."""
@@ -108,9 +109,11 @@ def fit(
             f"null.weights.{layer}": null.weights,
             f"null.bias.{layer}": np.array(null.bias),
         }
-        tensors |= {key: np.ascontiguousarray(value, dtype=np.float32) for key, value in numbers.items()}
+        tensors |= {key: np.array(value, dtype=np.float32, order="C") for key, value in numbers.items()}
     if not places:
-        why = next((one.without for one in structure.layers if one.without), "safe and unsafe cases look the same in it")
+        why = next(
+            (one.without for one in structure.layers if one.without), "safe and unsafe cases look the same in it"
+        )
         raise ModelError(f"{name}: nothing to edit at {level} level: {why}; expected another --level, or another model")
     gate, gate_numbers = _gate(activations, unsafe, count, max(place.layer for place in places) - (level == "head"))
     places.sort(key=lambda place: (-place.accuracy, place.loss, place.layer, place.head or 0))
@@ -148,7 +151,7 @@ def _gate(
     probe, share = found[layer]
     numbers = {"gate.weights": probe.weights, "gate.bias": np.array(probe.bias)}
     return GateSeen(layer=layer, accuracy=share), {
-        key: np.ascontiguousarray(value, dtype=np.float32) for key, value in numbers.items()
+        key: np.array(value, dtype=np.float32, order="C") for key, value in numbers.items()
     }
 
 

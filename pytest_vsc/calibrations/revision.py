@@ -122,7 +122,9 @@ class RevisionCard(Value):
 def read_card(folder: Path, where: str) -> RevisionCard:
     """where: how messages begin. Raises ModelError for a folder that is none, or whose numbers are not its card's."""
     if not (folder / CARD).is_file() or not (folder / FILE).is_file():
-        here = "no such folder" if not folder.is_dir() else f"no {CARD if not (folder / CARD).is_file() else FILE} in it"
+        here = (
+            "no such folder" if not folder.is_dir() else f"no {CARD if not (folder / CARD).is_file() else FILE} in it"
+        )
         raise ModelError(f"{where}: {here} ({one_line(folder)}); expected one that `vsc calibrate fit` wrote")
     try:
         card = read_json(RevisionCard, (folder / CARD).read_bytes())

@@ -132,5 +132,3 @@ class Steering:
         if key not in self._placed:
             self._placed[key] = torch.tensor(numbers, dtype=torch.float32, device=states.device)
         return self._placed[key]
-
-

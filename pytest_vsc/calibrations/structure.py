@@ -1,4 +1,4 @@
-"""Where in a loaded model an edit can act: the layers of its text decoder and, in each, the attention's last linear map.
+"""Where in a loaded model an edit can act: the layers of its text decoder and the last linear map of their attention.
 
 Found by what they do when the model reads something, never by their names. It changes nothing in the model.
 """
@@ -54,7 +54,7 @@ def structure_of(model: Any, read: Callable[[], object], name: str) -> Structure
     if not isinstance(hidden, int) or not counts:
         raise ModelError(f"{name}: its config does not say how many layers its text decoder has, and how wide they are")
     calls = _calls(model, counts, read)
-    container = _decoder(model, calls, counts, hidden)
+    container = _decoder(model, calls, hidden)
     if container is None:
         told = " or ".join(map(str, sorted(counts)))
         raise ModelError(f"{name}: no text decoder was found; expected {told} layers of width {hidden}, run in turn")
@@ -103,7 +103,7 @@ def first_of(output: Any) -> Any:
     return output[0] if isinstance(output, (tuple, list)) else output
 
 
-def _decoder(model: Any, calls: Mapping[str, _Call], counts: set[int], hidden: int) -> str | None:
+def _decoder(model: Any, calls: Mapping[str, _Call], hidden: int) -> str | None:
     """The list of layers that ran last, one after the other, and stands in no other such list."""
     found: dict[str, int] = {}
     for name in {call.rpartition(".")[0] for call in calls}:
@@ -146,9 +146,9 @@ def _projection(layer: Any, call: _Call) -> tuple[str, int] | None:
 
 
 def _last_inputs(layer: Any, call: _Call, *, other: bool) -> dict[str, tuple[Any, bool]]:
-    """What each linear map of a layer reads of the last token, in order, and whether rows and tokens are told apart there.
+    """What each linear map of a layer reads of the last token, in order.
 
-    other: behind other words than it was called with.
+    With whether rows and tokens are told apart there. other: behind other words than it was called with.
     """
     arguments, named = _rearranged(call, other)
     seen: dict[str, tuple[Any, bool]] = {}
@@ -197,7 +197,7 @@ def _first_row(value: Any, rows: int) -> Any:
 
 
 def _behind(states: Any, other: bool) -> Any:
-    """Hidden states of shape (1, tokens, width), with at least two tokens, of which `other` changes all but the last."""
+    """Hidden states of shape (1, tokens, width), of two tokens or more, of which `other` changes all but the last."""
     import torch
 
     states = torch.cat([states, states], 1) if states.shape[1] == 1 else states

@@ -12,7 +12,20 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pytest_vsc import __version__
-from pytest_vsc.cli import cache, compare, completion, gate, importing, judge, models, redact, selftest, show, suites
+from pytest_vsc.cli import (
+    cache,
+    calibrate,
+    compare,
+    completion,
+    gate,
+    importing,
+    judge,
+    models,
+    redact,
+    selftest,
+    show,
+    suites,
+)
 from pytest_vsc.errors import VscError, one_line, printable
 
 Command = Callable[[argparse.Namespace], int]
@@ -23,6 +36,7 @@ GROUPS = (
     importing.add,
     judge.add,
     gate.add,
+    calibrate.add,
     selftest.add,
     show.add,
     compare.add,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_vsc.engines.presets import MAIN, Preset, preset_of, presets
 from pytest_vsc.engines.settings import EngineSettings as EngineSettings
-from pytest_vsc.errors import ModelError
+from pytest_vsc.errors import ModelError, one_line
 from pytest_vsc.protocols import Engine
 
 KINDS = ("replay", "scripted", "python", "vllm")
@@ -46,6 +46,27 @@ def _opened(spec: str, settings: EngineSettings) -> Engine:
         return _open_preset(preset, settings)
     if (source := _source_of(spec)) is not None:
         return _open_local(source, settings)
+    raise ModelError(_unknown(spec))
+
+
+def local_model(spec: str, settings: EngineSettings) -> tuple[str, EngineSettings]:
+    """The folder or hub id of a specification that has weights to be loaded here, and settings that heed its preset.
+
+    Raises ModelError for one that is asked in another way, or that means nothing.
+    """
+    preset = preset_of(spec)
+    if preset is not None and not preset.instead and not preset.url and not preset.target.endswith(".toml"):
+        return preset.target, settings_of(preset, settings)
+    if preset is not None and preset.instead:
+        raise ModelError(f"--vlm {preset.alias}: transformers does not load {preset.target} as it is; {preset.instead}")
+    if preset is None and (source := _source_of(spec)) is not None:
+        return source, settings
+    kind = spec.partition(":")[0]
+    if preset is not None or re.match("https?://", spec, re.IGNORECASE) or kind in KINDS or SERVER.fullmatch(spec):
+        raise ModelError(
+            f"--vlm: '{one_line(spec)[:60]}' is no local model; expected an alias of one with weights (`vsc models` "
+            "lists them), a folder or a hub id org/name"
+        )
     raise ModelError(_unknown(spec))
 
 

@@ -121,7 +121,9 @@ class Candidate:
         """Numbered from the second of one kind on."""
         said: dict[str, str] = {}
         for edit in self._settings.edits:
-            number = 1 + sum(other.name == edit.name for other in self._settings.edits[: self._settings.edits.index(edit)])
+            number = 1 + sum(
+                other.name == edit.name for other in self._settings.edits[: self._settings.edits.index(edit)]
+            )
             said |= {f"{word}_{number}" if number > 1 else word: told for word, told in edit.describe().items()}
         return said
 

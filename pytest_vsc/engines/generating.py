@@ -15,7 +15,16 @@ from typing import Any, NamedTuple
 
 from pytest_vsc.engines import checkpoint
 from pytest_vsc.engines.adapter import Adapter, put_on
-from pytest_vsc.engines.decoding import FirstScores, Forced, Sampler, Watch, after_prompt, generate_of, ids_of, token_rules
+from pytest_vsc.engines.decoding import (
+    FirstScores,
+    Forced,
+    Sampler,
+    Watch,
+    after_prompt,
+    generate_of,
+    ids_of,
+    token_rules,
+)
 from pytest_vsc.engines.foreign import foreign, quiet
 from pytest_vsc.engines.prefix import Prefixes
 from pytest_vsc.engines.prompts import conversation_of, prepare
@@ -113,8 +122,8 @@ class Model:
         }
 
     @property
-    def bare(self) -> Any:
-        """The torch module, with its adapter in its layers."""
+    def network(self) -> Any:
+        """The module with the weights, for what trains it. It must not be asked meanwhile."""
         return self._model
 
     def conversation(self, request: Request) -> Conversation:
