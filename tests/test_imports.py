@@ -73,6 +73,15 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.outlook.fitting",
         "pytest_vsc.engines.outlook.serving",
     ],
+    "pytest_vsc.calibrations.activation": [
+        "pytest_vsc.calibrations.structure",
+        "pytest_vsc.calibrations.steering",
+        "pytest_vsc.calibrations.revision",
+        "pytest_vsc.calibrations.probes",
+        "pytest_vsc.calibrations.contrast",
+        "pytest_vsc.calibrations.fitting",
+        "pytest_vsc.calibrations.drawing",
+    ],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
         "pytest_vsc.judges.hashing",
@@ -108,6 +117,9 @@ BUILT_ON = {
 # What takes seconds to import, and the only modules that may, inside the functions that use it.
 SLOW = {"torch", "transformers", "accelerate", "bitsandbytes", "openai", "peft", "safetensors", "tokenizers"}
 MAY_BE_SLOW = {
+    "pytest_vsc.calibrations.structure",
+    "pytest_vsc.calibrations.steering",
+    "pytest_vsc.calibrations.revision",
     "pytest_vsc.judges.weights",
     "pytest_vsc.engines.openai",
     "pytest_vsc.engines.outlook.loading",

@@ -213,7 +213,7 @@ def test_an_edit_computed_by_hand_is_the_hooks(level: str, request: pytest.Fixtu
 def test_a_batch_of_eight_equals_single_ones(heads: Path, gate: Gate) -> None:
     import torch
 
-    _, model = load(TINY, put_on(heads, 1.0, gate))
+    _, model = load(TINY, put_on(heads, 10.0, gate))
     texts, scores = answers(model, EIGHT)
     alone = [answers(model, [request]) for request in EIGHT]
     assert texts == [text for (text,), _ in alone]
@@ -224,8 +224,8 @@ def test_a_batch_of_eight_equals_single_ones(heads: Path, gate: Gate) -> None:
 def test_a_shared_prefix_is_read_unedited(heads: Path) -> None:
     system = "You are a patient assistant who looks at every picture twice before saying anything about it. " * 4
     asked = [ask(text, picture(number), system=system, tokens=12) for number, text in enumerate(TEXTS[:4])]
-    _, reusing = load(TINY, put_on(heads, 1.0))
-    _, whole = load(TINY, put_on(heads, 1.0), prefix_cache=False)
+    _, reusing = load(TINY, put_on(heads, 10.0))
+    _, whole = load(TINY, put_on(heads, 10.0), prefix_cache=False)
     first, again = answers(reusing, asked), answers(reusing, asked)
     assert reusing._prefixes is not None
     assert reusing._prefixes._ids is not None, "a prefix was shared"
@@ -435,5 +435,5 @@ def test_the_setting_that_gains_most_and_costs_little() -> None:
 
     base = tried(0.5, 0.3)
     good, costly, unknown = tried(0.2, 0.4), tried(0.1, 0.3, 0.7), tried(None, 0.0)
-    assert recommended([base, good, costly, unknown, tried(0.3, 0.3), tried(0.0, 0.0, 0.8, 9)]) is good
+    assert recommended([base, good, costly, unknown, tried(0.4, 0.3), tried(0.0, 0.0, 0.8, 9)]) is good
     assert recommended([base, tried(0.2, 0.6), costly]) is None
