@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -177,24 +178,33 @@ class Calibration(Protocol):
         """
 
 
+# Entered around the answering of each batch, so that an edit acts then and at no other time.
+Acting = Callable[[], AbstractContextManager[None]]
+
+
+@runtime_checkable
 class Edit(Protocol):
-    """A change of a loaded local model that is no part of its files. It travels to another process as a pickle."""
+    """A change to what a local model computes, made when it is loaded. Goes to another process as a pickle."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What messages call it."""
 
     @property
     def identity(self) -> str:
-        """Changes (hex) whenever it would do otherwise; it is part of the engine's fingerprint."""
+        """sha256 (hex) of all that it does; part of the fingerprint of an engine whose model is edited."""
 
     def describe(self) -> Mapping[str, str]:
         """What a reader of the run must know of it."""
 
     def check(self, weights: str) -> None:
-        """See that it was made for the model of these weights (`Recognised.weights`). Raises ModelError."""
+        """See that it was made for the model of these `Recognised.weights`. Raises ModelError."""
 
-    def attach(self, model: Any) -> None:
-        """Change a loaded model in place. Raises ModelError where it does not fit."""
+    def attach(self, model: Any) -> Acting:
+        """Put hooks on a loaded torch model, its adapter included, in place. Raises ModelError where it does not fit.
+
+        The model computes what it did before, except within what this gives.
+        """
 
 
 @runtime_checkable

@@ -77,6 +77,15 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.outlook.serving",
     ],
     "pytest_vsc.calibrations.tuning": ["pytest_vsc.calibrations.lessons", "pytest_vsc.calibrations.trained"],
+    "pytest_vsc.calibrations.activation": [
+        "pytest_vsc.calibrations.structure",
+        "pytest_vsc.calibrations.steering",
+        "pytest_vsc.calibrations.revision",
+        "pytest_vsc.calibrations.probes",
+        "pytest_vsc.calibrations.contrast",
+        "pytest_vsc.calibrations.fitting",
+        "pytest_vsc.calibrations.drawing",
+    ],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
         "pytest_vsc.judges.hashing",
@@ -113,6 +122,9 @@ BUILT_ON = {
 SLOW = {"torch", "transformers", "accelerate", "bitsandbytes", "matplotlib", "openai", "peft", "safetensors"}
 SLOW |= {"tokenizers"}
 MAY_BE_SLOW = {
+    "pytest_vsc.calibrations.structure",
+    "pytest_vsc.calibrations.steering",
+    "pytest_vsc.calibrations.revision",
     "pytest_vsc.judges.weights",
     "pytest_vsc.reports.tradeoff.plot",
     "pytest_vsc.engines.openai",

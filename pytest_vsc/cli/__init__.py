@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pytest_vsc import __version__
 from pytest_vsc.cli import (
     cache,
+    calibrate,
     compare,
     completion,
     gate,
@@ -39,6 +40,7 @@ GROUPS = (
     judge.add,
     gate.add,
     tune.add,
+    calibrate.add,
     selftest.add,
     show.add,
     compare.add,

@@ -19,7 +19,7 @@ from pytest_vsc.engines.foreign import foreign, quiet
 from pytest_vsc.engines.generating import How
 from pytest_vsc.engines.settings import EngineSettings
 from pytest_vsc.engines.wording import Wording
-from pytest_vsc.errors import SettingsError
+from pytest_vsc.errors import ModelError, SettingsError
 
 # Raised whenever this engine would put the same request to the same model in another way (`prompts`, `decoding`).
 PREPARATION = 2
@@ -75,6 +75,8 @@ class Candidate:
         if settings.quantization:
             quantizing.check_quantization(settings.quantization, device, self._held, self.name)
         self.said = self._words(device, dtype, code)
+        if settings.edits and self._complete():
+            self._check_edits()
 
     def _read(self) -> str:
         """Read the config and the processor, and tell what code of the model's own is run for that."""
@@ -109,11 +111,35 @@ class Candidate:
             **({"max_pixels": f"{settings.max_pixels:,}"} if settings.max_pixels else {}),
             **({"revision": settings.revision} if settings.revision else {}),
             **(described(self._adapter, self.name) if self._adapter else {}),
+            **self._edits_described(),
             **({"device_map": self._device_map} if self._device_map else {}),
             **({"remote_code": code} if code else {}),
             **self._versions(),
             **({"quantization": quantization} if quantization else {}),
         }
+
+    def _edits_described(self) -> dict[str, str]:
+        """Numbered from the second of one kind on."""
+        said: dict[str, str] = {}
+        for edit in self._settings.edits:
+            number = 1 + sum(
+                other.name == edit.name for other in self._settings.edits[: self._settings.edits.index(edit)]
+            )
+            said |= {f"{word}_{number}" if number > 1 else word: told for word, told in edit.describe().items()}
+        return said
+
+    def _complete(self) -> bool:
+        """Whether all weights are here already."""
+        try:
+            self.check_weights()
+        except ModelError:
+            return False
+        return True
+
+    def _check_edits(self) -> None:
+        """Raises ModelError for an edit that was made for another model."""
+        for edit in self._settings.edits:
+            edit.check(self.weights)
 
     @property
     def _held(self) -> str:
@@ -137,6 +163,7 @@ class Candidate:
         if settings.quantization:
             config = quantizing.config_of(settings.quantization, self.said["dtype"])
             options = {**options, "quantization_config": config}
+        self._check_edits()
         return How(
             self._source,
             self.name,
@@ -151,6 +178,7 @@ class Candidate:
             settings.max_pixels,
             self._adapter,
             bool(settings.quantization or self._held),
+            settings.edits,
         )
 
     def check_base(self) -> None:
@@ -183,6 +211,7 @@ class Candidate:
             **({"marks": marks} if (marks := Wording(self.processor.tokenizer).marks) else {}),
             **({"max_pixels": self._settings.max_pixels} if self._settings.max_pixels else {}),
             **({"adapter": self._adapter.digests(self._settings.cache)} if self._adapter else {}),
+            **({"edits": [edit.identity for edit in edits]} if (edits := self._settings.edits) else {}),
             **({"quantization": self.said["quantization"]} if self._settings.quantization else {}),
             "versions": self._versions(),
         }

@@ -120,6 +120,25 @@ class FirstScores:
         return scores
 
 
+class Forced:
+    """A logits processor that leaves one token to choose: of each row the next that was given, and at its end the end.
+
+    rows: token ids, at least one each. end: what follows them.
+    """
+
+    scores: Any = None
+
+    def __init__(self, rows: Sequence[Sequence[int]], end: int) -> None:
+        self._rows, self._end, self._step = rows, end, 0
+
+    def __call__(self, _: Any, scores: Any) -> Any:
+        step, self._step = self._step, self._step + 1
+        only = scores.new_full(scores.shape, float("-inf"))
+        for number, row in enumerate(self._rows):
+            only[number, row[step] if step < len(row) else self._end] = 0.0
+        return only
+
+
 def apart(rows: Any, columns: Any) -> list[list[float]]:
     """How far each of some scores is from each of others, as `protocols.Probed.apart` says.
 

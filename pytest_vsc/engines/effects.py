@@ -37,7 +37,9 @@ HEEDED: dict[str, tuple[str, frozenset[str]]] = {
 }
 JUDGES = frozenset({"device", "timeout"})
 USUAL = EngineSettings()
-SETTINGS = frozenset(EngineSettings.model_fields) - {"cache"}  # where digests are kept is no wish about a model
+# Where digests are kept is no wish about a model, and edits are wished for by no option of an engine's own.
+SETTINGS = frozenset(EngineSettings.model_fields) - {"cache", "edits"}
+EDITED = frozenset({"process", "transformers"})  # the modules of engines that heed edits
 # Of the options that are not called as the setting is.
 NAMES = {"headers": "header", "key": "api_key", "server_args": "vllm_args"}
 LISTED = frozenset({"headers", "trust_remote_code"})  # those that no later option takes back
@@ -51,6 +53,8 @@ def refuse_without_effect(
     typed: what was set for this run; what an ini file says to all of them may be meant for others. Of an engine that is
     not ours nothing is known, and all is left to its maker.
     """
+    if settings.edits:
+        _refuse_edits(settings, engine)
     own, given = _known(engine), {name for name in SETTINGS if getattr(settings, name) != getattr(USUAL, name)}
     if own is None or spec.startswith("python:"):
         return
@@ -62,6 +66,19 @@ def refuse_without_effect(
         fitting = [words for words, also in HEEDED.values() if also.issuperset(idle)]
         hint = f"; expected with {' or '.join(fitting)}" if fitting else ""
         raise SettingsError(f"{', '.join(map(_option, idle))}: no effect on {kind}{hint}. Leave it out")
+
+
+def _refuse_edits(settings: EngineSettings, engine: Engine) -> None:
+    """Raises SettingsError unless the engine heeds edits, which one that is not ours does not."""
+    room, _, name = type(engine).__module__.rpartition(".")
+    if room == __package__ and name in EDITED:
+        return
+    kind = HEEDED[name][0] if room == __package__ and name in HEEDED else "a model of your own"
+    names = ", ".join(edit.name for edit in settings.edits)
+    raise SettingsError(
+        f"--vsc-calibrate {names}: no effect on {kind}, whose layers cannot be edited; expected with "
+        f"{HEEDED['process'][0]}. Leave it out"
+    )
 
 
 def stand_in(options: Iterable[str]) -> list[str]:

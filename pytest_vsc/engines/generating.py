@@ -5,21 +5,33 @@ Forms no batches and handles no failures. torch and transformers are imported wh
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from pytest_vsc.engines import checkpoint
 from pytest_vsc.engines.adapter import Adapter, put_on
-from pytest_vsc.engines.decoding import FirstScores, Sampler, Watch, after_prompt, generate_of, ids_of, token_rules
+from pytest_vsc.engines.decoding import (
+    FirstScores,
+    Forced,
+    Sampler,
+    Watch,
+    after_prompt,
+    generate_of,
+    ids_of,
+    token_rules,
+)
 from pytest_vsc.engines.foreign import foreign, quiet
 from pytest_vsc.engines.prefix import Prefixes
 from pytest_vsc.engines.prompts import conversation_of, prepare
 from pytest_vsc.engines.templates import OWN, Conversation, Manner
 from pytest_vsc.engines.wording import Stops, Wording
 from pytest_vsc.errors import EngineError, ModelError
+from pytest_vsc.protocols import Acting, Edit
 from pytest_vsc.records import Generation, Request, Response
 from pytest_vsc.thoughts import left_open
 
@@ -31,7 +43,7 @@ class How(NamedTuple):
 
     device_map: how it is spread over several devices, None for not at all. prefixes: whether what all prompts begin
     with is read once. manner: how its chat template takes turns. max_pixels: of a picture. quantized: whether its
-    weights are, or will be.
+    weights are, or will be. edits: of what it computes, once it is loaded.
     """
 
     source: str
@@ -47,6 +59,7 @@ class How(NamedTuple):
     max_pixels: int | None = None
     adapter: Adapter | None = None
     quantized: bool = False
+    edits: tuple[Edit, ...] = ()
 
 
 def load(how: How, processor: Any) -> Model:
@@ -54,9 +67,10 @@ def load(how: How, processor: Any) -> Model:
     with foreign(how.name), quiet():
         model = _load(how)
         rules = token_rules(model, processor)
+        edits = [edit.attach(model) for edit in how.edits]
     right = bool(getattr(model.config.get_text_config(), "is_encoder_decoder", False))
     processor.tokenizer.padding_side = "right" if right else "left"
-    return Model(model, processor, how, rules)
+    return Model(model, processor, how, rules, edits)
 
 
 def _load(how: How) -> Any:
@@ -87,8 +101,10 @@ def _load(how: How) -> Any:
 class Model:
     """The weights in place. `prepare` may run in one thread while `generate` runs in another."""
 
-    def __init__(self, model: Any, processor: Any, how: How, rules: Mapping[str, Any]) -> None:
-        self._model, self._processor, self._how, self._rules = model, processor, how, rules
+    def __init__(
+        self, model: Any, processor: Any, how: How, rules: Mapping[str, Any], edits: Sequence[Acting] = ()
+    ) -> None:
+        self._model, self._processor, self._how, self._rules, self._edits = model, processor, how, rules, edits
         left = processor.tokenizer.padding_side == "left"
         reuses = how.prefixes and left and how.cache is None and rules.get("use_cache", True)
         self._prefixes = Prefixes(model, rules.get("suppress_tokens", ())) if reuses else None
@@ -133,11 +149,12 @@ class Model:
         *,
         timeout: float | None = None,
         left: Callable[[], Sequence[bool]] | None = None,
-        first: FirstScores | None = None,
+        first: FirstScores | Forced | None = None,
     ) -> list[Response | EngineError]:
         """What each request of a batch of one kind of settings is answered.
 
-        timeout: seconds for the whole batch. left: which rows nobody waits for any more. first: is given the scores.
+        timeout: seconds for the whole batch. left: which rows nobody waits for any more. first: is given the scores
+        before anything else reads them.
         """
         import torch
         import transformers
@@ -155,18 +172,20 @@ class Model:
                     "attention_mask": behind.attention_mask,
                     _cache_name(): behind.cache,
                 }
-            rows = generate_of(self._model)(
-                **there,
-                generation_config=transformers.GenerationConfig(
-                    **self._rules,
-                    **({"cache_implementation": self._how.cache} if self._how.cache else {}),
-                    max_new_tokens=generation.max_new_tokens,
-                    do_sample=False,
-                    num_beams=1,
-                ),
-                stopping_criteria=transformers.StoppingCriteriaList([watch, *([stops] if stops else [])]),
-                logits_processor=transformers.LogitsProcessorList(processors),
-            )
+            with self._edited():  # behind the prefix: what is kept of that is read by the model as it is
+                rows = generate_of(self._model)(
+                    **there,
+                    generation_config=transformers.GenerationConfig(
+                        **self._rules,
+                        **({"cache_implementation": self._how.cache} if self._how.cache else {}),
+                        **({"disable_compile": True} if self._edits else {}),  # hooks that remember are not compiled
+                        max_new_tokens=generation.max_new_tokens,
+                        do_sample=False,
+                        num_beams=1,
+                    ),
+                    stopping_criteria=transformers.StoppingCriteriaList([watch, *([stops] if stops else [])]),
+                    logits_processor=transformers.LogitsProcessorList(processors),
+                )
         new = after_prompt(rows, there["input_ids"]).tolist()
         opened = self._opened(requests, inputs)
         share = (time.monotonic() - begun) / len(requests)
@@ -174,6 +193,29 @@ class Model:
             self._outcome(row, number, generation, watch, stops=stops, opened=opened[number], share=share)
             for number, row in enumerate(new)
         ]
+
+    def force(self, requests: Sequence[Request], texts: Sequence[str]) -> list[int]:
+        """Have the model read each request and then, token by token as if it were its own, an answer that it is given.
+
+        One text a request, all requests of the same settings. Gives the number of tokens of each text: the model reads
+        the last of a text in the forward pass of that number, 0 being that of the prompt. Raises EngineError.
+        """
+        rows = [self._wording.tokens(text) for text in texts]
+        longest = requests[0].generation.model_copy(update={"max_new_tokens": max(map(len, rows)) + 1})
+        requests = [dataclasses.replace(request, generation=longest) for request in requests]
+        ends = sorted(ids_of(self._rules.get("eos_token_id")))
+        inputs = self.prepare([self.conversation(request) for request in requests])
+        for outcome in self.generate(requests, inputs, threading.Event(), first=Forced(rows, ends[0] if ends else 0)):
+            if isinstance(outcome, EngineError):
+                raise outcome
+        return [len(row) for row in rows]
+
+    def _edited(self) -> ExitStack:
+        """Within it the edits act."""
+        stack = ExitStack()
+        for acting in self._edits:
+            stack.enter_context(acting())
+        return stack
 
     def _opened(self, requests: Sequence[Request], inputs: Inputs) -> list[str]:
         """The mark of a thought that each prompt ended with, "" for none: the answer's text lacks it."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import InstanceOf
+
 from pytest_vsc.cases import Value
+from pytest_vsc.protocols import Edit
 
 
 class EngineSettings(Value):
@@ -22,6 +25,7 @@ class EngineSettings(Value):
     the environment variable that holds its value. key: name of the environment variable that holds the server's key.
     max_cost: US dollars that the answers may cost. prices: file with what tokens cost.
     server_args: further arguments of a server that is started for the run.
+    edits: of what the loaded model computes, made in this order.
     """
 
     device: str = "auto"
@@ -44,3 +48,4 @@ class EngineSettings(Value):
     max_cost: float | None = None
     prices: str | None = None
     server_args: tuple[str, ...] = ()
+    edits: tuple[InstanceOf[Edit], ...] = ()

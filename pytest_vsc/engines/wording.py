@@ -33,6 +33,11 @@ class Wording:
             return said
         return self.whole([token for token in tokens if token not in self._dropped])
 
+    def tokens(self, text: str) -> list[int]:
+        """The tokens of an answer that reads like this."""
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
     def whole(self, tokens: Sequence[int]) -> str:
         """The text with all special tokens."""
         said: str = self._tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
