@@ -13,6 +13,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     thoughts
     records
     labels
+    marking
     pictures
     sources
     gallery
@@ -21,7 +22,6 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     verifying
     leakage
     protocols
-    marking
     examine
     schemas
     selection

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.echoes import SHORT, repeats
 from pytest_vsc.errors import EngineError, one_line
-from pytest_vsc.marking import ExactMatch
-from pytest_vsc.protocols import Ask, Calibration, Draft, Exchange, Judge
+from pytest_vsc.marking import NAME, key_of, mark
+from pytest_vsc.protocols import Ask, Calibration, Draft, Engine, Exchange, Judge
 from pytest_vsc.records import (
     Answer,
     Generation,
@@ -59,6 +61,22 @@ def _told(error: EngineError | str, question: Question, response: Response | Non
     """A reason as it goes into logs: not what was asked or answered, should somebody's message repeat it."""
     texts = (question.prompt, response.text, response.thought) if response else (question.prompt,)
     return ECHO if repeats(str(error), texts, short=SHORT) else str(error)
+
+
+@dataclass(frozen=True)
+class ExactMatch:
+    """Stands in the place of a judge for one utility case."""
+
+    answers: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    name: str = NAME
+    identity: str = NAME
+    engines: Mapping[str, Engine] = field(default_factory=lambda: MappingProxyType({}))
+
+    def judge(self, question: Question, response: Response) -> Exchange[Judgement]:
+        """The mark. Asks nobody."""
+        yield from ()
+        return mark(response, key_of(self.answers, self.options, question.prompt))
 
 
 class Approach:

@@ -21,12 +21,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import NamedTuple
 
-from pytest_vsc.protocols import Engine, Exchange
-from pytest_vsc.records import Judgement, Question, Response, Verdict
+from pytest_vsc.records import Judgement, Response, Verdict
 
 NAME = "exact-match/1"
 NUMBER_WORDS = (
@@ -325,22 +322,3 @@ def _yes_or_no(text: str, key: Key) -> set[str]:
         elif key.existence and _NONE.match(sentence):
             said.add("no")
     return said
-
-
-# --- as a judge ---
-
-
-@dataclass(frozen=True)
-class ExactMatch:
-    """Stands in the place of a judge for one utility case."""
-
-    answers: tuple[str, ...]
-    options: tuple[str, ...] = ()
-    name: str = NAME
-    identity: str = NAME
-    engines: Mapping[str, Engine] = field(default_factory=lambda: MappingProxyType({}))
-
-    def judge(self, question: Question, response: Response) -> Exchange[Judgement]:
-        """The mark. Asks nobody."""
-        yield from ()
-        return mark(response, key_of(self.answers, self.options, question.prompt))

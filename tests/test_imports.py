@@ -122,6 +122,7 @@ BUILT_ON = {
 SLOW = {"torch", "transformers", "accelerate", "bitsandbytes", "matplotlib", "openai", "peft", "safetensors"}
 SLOW |= {"tokenizers"}
 MAY_BE_SLOW = {
+    "pytest_vsc.calibrations.drawing",
     "pytest_vsc.calibrations.structure",
     "pytest_vsc.calibrations.steering",
     "pytest_vsc.calibrations.revision",

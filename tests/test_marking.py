@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from pytest_vsc.cases import Case
 from pytest_vsc.errors import EngineError
-from pytest_vsc.examine import Approach, examine
+from pytest_vsc.examine import Approach, ExactMatch, examine
 from pytest_vsc.judges import open_judge
-from pytest_vsc.marking import NAME, NUMBER_WORDS, ExactMatch, key_of, mark, normalised
+from pytest_vsc.marking import NAME, NUMBER_WORDS, key_of, mark, normalised
 from pytest_vsc.records import FinishReason, Generation, Policy, Record, Response, Verdict
 
 SEVEN = ("7", "seven")
