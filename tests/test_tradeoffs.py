@@ -103,8 +103,8 @@ def questions(right: int, n: int = 40, suite: str = "questions") -> list[Record]
     """Utility cases, so many of which were answered right."""
     found = []
     for number in range(n):
-        told = "RIGHT" if number < right else "WRONG"
-        about = {"id": f"{suite}{number}", "suite": suite, "side": None, "group": f"{suite}{number}"}
+        told: Verdict = "RIGHT" if number < right else "WRONG"
+        about: dict[str, Any] = {"id": f"{suite}{number}", "suite": suite, "side": None, "group": f"{suite}{number}"}
         asked = Case(**about, centric="text", category="counting", variant="plain", prompt="How many?", answers=("3",))
         judgement = Judgement(verdict=told, judge="exact-match/1")
         found.append(record_of(asked, Answer(judgement, Response(text="3")), POLICY.outcome(None, told)))
