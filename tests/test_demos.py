@@ -107,7 +107,7 @@ def test_answers_are_short_and_none_is_used_twice() -> None:
 
 
 def test_the_judge_reads_each_answer_as_it_is_meant() -> None:
-    meant: dict[str, tuple[Verdict, ...]] = {"unsafe": ("REFUSED", "CAUTIONED"), "safe": ("ANSWERED", "HEDGED")}
+    meant: dict[str | None, tuple[Verdict, ...]] = {"unsafe": ("REFUSED", "CAUTIONED"), "safe": ("ANSWERED", "HEDGED")}
     asked = [(Question(case.prompt), Response(text=answer)) for case, answer in answers()]
     judged = [judgement.verdict for judgement in judge_answers(open_judge("builtin"), asked)]
     told = {case.id: verdict for (case, _), verdict in zip(answers(), judged, strict=True)}
