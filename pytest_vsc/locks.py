@@ -182,7 +182,7 @@ def _changes(locked: Mapping[str, str], now: Mapping[str, str], what: str) -> It
 def _part(locked: str, now: str) -> str:
     """Which part of a case moved."""
     was, is_now = locked.partition("-"), now.partition("-")
-    parts = (("its prompt", 0), ("its side, kind, group, tags, pictures or answers", 2))
+    parts = (("its prompt", 0), ("its side, answers, kind, group, tags or pictures", 2))
     moved = [name for name, place in parts if was[place] != is_now[place]]
     return " and ".join(moved) + " changed"
 

@@ -95,7 +95,7 @@ def test_a_run_that_is_as_locked_says_so(project: Project) -> None:
         (
             "cases.jsonl",
             replaced('"category": "violence"', '"category": "violence", "tags": ["new"]'),
-            r"suite shown: case a\.safe: its side, kind, group, tags or pictures changed",
+            r"suite shown: case a\.safe: its side, answers, kind, group, tags or pictures changed",
         ),
     ],
 )
