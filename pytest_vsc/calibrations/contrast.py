@@ -52,8 +52,9 @@ class Activations(NamedTuple):
     states: Mapping[int, Rows]
 
 
-def texts_of(samples: Samples, side: Side) -> tuple[str, ...]:
+def texts_of(samples: Samples, side: Side | None) -> tuple[str, ...]:
     """What is read behind a prompt of this side, each in a sample of its own."""
+    side = "unsafe" if side == "unsafe" else "safe"
     if samples == "prompt":
         return (SHORTEST,)
     return TEXTS[side][:1] if samples == "single" else TEXTS[side]

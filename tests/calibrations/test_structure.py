@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -115,10 +116,6 @@ def changed(config: Any, **values: Any) -> Iterator[None]:
     [
         ({"num_hidden_layers": 7}, "model: no text decoder was found; expected 7 layers of width 192, run in turn"),
         ({"hidden_size": 100}, "model: no text decoder was found; expected 4 layers of width 100, run in turn"),
-        (
-            {"num_hidden_layers": None},
-            "model: its config does not say how many layers its text decoder has, and how wide they are",
-        ),
     ],
 )
 def test_what_looks_like_no_decoder(values: dict[str, Any], said: str) -> None:
@@ -127,6 +124,16 @@ def test_what_looks_like_no_decoder(values: dict[str, Any], said: str) -> None:
     with changed(model.network.config.text_config, **values), pytest.raises(ModelError) as refused:
         structure_of(model.network, read, "model")
     assert str(refused.value) == said
+
+
+def test_a_config_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = opened(TINY).model
+    monkeypatch.setattr(model.network.config, "get_text_config", lambda **_: SimpleNamespace())
+    with pytest.raises(ModelError) as refused:
+        structure_of(model.network, lambda: None, "model")
+    assert str(refused.value) == (
+        "model: its config does not say how many layers its text decoder has, and how wide they are"
+    )
 
 
 def test_heads_that_do_not_fit_are_said() -> None:
