@@ -149,7 +149,7 @@ def tune(given: argparse.Namespace) -> int:
     source, settings = _model_of(given)
     suites, cases = _cases(given)
     lessons = teaching.of_sides(cases, _targets(given, cases), given.seed)
-    teaching.see_enough(lessons, one_sided=given.one_sided)
+    teaching.see_enough(lessons, mixture, one_sided=given.one_sided)
     _see_room(given.out, resume=given.resume)
     candidate, model = _loaded(source, settings)
     tuning.layers_of(model.network, given.target_modules)
