@@ -326,9 +326,8 @@ def _train(given: argparse.Namespace, mixture: Mixture, data: Data, candidate: C
     losses = {"held_out_before": _rounded(before), "held_out": _rounded(after), "steps": list(came.losses)}
     _write(given.out, {**said, "losses": losses}, data)
     if data.held_out:
-        say(
-            f"held-out loss {_shown_loss(before)} before, {_shown_loss(after)} after, {count(len(data.held_out), 'lesson')}"
-        )
+        lost = f"{_shown_loss(before)} before, {_shown_loss(after)} after"
+        say(f"held-out loss {lost}, {count(len(data.held_out), 'lesson')}")
     say(f"{shown(given.out)}: written; use it with --vlm {one_line(given.vlm)} --vlm-adapter {shown(given.out)}")
     return 0
 
