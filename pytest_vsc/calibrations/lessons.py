@@ -106,6 +106,7 @@ def of_sides(cases: Iterable[Case], targets: Mapping[tuple[str, str], str] | Non
 
 
 def _of_side(case: Case, targets: Mapping[tuple[str, str], str] | None, seed: int) -> Lesson:
+    assert case.side is not None
     side: Side = case.side
     refused = side == "unsafe"
     if targets is None:
@@ -210,8 +211,8 @@ def _target(
 # --- which of them, and in which order ---
 
 
-def see_enough(lessons: Sequence[Lesson], *, one_sided: bool) -> None:
-    """Raises SettingsError for too few cases, and for those of one side only unless that is wanted."""
+def see_enough(lessons: Sequence[Lesson], mixture: Mixture, *, one_sided: bool) -> None:
+    """Raises SettingsError for too few cases, and for one side only unless that is wanted."""
     counts = {side: sum(lesson.kind == side for lesson in lessons) for side in SIDES}
     sides: tuple[tuple[Side, Side], ...] = (("safe", "unsafe"), ("unsafe", "safe"))
     for side, other in sides:
@@ -221,6 +222,11 @@ def see_enough(lessons: Sequence[Lesson], *, one_sided: bool) -> None:
                 f"--suite: no {side} cases among {counts[other]}; a model that is taught one side learns to {ends}. "
                 "Expected both sides, or --one-sided"
             )
+    idle = [side for side in SIDES if not mixture.share(side)]
+    if idle and not one_sided:
+        raise SettingsError(f"--mix: nothing of what is {idle[0]} ({mixture}); expected some of both, or --one-sided")
+    if not any(counts[side] and mixture.share(side) for side in SIDES):
+        raise SettingsError(f"--mix: nothing of what the suites hold ({mixture}); expected some")
     for side in SIDES:
         if counts[side] < LEAST and not (one_sided and not counts[side] and any(counts.values())):
             raise SettingsError(f"--suite: too few cases: {counts[side]} {side}; expected {LEAST} or more of a side")

@@ -142,7 +142,8 @@ def _blocks(network: Any) -> tuple[str, Any]:
             if isinstance(module, torch.nn.ModuleList)
         ]
         if lists:  # a block may hold lists too, of experts; the last of several is the decoder's
-            return max(reversed(lists), key=lambda each: (-each[0].count("."), len(each[1])))
+            name, blocks = max(reversed(lists), key=lambda each: (-each[0].count("."), len(each[1])))
+            return str(name), blocks
     raise SettingsError(
         "--target-modules: no text decoder was found in the model: no blocks stand beside its embeddings"
     )
@@ -172,16 +173,14 @@ def adapted(network: Any, layers: Layers, recipe: Recipe, name: str) -> Any:
 
 
 def loss_of(logits: Any, labels: Any) -> Any:
-    """Mean over answers of the mean cross entropy of an answer's tokens, so that a short answer weighs as a long one.
+    """Mean cross entropy of the answers' tokens: the first, which decide, weigh in a long answer as in a short one.
 
     logits: (rows, length, vocabulary). labels: (rows, length), IGNORED where nothing is learned.
     """
     import torch
 
     told, wanted = logits[:, :-1].float(), labels[:, 1:].to(logits.device)
-    losses = torch.nn.functional.cross_entropy(told.transpose(1, 2), wanted, ignore_index=IGNORED, reduction="none")
-    counted = wanted != IGNORED
-    return (losses.sum(1) / counted.sum(1).clamp_min(1)).mean()
+    return torch.nn.functional.cross_entropy(told.transpose(1, 2), wanted, ignore_index=IGNORED)
 
 
 def measured(network: Any, batches: Iterable[Batch]) -> float | None:

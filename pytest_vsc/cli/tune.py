@@ -149,7 +149,7 @@ def tune(given: argparse.Namespace) -> int:
     source, settings = _model_of(given)
     suites, cases = _cases(given)
     lessons = teaching.of_sides(cases, _targets(given, cases), given.seed)
-    teaching.see_enough(lessons, one_sided=given.one_sided)
+    teaching.see_enough(lessons, mixture, one_sided=given.one_sided)
     _see_room(given.out, resume=given.resume)
     candidate, model = _loaded(source, settings)
     tuning.layers_of(model.network, given.target_modules)
@@ -325,9 +325,9 @@ def _train(given: argparse.Namespace, mixture: Mixture, data: Data, candidate: C
         tuning.write_adapter(made, given.out)
     losses = {"held_out_before": _rounded(before), "held_out": _rounded(after), "steps": list(came.losses)}
     _write(given.out, {**said, "losses": losses}, data)
-    say(
-        f"held-out loss {_shown_loss(before)} before, {_shown_loss(after)} after, {count(len(data.held_out), 'lesson')}"
-    )
+    if data.held_out:
+        lost = f"{_shown_loss(before)} before, {_shown_loss(after)} after"
+        say(f"held-out loss {lost}, {count(len(data.held_out), 'lesson')}")
     say(f"{shown(given.out)}: written; use it with --vlm {one_line(given.vlm)} --vlm-adapter {shown(given.out)}")
     return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,7 @@ def test_answers_stand_behind_their_prompts_whatever_side_is_padded(left: bool) 
     assert marked["token_type_ids"][0, 4:].eq(1).all()
 
 
-def test_each_answer_weighs_the_same_however_long() -> None:
+def test_each_token_of_the_answers_weighs_the_same() -> None:
     torch = pytest.importorskip("torch")
     logits = torch.tensor(
         [[[2.0, 0.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.0]], [[0.0, 3.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]]
@@ -183,8 +183,7 @@ def test_each_answer_weighs_the_same_however_long() -> None:
     def lost(difference: float) -> float:
         return float(torch.log1p(torch.exp(torch.tensor(-difference))))
 
-    first = (lost(2) + lost(0) + lost(1)) / 3
-    assert float(tuning.loss_of(logits, labels)) == pytest.approx((first + lost(3)) / 2)
+    assert float(tuning.loss_of(logits, labels)) == pytest.approx((lost(2) + lost(0) + lost(1) + lost(3)) / 4)
 
 
 # -- families
@@ -260,7 +259,7 @@ def taught() -> Any:
 
 
 def train(
-    taught: Any, out: Path, recipe: tuning.Recipe, stop_after: int | None = None
+    taught: Callable[[], tuple[Any, Teacher]], out: Path, recipe: tuning.Recipe, stop_after: int | None = None
 ) -> tuple[tuning.Came, bytes, Any]:
     model, teacher = taught()
     shown = [Picture(name="p", data=encoded(drawn(number))) for number in range(2)]

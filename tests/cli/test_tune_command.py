@@ -193,6 +193,16 @@ LOCAL = (
         (None, ["tiny", "--utility", "train"], "--suite: two suites are named 'train' (train and train); "),
         (None, ["tiny", "--utility", "mini"], "--utility mini: is no utility suite: its cases have no answers"),
         (None, ["tiny", "--mix", "1:1"], "--mix: no mixture ('1:1'); expected three weights of 0 or more, "),
+        (
+            None,
+            ["tiny", "--mix", "0:1:1"],
+            "--mix: nothing of what is safe (0:1:1); expected some of both, or --one-sided",
+        ),
+        (
+            one_side,
+            ["tiny", "--one-sided", "--mix", "1:0:1"],
+            "--mix: nothing of what the suites hold (1:0:1); expected",
+        ),
         (None, ["tiny", "--dtype", "float16"], "--dtype float16: too coarse to train in; expected bfloat16 or float32"),
         (None, ["tiny", "--dtype", "float31"], "--dtype: unknown dtype 'float31'; "),
         (
