@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_vsc.calibrations.training import used_cases
+from pytest_vsc.calibrations.used import used_cases
 from pytest_vsc.cases import Case
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import SettingsError
