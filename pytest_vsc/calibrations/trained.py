@@ -18,7 +18,7 @@ FORMAT = 1
 def counted(lessons: Sequence[Lesson], held_out: Sequence[Lesson]) -> dict[str, int]:
     """How many cases of each kind there were, and how many of all served only to measure the loss."""
     cases = [lesson for lesson in (*lessons, *held_out) if lesson.suite]
-    kinds = {kind: sum(lesson.kind == kind for lesson in cases) for kind in KINDS}
+    kinds: dict[str, int] = {kind: sum(lesson.kind == kind for lesson in cases) for kind in KINDS}
     return {**kinds, "held_out": len(held_out)}
 
 
