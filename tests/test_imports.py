@@ -46,6 +46,7 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.owncode",
         "pytest_vsc.engines.checkpoint",
         "pytest_vsc.engines.memory",
+        "pytest_vsc.engines.cores",
         "pytest_vsc.engines.decoding",
         "pytest_vsc.engines.templates",
         "pytest_vsc.engines.prompts",
@@ -76,7 +77,11 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.engines.outlook.fitting",
         "pytest_vsc.engines.outlook.serving",
     ],
-    "pytest_vsc.calibrations.tuning": ["pytest_vsc.calibrations.lessons", "pytest_vsc.calibrations.trained"],
+    "pytest_vsc.calibrations.tuning": [
+        "pytest_vsc.calibrations.lessons",
+        "pytest_vsc.calibrations.trained",
+        "pytest_vsc.calibrations.layers",
+    ],
     "pytest_vsc.calibrations.activation": [
         "pytest_vsc.calibrations.structure",
         "pytest_vsc.calibrations.steering",
@@ -135,6 +140,7 @@ MAY_BE_SLOW = {
     "pytest_vsc.engines.asking",
     "pytest_vsc.engines.transformers",
     *ROOMS_OF_A_LEAF["pytest_vsc.engines.transformers"],
+    "pytest_vsc.calibrations.layers",
     "pytest_vsc.calibrations.tuning",
 }
 # The plugin is one of pytest's; what is in `testing` is called by other people's tests, which it fails or skips.

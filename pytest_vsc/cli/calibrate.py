@@ -16,12 +16,12 @@ from pytest_vsc.calibrations.structure import Structure, structure_of
 from pytest_vsc.calibrations.used import write_used
 from pytest_vsc.cases import Case, Suite
 from pytest_vsc.cli import frontier
+from pytest_vsc.cli.local import Line, add_running, add_suites, loaded, model_of, see_new, suites_of
 from pytest_vsc.cli.printing import count, say, shown, table
-from pytest_vsc.engines import EngineSettings, local_model
-from pytest_vsc.errors import ModelError, SettingsError, VscError, expected, one_line
+from pytest_vsc.engines.cores import one_left
+from pytest_vsc.errors import SettingsError, expected, one_line
 from pytest_vsc.leakage import used_of
 from pytest_vsc.records import Generation, Message, Request
-from pytest_vsc.suites import load_suites
 
 if TYPE_CHECKING:
     from pytest_vsc.engines.candidate import Candidate
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 W = TypeVar("W", bound=str)
+COMMAND = "vsc calibrate fit"
 SHARE = 3  # of the places at head level one in so many is edited, unless told otherwise; at layer level one layer
 EPILOG = (
     "Cases of both sides are needed; 60 % of their groups are fitted to, the others measure. None of them may be "
@@ -42,11 +43,11 @@ def add(commands: Actions) -> None:
     actions = parser.add_subparsers(metavar="fit", required=True)
     fit = actions.add_parser("fit", help="fit an activation revision of a local model", epilog=EPILOG)
     fit.add_argument("vlm", metavar="SPEC", help="the model: an alias, a folder or a hub id")
-    fit.add_argument("--suite", metavar="SUITE", action="append", required=True, help="a development suite; repeatable")
+    add_suites(fit, why="a development suite")
     fit.add_argument("--out", metavar="DIR", type=Path, required=True, help="a new folder")
     _add_fit(fit.add_argument_group("what is fitted"))
     _add_tune(fit.add_argument_group("tuning on the cases that are not fitted to"))
-    _add_running(fit.add_argument_group("how the model is run"))
+    add_running(fit.add_argument_group("how the model is run"), adapter=True)
     fit.set_defaults(command=calibrate_fit)
 
 
@@ -62,21 +63,19 @@ def _add_fit(group: Any) -> None:
     group.add_argument("--gate", metavar="|".join(GATES), default="probe", help="what leaves safe prompts alone")
     group.add_argument("--k", metavar="N", type=int, help="how many heads or layers are edited")
     group.add_argument("--seed", metavar="N", type=int, default=0, help="of the split into groups (0)")
+    group.add_argument("--batch-size", metavar="N", type=int, default=16, help="prompts that are read at once (16)")
 
 
 def _add_tune(group: Any) -> None:
     group.add_argument("--tune", action="store_true", help="measure settings of K and alpha, and choose one")
-    group.add_argument("--utility", metavar="SUITE", help="a utility suite, of which little may be lost")
+    group.add_argument(
+        "--utility",
+        metavar="SUITE",
+        action="append",
+        default=[],
+        help="a utility suite, of which little may be lost (repeatable)",
+    )
     group.add_argument("--max-new-tokens", metavar="N", type=int, default=128, help="of an answer (128)")
-
-
-def _add_running(group: Any) -> None:
-    group.add_argument("--adapter", "--vlm-adapter", metavar="DIR", help="a PEFT adapter on top of the model")
-    group.add_argument("--device", metavar="DEVICE", default="auto", help="cpu, cuda, mps (default: the best)")
-    group.add_argument("--dtype", metavar="DTYPE", default="auto", help="of the weights (default: by the device)")
-    group.add_argument("--revision", metavar="REV", help="of a hub model")
-    group.add_argument("--batch-size", metavar="N", type=int, default=16, help="prompts that are read at once (16)")
-    group.add_argument("--vlm-trust-remote-code", action="store_true", help="if the model's repository is trusted")
 
 
 def calibrate_fit(given: argparse.Namespace) -> int:
@@ -86,14 +85,15 @@ def calibrate_fit(given: argparse.Namespace) -> int:
     direction = _word("--direction", given.direction, DIRECTIONS)
     gate = _word("--gate", given.gate, GATES)
     _see_numbers(given)
-    _see_new(given.out)
-    drawing.require_matplotlib("vsc calibrate fit")
-    suites, utility = _suites(given)
-    parts = fitting.split([case for suite in suites for case in suite.cases], given.seed, _names(suites))
-    source, settings = _model_of(given)
-    candidate, model = _loaded(source, settings)
-    structure = _structure(candidate, model, parts)
-    activations = _collected(given, model, structure, parts, samples)
+    see_new(given.out)
+    drawing.require_matplotlib(COMMAND)
+    suites = suites_of(given)
+    parts = fitting.split(suites.sides, given.seed, _names(suites.sided))
+    source, settings = model_of(given, COMMAND)
+    candidate, model = loaded(source, settings)
+    with one_left(candidate.device):
+        structure = _structure(candidate, model, parts)
+        activations = _collected(given, model, structure, parts, samples)
     found = fitting.fit(activations, structure, parts, level=level, direction=direction, name=candidate.name)
     card = RevisionCard(
         model=candidate.name,
@@ -109,18 +109,18 @@ def calibrate_fit(given: argparse.Namespace) -> int:
         layers=tuple(found.layers),
         places=tuple(found.places),
         probe=found.probe,
-        suites={suite.name: suite.sha256 for suite in suites},
+        suites={suite.name: suite.sha256 for suite in suites.sided},
         fitted=tuple(f"{case.suite}/{case.id}" for case in parts.fitted),
         held=tuple(f"{case.suite}/{case.id}" for case in parts.held),
         data=fitting.data_digest(activations),
         tensors="",
         versions=_versions(),
     )
-    card = _written(given, card, found, parts)
+    card = _written(given, card, found, [*parts.fitted, *parts.held, *suites.answered])
     del model, activations  # a second one is loaded to tune
     if given.tune:
         card = frontier.tune(
-            given.out, card, source, settings, held=parts.held, utility=utility, tokens=given.max_new_tokens
+            given.out, card, source, settings, held=parts.held, utility=suites.answered, tokens=given.max_new_tokens
         )
         _kept(given.out, card)
     _tell(given.out, card)
@@ -145,62 +145,8 @@ def _see_numbers(given: argparse.Namespace) -> None:
         raise SettingsError("--utility: is measured when tuning; expected with --tune")
 
 
-def _see_new(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise SettingsError(f"--out {shown(out)}: is no folder; expected a new one")
-    if out.is_dir() and any(out.iterdir()):
-        raise SettingsError(f"--out {shown(out)}: the folder is not empty; expected a new one")
-
-
-def _suites(given: argparse.Namespace) -> tuple[tuple[Suite, ...], tuple[Case, ...]]:
-    """Those that are fitted to, and the cases that utility is measured on."""
-    names = [*given.suite, *([given.utility] if given.utility else [])]
-    try:
-        loaded = load_suites(names, Path.cwd())
-    except VscError as error:
-        raise type(error)(str(error).replace("--vsc-suite", "--suite")) from None
-    suites = loaded[: len(given.suite)]
-    for suite in suites:
-        if any(not case.side for case in suite.cases):
-            raise SettingsError(
-                f"--suite {one_line(suite.name)}: its cases have no sides; expected safe and unsafe ones"
-            )
-    utility = loaded[len(given.suite) :]
-    for suite in utility:
-        if any(case.side for case in suite.cases):
-            raise SettingsError(f"--utility {one_line(suite.name)}: is no utility suite: its cases have no answers")
-    return suites, tuple(case for suite in utility for case in suite.cases)
-
-
 def _names(suites: Sequence[Suite]) -> str:
     return f"--suite {', '.join(one_line(suite.name) for suite in suites)}"
-
-
-def _model_of(given: argparse.Namespace) -> tuple[str, EngineSettings]:
-    settings = EngineSettings(
-        device=given.device,
-        dtype=given.dtype,
-        revision=given.revision,
-        adapter=given.adapter,
-        trust_remote_code=given.vlm_trust_remote_code,
-    )
-    try:
-        return local_model(given.vlm, settings)
-    except ModelError as error:
-        raise ModelError(str(error).replace("--vlm", "vsc calibrate fit", 1)) from None
-
-
-def _loaded(source: str, settings: EngineSettings) -> tuple[Candidate, Model]:
-    from pytest_vsc.engines.candidate import Candidate
-    from pytest_vsc.engines.generating import load
-
-    candidate = Candidate(source, settings)
-    try:
-        candidate.check()
-        candidate.check_weights()
-        return candidate, load(candidate.how(), candidate.processor)
-    except VscError as error:
-        raise type(error)(str(error).replace("--vlm-dtype", "--dtype").replace("--vlm-device", "--device")) from None
 
 
 def _versions() -> dict[str, str]:
@@ -235,9 +181,17 @@ def _collected(
 
     cases = [*parts.fitted, *parts.held]
     level, size = _word("--level", given.level, LEVELS), given.batch_size
-    with frontier.Line("read", contrast.samples_of(samples, len(cases))) as line, foreign("vsc calibrate fit"):
+    whole = contrast.samples_of(samples, len(cases))
+    with Line(COMMAND, "read") as line, foreign(COMMAND):
         return contrast.collect(
-            model.network, structure, cases, read, level=level, samples=samples, size=size, progress=line.show
+            model.network,
+            structure,
+            cases,
+            read,
+            level=level,
+            samples=samples,
+            size=size,
+            progress=lambda done: line.show(done, whole),
         )
 
 
@@ -245,9 +199,9 @@ def _collected(
 
 
 def _written(
-    given: argparse.Namespace, card: RevisionCard, found: fitting.Fitted, parts: fitting.Split
+    given: argparse.Namespace, card: RevisionCard, found: fitting.Fitted, used: Sequence[Case]
 ) -> RevisionCard:
-    """The card, as it now lies in the folder with all that belongs to it."""
+    """The card, as it now lies in the folder with all that belongs to it. used: what it rests on, or is chosen by."""
     import hashlib
 
     held = revision.packed(found.tensors)
@@ -260,7 +214,7 @@ def _written(
     card = card.model_copy(update={"tensors": hashlib.sha256(held).hexdigest(), "k": wanted})
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / revision.FILE).write_bytes(held)
-    write_used(given.out, used_of([*parts.fitted, *parts.held]))
+    write_used(given.out, used_of(used))
     _kept(given.out, card)
     return card
 

@@ -5,19 +5,17 @@ Each setting is run by the real engine and judged by the built-in judge. Nothing
 
 from __future__ import annotations
 
-import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pytest_vsc.calibrations.activation import revision_of
 from pytest_vsc.calibrations.revision import TRIED, RevisionCard, Tried, tried_row
 from pytest_vsc.cases import Case
-from pytest_vsc.cli.printing import safe, say, table
+from pytest_vsc.cli.local import Line
+from pytest_vsc.cli.printing import say, table
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.errors import EngineError
 from pytest_vsc.examine import Approach, examine
@@ -28,32 +26,6 @@ from pytest_vsc.records import Generation, Policy, Record, Response
 ALPHAS = (0.25, 0.5, 1.0, 2.0)
 SHARES = (0.25, 0.5, 1.0)  # of the places that can be edited
 LOSS = 0.02  # of utility that a setting may cost
-TELL_SECONDS = 5.0
-
-
-class Line:
-    """How far something has come: one line that changes in a terminal, elsewhere a line now and then."""
-
-    def __init__(self, what: str, whole: int) -> None:
-        self._what, self._whole = what, whole
-        self._terminal, self._told = sys.stderr.isatty(), 0.0
-
-    def __enter__(self) -> Line:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._terminal:
-            print(file=sys.stderr)
-
-    def show(self, done: int) -> None:
-        text = f"vsc calibrate fit: {self._what} {done:,}/{self._whole:,}"
-        if self._terminal:
-            print(f"\r{text:<60}", end="", file=sys.stderr, flush=True)
-        elif done == self._whole or time.monotonic() - self._told > TELL_SECONDS:
-            print(safe(text), file=sys.stderr, flush=True)
-            self._told = time.monotonic()
 
 
 def tune(
@@ -74,13 +46,13 @@ def tune(
     ks = sorted({max(1, round(share * there)) for share in SHARES})
     grid = [(0, 0.0), *((k, alpha) for k in ks for alpha in ALPHAS)]
     tried: list[Tried] = []
-    with Line("settings tried", len(grid)) as line:
+    with Line("vsc calibrate fit", "settings tried") as line:
         for k, alpha in grid:
             edits = (revision_of(folder, card, k=k, alpha=alpha, gate=card.gate),) if k else ()
             there_now = settings.model_copy(update={"edits": edits})
             records = _records(source, there_now, [*held, *utility], tokens)
             tried.append(_measured(records, k, alpha, card))
-            line.show(len(tried))
+            line.show(len(tried), len(grid))
     best = recommended(tried)
     for text in table((*TRIED, ""), [(*tried_row(one), _mark(one, best, tried)) for one in tried], range(7)):
         say(text)

@@ -6,8 +6,8 @@ are imported when a model is checked or loaded, never with this module.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
 import threading
 import time
 from collections import deque
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from pytest_vsc.engines import EngineSettings, generating
 from pytest_vsc.engines.batching import WINDOW, BatchSize, Bulk, Job, Line
 from pytest_vsc.engines.candidate import Candidate
+from pytest_vsc.engines.cores import one_left
 from pytest_vsc.engines.decoding import FirstScores, apart
 from pytest_vsc.engines.foreign import explain, foreign, free_memory, out_of_memory, quiet
 from pytest_vsc.engines.prompts import size_of
@@ -70,7 +71,7 @@ class TransformersEngine:
         self._news = threading.Condition()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._torch_threads: int | None = None
+        self._cores = contextlib.ExitStack()
 
     # -- before the run
 
@@ -113,8 +114,7 @@ class TransformersEngine:
         with foreign(self._name):
             self._candidate.check_base()  # the weights of a hub model may not have been here before
         self._said |= self._model.describe()
-        if self._candidate.device == "cpu":
-            self._leave_a_core()
+        self._cores.enter_context(one_left(self._candidate.device))
         with self._news:
             if self._stop.is_set():  # closed meanwhile
                 self._model = None
@@ -122,18 +122,6 @@ class TransformersEngine:
             for name, work in (("vsc-prepare", self._prepare), ("vsc-engine", self._work)):
                 self._threads.append(threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True))
                 self._threads[-1].start()
-
-    def _leave_a_core(self) -> None:
-        """Let the model not take every core of a CPU: its threads would spin against those that prepare and test.
-
-        Measured on two cores, batches of 32 of the embedded model: 6.6 s with one thread; with two 5.9 s on an idle
-        machine, and up to 107 s beside other work.
-        """
-        import torch
-
-        if "OMP_NUM_THREADS" not in os.environ:
-            self._torch_threads = torch.get_num_threads()
-            torch.set_num_threads(max(1, self._torch_threads - 1))
 
     def probe(self, requests: Sequence[Request]) -> Probed:
         """As `protocols.Probing` says. Raises EngineError."""
@@ -200,11 +188,7 @@ class TransformersEngine:
         if self._model is not None:
             self._model = None
             free_memory()
-        if self._torch_threads is not None:
-            import torch
-
-            torch.set_num_threads(self._torch_threads)
-            self._torch_threads = None
+        self._cores.close()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Do a thread's work; should that break, nobody waits for it for ever."""

@@ -1,4 +1,4 @@
-"""What a model is taught, and how: mixture, labels on answers only, layers by structure, training that goes on."""
+"""What a model is taught, and how: mixture, labels on answers only, training that goes on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from pytest_vsc.calibrations import lessons as teaching
 from pytest_vsc.calibrations import tuning
+from pytest_vsc.calibrations.layers import layers_of
 from pytest_vsc.calibrations.lessons import Lesson, Mixture
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.engines import EngineSettings
@@ -212,7 +213,7 @@ def test_every_family_can_be_taught(name: str, tmp_path: Path) -> None:
     batch = teacher.batch(requests, answers)
     assert [[n for n in row if n != IGNORED] for row in batch["labels"].tolist()] == answers
     assert answers[0][-1] in ends(model), "an answer ends as the model ends one"
-    layers = tuning.layers_of(network)
+    layers = layers_of(network)
     recipe = tuning.Recipe(steps=6, batch_size=2, rate=5e-3, rank=4)
     before = tuning.measured(network, [batch])
     made = tuning.adapted(network, layers, recipe, "model")
@@ -271,7 +272,7 @@ def train(
         return teacher.batch(some, [teacher.answer(told[place], whole=place != 1) for place in places])
 
     steps: list[int] = []
-    made = tuning.adapted(model.network, tuning.layers_of(model.network), recipe, "tiny")
+    made = tuning.adapted(model.network, layers_of(model.network), recipe, "tiny")
     came = tuning.train(
         made,
         [place % 3 for place in range(recipe.steps * recipe.at_a_step)],
@@ -306,14 +307,3 @@ def test_a_training_that_was_stopped_goes_on_as_if_nothing_had_been(taught: Any,
     other, weights_of_another_seed, _ = train(taught, tmp_path / "other", recipe.model_copy(update={"seed": 6}))
     assert other.whole
     assert weights_of_another_seed != weights
-
-
-@pytest.mark.heavy
-def test_layers_that_are_asked_for(taught: Any) -> None:
-    model, _ = taught()
-    layers = tuning.layers_of(model.network, ["q_proj", "mlp.up_proj"])
-    assert layers.inner == ("mlp.up_proj", "self_attn.q_proj")
-    assert layers.number == 8
-    said = r"^--target-modules: no linear layer 'q_porj' there; expected some of .*; did you mean 'q_proj'\?$"
-    with pytest.raises(SettingsError, match=said):
-        tuning.layers_of(model.network, ["q_porj"])

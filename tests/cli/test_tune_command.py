@@ -8,13 +8,11 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pytest_vsc.calibrations import tuning
 from pytest_vsc.calibrations.used import used_cases
-from pytest_vsc.cli import tune
+from pytest_vsc.cli.local import Line
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import ModelError
@@ -103,18 +101,18 @@ def test_an_adapter_that_a_run_can_load(vsc: Run, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("peft")
 def test_what_was_interrupted_goes_on(vsc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     options = ("--suite", "train", *QUICK)
-    show = tune.Line.show
+    show = Line.show
 
-    def press(line: Any, now: tuning.Progress) -> None:
+    def press(line: Line, done: int, whole: int, more: str = "") -> None:
         import signal
 
-        show(line, now)
-        if now.step == 1:
+        show(line, done, whole, more)
+        if done == 1:
             signal.raise_signal(signal.SIGINT)
 
     longer = (*options[:2], "--steps", "3", *QUICK[2:])
     with monkeypatch.context() as patched:
-        patched.setattr(tune.Line, "show", press)
+        patched.setattr(Line, "show", press)
         code, out, err = vsc("tune", "tiny", "--out", "part", *longer)
     assert (code, out) == (2, "")
     assert "vsc tune: interrupted: the step is finished and kept; once more ends it at once\n" in err

@@ -174,7 +174,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def revision(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of the embedded model, fitted to a suite `fitted` whose first pairs are those of `small`."""
-    pytest.importorskip("torch", reason="needs torch: pip install 'pytest-vsc[transformers]'")
+    pytest.importorskip("torch", reason="needs torch: pip install 'pytest-vsc[local]'")
     pytest.importorskip("matplotlib", reason="needs matplotlib: pip install 'pytest-vsc[calibrate]'")
     folder = tmp_path_factory.mktemp("revisions") / "mine"
     fitted = write_small(folder.parent / "fitted", 24)
@@ -186,7 +186,7 @@ def revision(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded model with other weights."""
-    pytest.importorskip("torch", reason="needs torch: pip install 'pytest-vsc[transformers]'")
+    pytest.importorskip("torch", reason="needs torch: pip install 'pytest-vsc[local]'")
     from safetensors.torch import load_file, save_file
 
     folder = shutil.copytree(TINY, tmp_path_factory.mktemp("models") / "other")
