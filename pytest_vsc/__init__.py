@@ -13,6 +13,8 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     thoughts
     records
     labels
+    normalising
+    solutions
     marking
     pictures
     sources
@@ -58,6 +60,8 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     earlier
     writing
     baselines
+    methods
+    gains
     tradeoffs
     impostors
     trials

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from pytest_vsc.cases import Case, Picture
 from pytest_vsc.echoes import SHORT, repeats
 from pytest_vsc.errors import EngineError, one_line
-from pytest_vsc.marking import NAME, key_of, mark
+from pytest_vsc.marking import NAME, mark
 from pytest_vsc.protocols import Ask, Calibration, Draft, Engine, Exchange, Judge
 from pytest_vsc.records import (
     Answer,
@@ -24,6 +24,7 @@ from pytest_vsc.records import (
     Response,
     record_of,
 )
+from pytest_vsc.solutions import key_of
 
 ECHO = "its message repeats what was asked or answered, and is withheld"
 

@@ -1,6 +1,6 @@
 """Marks answers to utility cases by exact match with the forms that are accepted. It asks no model and knows no side.
 
-The rule, `exact-match/1`. Texts are compared when they are `normalised`. An answer is RIGHT if
+The rule, `exact-match/1`. Texts are compared when they are `normalised` (`normalising`). An answer is RIGHT if
 
 1. all of it is an accepted form; or
 2. what it states last is: "the answer is X", "Answer: X", "the correct option is X"; of a text that was to be read,
@@ -23,126 +23,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from pytest_vsc.normalising import NUMBER, normalised, words_of
 from pytest_vsc.records import Judgement, Response, Verdict
+from pytest_vsc.solutions import Key, Option
 
 NAME = "exact-match/1"
-NUMBER_WORDS = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
-)
 MOST_SPAN = 200  # characters of a stated value that are kept
-
-# --- texts, as they are compared ---
-
-_DIGITS = {word: str(number) for number, word in enumerate(NUMBER_WORDS)}
-_ARTICLES = frozenset({"a", "an", "the"})
-_APOSTROPHES = dict.fromkeys(map(ord, "'\u2018\u2019\u02bc\u00b4`"))
-_TOKEN = re.compile(r"(?<![^\s.,-])-?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|[^\s.,-]+")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-
-
-def normalised(text: str) -> str:
-    """The words of a text in one spelling, one blank between them; "" of a text that says nothing.
-
-    Unicode as NFKC, in lower case; without punctuation, quotes and marks of Markdown, but for the point and the minus
-    of a number; without the articles a, an, the, unless nothing else is there; numbers from zero to twenty as digits,
-    without commas between thousands and zeros at the end of a decimal.
-    """
-    return " ".join(_words(text))
-
-
-def _words(text: str) -> list[str]:
-    flat = _folded(text)
-    found = [_number(word) for word in _TOKEN.findall("".join(map(_kept, flat.translate(_APOSTROPHES))))]
-    if not found:  # a sign, such as an operator
-        return flat.split()
-    return [word for word in found if word not in _ARTICLES] or found
-
-
-def _folded(text: str) -> str:
-    for _ in range(3):  # folding makes letters that can be composed, and composing such that can be folded
-        text = unicodedata.normalize("NFKC", text).casefold()
-    return text.replace("_", " ").replace("\u2212", "-")
-
-
-def _kept(letter: str) -> str:
-    kept = letter.isalnum() or letter in ".,-" or (letter > "\x7f" and unicodedata.category(letter)[0] == "M")
-    return letter if kept else " "
-
-
-def _number(word: str) -> str:
-    if not word[-1].isdigit() or not word.isascii() or not _NUMBER.fullmatch(plain := word.replace(",", "")):
-        return _DIGITS.get(word, word)
-    return plain.rstrip("0").rstrip(".") if "." in plain else plain
-
-
-# --- what can be answered ---
-
-
-class Option(NamedTuple):
-    """One of the things that can be answered. letter: by which it may be named, "" for none. words: of its text."""
-
-    letter: str
-    words: tuple[str, ...]
-    accepted: bool
-
-
-class Key(NamedTuple):
-    """What an answer is marked by. forms: the accepted ones, normalised. options: empty where these are not known.
-
-    existence: it was asked whether something is there.
-    """
-
-    forms: frozenset[str]
-    options: Sequence[Option]
-    numbers: bool
-    yes_or_no: bool
-    existence: bool
-
-    @property
-    def closed(self) -> bool:
-        """Whether all is known that can be answered."""
-        return bool(self.options) or self.numbers or self.yes_or_no
-
-
-_LETTERED = re.compile(r"\s*\(?([A-Za-z])(?:[).:]\)?\s*(?P<text>\S.*)?|\))\s*|\s*([A-Z])\s*", re.DOTALL)
-_EXISTENCE = re.compile(r"\b(?:is|are) there\b", re.IGNORECASE)
-YES_OR_NO = frozenset({"yes", "no"})
-
-
-def key_of(answers: Sequence[str], options: Sequence[str] = (), prompt: str = "") -> Key:
-    """answers: the accepted forms. options: all that could be answered, the accepted ones among them or not."""
-    forms = {normalised(answer) for answer in answers} - {""}
-    known = [_option(option, forms) for option in options]
-    named = {form for option in known if option.accepted for form in _forms(option)}
-    others = forms - {form for option in known for form in _forms(option)} if options else set()
-    known += [Option("", tuple(form.split()), accepted=True) for form in sorted(others)]
-    lettered = any(option.letter for option in known)
-    every = forms | {" ".join(option.words) for option in known if not option.letter}
-    return Key(
-        forms=frozenset(forms | named),
-        options=known,
-        numbers=not lettered and bool(forms) and all(map(_NUMBER.fullmatch, forms)),
-        yes_or_no=bool(forms) and not lettered and every <= YES_OR_NO,
-        existence=bool(_EXISTENCE.search(prompt)),
-    )
-
-
-def _option(text: str, forms: Iterable[str]) -> Option:
-    found = _LETTERED.fullmatch(text)
-    letter = (found[1] or found[3] or "").upper() if found else ""
-    words = tuple(_words((found["text"] or "") if letter and found else text))
-    option = Option(letter, words, accepted=False)
-    return option._replace(accepted=not _forms(option).isdisjoint(forms))
-
-
-def _forms(option: Option) -> set[str]:
-    """The normalised texts that name an option and nothing else."""
-    letter, words = option.letter.lower(), " ".join(option.words)
-    return {letter, words, normalised(f"{letter} {words}")} - {""}
-
-
-# --- what an answer says ---
 
 # Marks of Markdown, quotes and tags, which stand around a value.
 _DRESS = re.compile(r"</?[A-Za-z]\w{0,20}>|[*`#>|\"\u201c\u201d\u00ab\u00bb]|__+")
@@ -258,9 +144,9 @@ def _mentioned(text: str, key: Key) -> Mapping[str, bool]:
     """What a text mentions of all that can be answered, and whether that is accepted."""
     if key.yes_or_no:
         return {word: word in key.forms for word in _yes_or_no(text, key)}
-    words = _words(text)
+    words = words_of(text)
     if key.numbers:
-        numbers = ((at, word) for at, word in enumerate(words) if _NUMBER.fullmatch(word))
+        numbers = ((at, word) for at, word in enumerate(words) if NUMBER.fullmatch(word))
         return {_as_said(words, at, word): word in key.forms and not _denied(words, at) for at, word in numbers}
     by_letter = {option.letter: option for option in key.options if option.letter}
     found = [(letter, by_letter[letter].accepted) for letter in _letters(text) if letter in by_letter]

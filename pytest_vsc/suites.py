@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from pytest_vsc.cases import CENTRICS, SIDES, VARIANTS, Case, Picture, Suite, SuiteHeader
 from pytest_vsc.errors import SuiteError, UnknownSuiteError, expected
 from pytest_vsc.gallery import Gallery, picture_names
-from pytest_vsc.marking import normalised
+from pytest_vsc.normalising import normalised
 from pytest_vsc.records import POLICIES
 from pytest_vsc.shipped import shipped
 from pytest_vsc.sources import HEADER, Problems, Row, read_hashes, read_rows, read_table

@@ -22,8 +22,9 @@ from pytest_vsc.cases import SIDES, UTILITY, Case, Picture, Suite
 from pytest_vsc.errors import one_line
 from pytest_vsc.joining import joined
 from pytest_vsc.likeness import HASHED_SIDE, look_alikes, luminances
-from pytest_vsc.marking import key_of, normalised
+from pytest_vsc.normalising import normalised
 from pytest_vsc.pictures import FORMATS, as_rgb
+from pytest_vsc.solutions import key_of
 from pytest_vsc.sources import PICTURE_HASHES, read_hashes
 
 LISTED = 4  # names that one flaw tells before "and N more"

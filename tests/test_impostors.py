@@ -17,8 +17,9 @@ from pytest_vsc.engines.scripted import ScriptedEngine
 from pytest_vsc.errors import EngineError
 from pytest_vsc.impostors import EVERYWHERE, HELP, REFUSAL, Item, Model
 from pytest_vsc.judges import open_judge
-from pytest_vsc.marking import key_of, mark
+from pytest_vsc.marking import mark
 from pytest_vsc.records import Message, Question, Request, Response, Seen
+from pytest_vsc.solutions import key_of
 from pytest_vsc.suites import load_suite
 
 ODD = 'He said "no"\\n\n\ttab \x7f \x85 \u2028 \u4f60\u597d \U0001f600 \x01'

@@ -12,8 +12,10 @@ from pytest_vsc.cases import Case
 from pytest_vsc.errors import EngineError
 from pytest_vsc.examine import Approach, ExactMatch, examine
 from pytest_vsc.judges import open_judge
-from pytest_vsc.marking import NAME, NUMBER_WORDS, key_of, mark, normalised
+from pytest_vsc.marking import NAME, mark
+from pytest_vsc.normalising import NUMBER_WORDS, normalised
 from pytest_vsc.records import FinishReason, Generation, Policy, Record, Response, Verdict
+from pytest_vsc.solutions import key_of
 
 SEVEN = ("7", "seven")
 COLOURS = ("red", "blue", "light blue", "green")
@@ -29,42 +31,6 @@ def verdict(
     finish: FinishReason = "stop",
 ) -> Verdict:
     return mark(Response(text=text, finish_reason=finish), key_of(answers, options, prompt)).verdict
-
-
-# --- texts as they are compared ---
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("  The  RED\ncircle. ", "red circle"),
-        ("**Seven**", "7"),
-        ('"Stop!"', "stop"),
-        ("\uff33\uff34\uff2f\uff30", "stop"),
-        ("don\u2019t", "dont"),
-        ("1,234.50", "1234.5"),
-        ("-3", "-3"),
-        ("\u22123", "-3"),
-        ("2-3", "2 3"),
-        ("7.0", "7"),
-        ("3cm", "3 cm"),
-        ("twenty-one", "20 1"),
-        ("A", "a"),
-        ("the", "the"),
-        ("snake_case", "snake case"),
-        ("50 %", "50"),
-        ("+", "+"),
-        ("\u0915\u093f", "\u0915\u093f"),  # a vowel sign is part of its letter
-        (" ", ""),
-    ],
-)
-def test_normalised(text: str, expected: str) -> None:
-    assert normalised(text) == expected
-
-
-@given(st.text())
-def test_normalising_again_changes_nothing(text: str) -> None:
-    assert normalised(normalised(text)) == normalised(text)
 
 
 # --- answers as models give them ---

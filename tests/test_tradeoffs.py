@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any, cast
 
 import pytest
@@ -13,12 +12,14 @@ from hypothesis import strategies as st
 from pytest_vsc.baselines import Baseline
 from pytest_vsc.cases import Case
 from pytest_vsc.errors import GateError, RunFileError
+from pytest_vsc.gains import Figure
 from pytest_vsc.intervals import Estimate, half_sum
+from pytest_vsc.methods import names_of
 from pytest_vsc.paired import Flips, tango
 from pytest_vsc.records import Answer, Judgement, Record, Response, Verdict, record_of
 from pytest_vsc.runs import Run
 from pytest_vsc.tallies import Metric
-from pytest_vsc.tradeoffs import Figure, Tradeoff, beats, cost_of, labels_of, names_of, required, tradeoff
+from pytest_vsc.tradeoffs import Tradeoff, required, tradeoff
 from tests.ended import a_suite
 from tests.saved import POLICY, pairs_of, saved
 
@@ -173,26 +174,6 @@ def test_of_two_that_are_as_good_one_may_be_dearer() -> None:
     assert [row.best for row in found.tables[0].rows] == [True, True]
 
 
-HALF, ONE = Fraction(1, 2), Fraction(1)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "so"),
-    [
-        ((HALF, HALF, -ONE), (HALF, HALF, -HALF), True),  # less is better, so utility stands with its sign turned
-        ((HALF, HALF, -HALF), (HALF, HALF, -HALF), False),
-        ((HALF, ONE, -ONE), (ONE, HALF, -ONE), False),
-        ((HALF, HALF, None), (ONE, HALF, None), True),
-        ((HALF, HALF, None), (ONE, ONE, -ONE), False),  # it may have cost all utility
-        ((HALF, HALF, -ONE), (ONE, ONE, None), False),
-        ((None, HALF, None), (None, ONE, None), True),
-        ((None, None, None), (None, None, None), False),
-    ],
-)
-def test_when_one_beats_another(one: Any, other: Any, so: bool) -> None:
-    assert beats(one, other) is so
-
-
 WORDS = st.lists(st.sampled_from([*VERDICTS]), min_size=4, max_size=4).map(" ".join)
 
 
@@ -316,25 +297,3 @@ def test_an_adapter_is_a_method_and_another_model_is_not() -> None:
 def test_one_must_be_of_no_method() -> None:
     with pytest.raises(RunFileError, match=r"no run without a calibration \(reminder\); expected one"):
         tradeoff([run_of("reminder", "right")])
-
-
-def test_labels_tell_apart_by_as_few_settings_as_they_can() -> None:
-    names = ["none", "reminder:place=both", "revision:d,alpha=5,gate=none", "revision:d,alpha=5,gate=probe", "a:x+b:y"]
-    assert [*labels_of(names).values()] == ["none", "reminder", "revision:gate=none", "revision:gate=probe", "a+b"]
-    assert [*labels_of(["r", "r:a=1"]).values()] == ["r", "r:a=1"]
-
-
-# --- what it takes ---------------------------------------------------------------------------------------------------
-
-
-def test_what_a_case_takes() -> None:
-    first, second, third = pairs_of([VERDICTS["right"]] * 2)[:3]
-    turns = (Response(text="a", tokens=5, seconds=0.5), None, Response(text="b", tokens=7, seconds=1.5))
-    several = first.model_copy(update={"requests": ("a" * 64,) * 3, "turns": turns, "response": turns[2]})
-    kept = second.model_copy(
-        update={"requests": ("d" * 64,), "response": Response(text="c", tokens=2, prompt_tokens=9, seconds=0.0)}
-    )
-    not_asked = third.model_copy(update={"outcome": "NOT_RUN", "verdict": None, "response": None})
-    cost = cost_of([several, kept, not_asked])
-    assert (cost.cases, cost.calls, cost.tokens, cost.prompt_tokens, cost.seconds) == (2, 2, 7, 9, 2)
-    assert cost_of([]).calls is None

@@ -23,6 +23,7 @@ from pytest_vsc import marking
 from pytest_vsc.cases import Suite
 from pytest_vsc.records import Response
 from pytest_vsc.shipped import shipped
+from pytest_vsc.solutions import key_of
 from pytest_vsc.suites import load_suite, shipped_suites
 
 UTILITY = shipped("suites") / "utility"
@@ -96,7 +97,7 @@ def test_what_is_accepted_is_among_the_options() -> None:
 @pytest.mark.parametrize("words", ["{}", "It is {}.", "The answer is {}.", "I think it is the {}."])
 def test_a_sentence_with_an_accepted_form_is_right_and_with_another_wrong(words: str) -> None:
     for case in utility().cases:
-        key = marking.key_of(case.answers, case.options, case.prompt)
+        key = key_of(case.answers, case.options, case.prompt)
         for form in {*case.answers, *case.options}:
             verdict = "RIGHT" if form in case.answers else "WRONG"
             assert marking.mark(Response(text=words.format(form)), key).verdict == verdict, (case.id, form)

@@ -18,8 +18,8 @@ from pytest_vsc.calibrations import open_calibrations, spelled
 from pytest_vsc.cli.printing import safe, shown
 from pytest_vsc.cli.trying import complaint, environment
 from pytest_vsc.errors import RunFileError, SettingsError
+from pytest_vsc.methods import NONE
 from pytest_vsc.runs import RUN_FILE, Header
-from pytest_vsc.tradeoffs import NONE
 
 # What the command sets itself, or what would make the runs of methods be of different cases.
 OURS = ("--vlm", "--vsc-calibrate", "--vsc-output", "--vsc-resume", "--vsc-update-lock", "--vsc-early-stop")

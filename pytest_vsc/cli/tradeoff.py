@@ -12,8 +12,9 @@ from pytest_vsc.cases import complete
 from pytest_vsc.cli.methods import read_methods, runs_of
 from pytest_vsc.cli.printing import say, shown
 from pytest_vsc.errors import RunFileError, SettingsError
+from pytest_vsc.methods import FIELDS
 from pytest_vsc.reports.tradeoff import markdown, page, plot, terminal
-from pytest_vsc.tradeoffs import FIELDS, USUAL_GATES, Tradeoff, required, tradeoff
+from pytest_vsc.tradeoffs import USUAL_GATES, Tradeoff, required, tradeoff
 
 Actions = argparse._SubParsersAction
 FOLDER = Path("vsc-tradeoff")

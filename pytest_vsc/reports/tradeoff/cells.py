@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_vsc.gains import AIMS, SHOWN, UTILITY, Figure, Row, Table
 from pytest_vsc.reports.words import clean
 from pytest_vsc.tallies import Metric
-from pytest_vsc.tradeoffs import AIMS, SHOWN, UTILITY, Figure, Method, Row, Ruling, Table, Tradeoff
+from pytest_vsc.tradeoffs import Method, Ruling, Tradeoff
 
 HEADS: dict[Metric, str] = {
     **{metric: metric for metric in SHOWN},

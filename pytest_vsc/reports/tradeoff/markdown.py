@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_vsc.gains import SHOWN, Figure, Table
 from pytest_vsc.reports.markdown import code, head, line, words
 from pytest_vsc.reports.tradeoff.cells import (
     HEADS,
@@ -17,7 +18,7 @@ from pytest_vsc.reports.tradeoff.cells import (
     sizes,
     verdicts,
 )
-from pytest_vsc.tradeoffs import SHOWN, Figure, Table, Tradeoff
+from pytest_vsc.tradeoffs import Tradeoff
 
 
 def markdown(found: Tradeoff) -> str:

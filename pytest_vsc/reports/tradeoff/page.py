@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pytest_vsc import __version__
+from pytest_vsc.gains import SHOWN, Figure, Row, Table
 from pytest_vsc.reports.page import POLICY, asset, digest, template
 from pytest_vsc.reports.tradeoff import cells, plot
-from pytest_vsc.tradeoffs import SHOWN, Figure, Row, Table, Tradeoff
+from pytest_vsc.tradeoffs import Tradeoff
 
 
 class Line(NamedTuple):

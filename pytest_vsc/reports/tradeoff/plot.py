@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from pytest_vsc.errors import SettingsError
+from pytest_vsc.gains import UTILITY, Figure, Table
 from pytest_vsc.reports.words import brief
-from pytest_vsc.tradeoffs import UTILITY, Figure, Table, Tradeoff
+from pytest_vsc.tradeoffs import Tradeoff
 
 Kind = Literal["svg", "png"]
 KINDS: tuple[Kind, ...] = ("svg", "png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pytest_vsc.gains import AIMS, SHOWN, Table
 from pytest_vsc.reports.folding import cells, folded, padded
 from pytest_vsc.reports.tradeoff.cells import (
     HEADS,
@@ -19,7 +20,7 @@ from pytest_vsc.reports.tradeoff.cells import (
 )
 from pytest_vsc.reports.words import clean
 from pytest_vsc.tallies import Metric
-from pytest_vsc.tradeoffs import AIMS, SHOWN, Table, Tradeoff
+from pytest_vsc.tradeoffs import Tradeoff
 
 NARROWEST = 80  # cells; a terminal with fewer gets lines of so many
 SHORTEST = 12  # cells of a method's name, however many figures follow
