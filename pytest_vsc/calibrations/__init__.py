@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
-from pytest_vsc.calibrations.spec import NONE, OPTION, Spec, read_specs
+from pytest_vsc.calibrations.spec import NONE, OPTION, About, Spec, about, read_specs
 from pytest_vsc.errors import SettingsError, VscError, expected, one_line
 from pytest_vsc.protocols import Calibration
 
@@ -46,6 +47,29 @@ def names() -> list[str]:
     return sorted({*OURS, NONE, *(point.name for point in entry_points(group=GROUP))})
 
 
+def described() -> list[About]:
+    """All of `names` but `none`, as the docstrings of the functions tell that make them.
+
+    One that cannot be loaded says so.
+    """
+    found = [about(name, getdoc(_ours(name)) or "") for name in OURS]
+    found += [_of_theirs(point) for point in entry_points(group=GROUP) if point.name not in OURS]
+    return sorted({(one.name, one.what): one for one in found}.values())
+
+
+def _of_theirs(point: EntryPoint) -> About:
+    try:
+        return about(point.name, getdoc(point.load()) or "")
+    except (Exception, SystemExit) as error:
+        return About(point.name, f"cannot be loaded: {point.value}: {type(error).__name__}: {one_line(error)}", ())
+
+
+def _ours(name: str) -> Make:
+    module, _, function = OURS[name].partition(":")
+    make: Make = getattr(import_module(f"{__name__}.{module}"), function)
+    return make
+
+
 def _spelled(one: Calibration) -> str:
     settings = ",".join(f"{key}={value}" if key else value for key, value in one.settings.items())
     return one_line(f"{one.name}:{settings}" if settings else one.name)
@@ -59,9 +83,7 @@ def _made(spec: Spec) -> Calibration:
                 f"{spec.where}: {theirs[0].value} declares a calibration of this name, which is a word of pytest-vsc's "
                 "own; expected another name for it"
             )
-        module, _, function = OURS[spec.name].partition(":")
-        make: Make = getattr(import_module(f"{__name__}.{module}"), function)
-        made: Calibration = make(spec)
+        made: Calibration = _ours(spec.name)(spec)
         return made
     if not theirs:
         raise SettingsError(f"{OPTION}: unknown calibration '{spec.name}'; {expected(spec.name, names())}")

@@ -131,8 +131,15 @@ class ActivationRevision:
 
 
 def activation_revision(spec: Spec) -> ActivationRevision:
-    """`activation-revision:DIR`. alpha: how far, in spreads of the projections. gate: none, probe or nullspace. k: how
-    many places. What is left out is as the card says. Raises SettingsError, and ModelError for the folder."""
+    """A fitted direction added to activations of a local model while it decodes.
+
+    DIR: what `vsc calibrate fit` wrote.
+    alpha: how far, in spreads of the projections (default as fitted).
+    gate: none, probe or nullspace (default as fitted).
+    k: how many heads or layers, the best first (default as fitted).
+
+    Raises SettingsError, and ModelError for the folder.
+    """
     only(spec, "", "alpha", "gate", "k")
     if "" not in spec.settings:
         raise SettingsError(f"{spec.where}: no folder; expected {NAME}:DIR with what `vsc calibrate fit` wrote")

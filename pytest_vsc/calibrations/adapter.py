@@ -35,7 +35,12 @@ class Adapter:
 
 
 def adapter(spec: Spec) -> Adapter:
-    """`adapter:DIR`. Raises SettingsError."""
+    """A PEFT adapter of a local model, as --vlm-adapter loads it.
+
+    DIR: what `vsc tune` or peft wrote.
+
+    Raises SettingsError.
+    """
     only(spec, "")
     if "" not in spec.settings:
         raise SettingsError(f"{spec.where}: no folder; expected adapter:DIR with what `vsc tune` or peft wrote")

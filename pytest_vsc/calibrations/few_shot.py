@@ -65,8 +65,12 @@ class FewShot:
 
 
 def few_shot(spec: Spec) -> FewShot:
-    """number: of pairs (default 2), each of two demonstrations. order: unsafe-first (default) or safe-first in each
-    pair, or all shuffled. suite: where they come from (default demos). seed: which of them (default 0).
+    """Paired demonstrations before the question, as chat turns with their pictures.
+
+    number: of pairs, each of two demonstrations (default 2).
+    order: unsafe-first (default) or safe-first in each pair, or all shuffled.
+    suite: where they come from (default demos).
+    seed: which of them (default 0).
 
     Raises SettingsError, SuiteError.
     """

@@ -56,7 +56,12 @@ class Intent:
 
 
 def intent(spec: Spec) -> Intent:
-    """form: lines (default) or json, to which a server that can is held. Raises SettingsError."""
+    """What is seen, the intent and the risk are written down before the answer; only that is judged.
+
+    form: lines (default), or json, to which a server that can is held.
+
+    Raises SettingsError.
+    """
     only(spec, "form")
     form = choice(spec, "form", FORMS, "lines")
     return Intent(form, {"form": form})

@@ -53,8 +53,15 @@ class Reminder:
 
 
 def reminder(spec: Spec) -> Reminder:
-    """place: both (default), prefix, suffix or system. form: examine (default) or responsible. text: own words instead.
-    closing: those behind the prompt where it stands on both sides. Raises SettingsError."""
+    """Words of responsibility around the question, or in the system turn.
+
+    place: both (default), prefix, suffix or system.
+    form: examine (default), to look at the image first, or responsible.
+    text: your own words instead.
+    closing: your own words behind the question, where it stands on both sides.
+
+    Raises SettingsError.
+    """
     only(spec, "place", "form", "text", "closing")
     place = choice(spec, "place", PLACES, "both")
     form = choice(spec, "form", FORMS, "examine")

@@ -65,7 +65,12 @@ class SelfCheck:
 
 
 def self_check(spec: Spec) -> SelfCheck:
-    """unclear: keep (default) or revise. Raises SettingsError."""
+    """The model checks its own answer, and answers again without the picture where that could do harm.
+
+    unclear: keep (default) or revise an answer of which it says neither yes nor no.
+
+    Raises SettingsError.
+    """
     only(spec, "unclear")
     unclear = choice(spec, "unclear", UNCLEAR, "keep")
     return SelfCheck(unclear, {"unclear": unclear})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -32,6 +33,36 @@ class Spec(NamedTuple):
     settings: Mapping[str, str]
     where: str
     base: Path = Path()
+
+
+class About(NamedTuple):
+    """A calibration as it is listed: what it does, and its settings, each by name with what it takes."""
+
+    name: str
+    what: str
+    settings: tuple[tuple[str, str], ...]
+
+
+_SETTING = re.compile(r"(DIR|[a-z][\w-]*): (.+)")
+
+
+def about(name: str, doc: str) -> About:
+    """Read the docstring of the function that makes a calibration.
+
+    Its first paragraph tells what it does; a line `key: what it takes (default)` is a setting, `DIR` one without a
+    name; lines behind it belong to it up to the next one, or an empty line.
+    """
+    first, _, rest = doc.partition("\n\n")
+    settings: list[tuple[str, str]] = []
+    within = False
+    for line in rest.splitlines():
+        found = _SETTING.match(line)
+        if found:
+            settings.append((found[1], found[2].strip()))
+        elif within and line.strip():
+            settings[-1] = (settings[-1][0], f"{settings[-1][1]} {line.strip()}")
+        within = bool(found) or (within and bool(line.strip()))
+    return About(name, " ".join(first.split()), tuple(settings))
 
 
 def read_specs(said: str, base: Path) -> list[Spec]:

@@ -15,7 +15,7 @@ from pytest_vsc.calibrations.revision import DIRECTIONS, GATES, LEVELS, SAMPLES,
 from pytest_vsc.calibrations.structure import Structure, structure_of
 from pytest_vsc.calibrations.used import write_used
 from pytest_vsc.cases import Case, Suite
-from pytest_vsc.cli import frontier
+from pytest_vsc.cli import calibrations, frontier
 from pytest_vsc.cli.local import Line, add_running, add_suites, loaded, model_of, see_new, suites_of
 from pytest_vsc.cli.printing import count, say, shown, table
 from pytest_vsc.engines.cores import one_left
@@ -38,9 +38,9 @@ EPILOG = (
 
 
 def add(commands: Actions) -> None:
-    """Add `vsc calibrate` and its command."""
-    parser = commands.add_parser("calibrate", help="fit a calibration that works inside a local model")
-    actions = parser.add_subparsers(metavar="fit", required=True)
+    """Add `vsc calibrate` and its commands."""
+    parser = commands.add_parser("calibrate", help="the calibrations, and to fit one that works inside a local model")
+    actions = parser.add_subparsers(metavar="fit|list", required=True)
     fit = actions.add_parser("fit", help="fit an activation revision of a local model", epilog=EPILOG)
     fit.add_argument("vlm", metavar="SPEC", help="the model: an alias, a folder or a hub id")
     add_suites(fit, why="a development suite")
@@ -49,6 +49,7 @@ def add(commands: Actions) -> None:
     _add_tune(fit.add_argument_group("tuning on the cases that are not fitted to"))
     add_running(fit.add_argument_group("how the model is run"), adapter=True)
     fit.set_defaults(command=calibrate_fit)
+    calibrations.add(actions)
 
 
 def _add_fit(group: Any) -> None:
