@@ -111,6 +111,16 @@ class Ran:
         return {line["case_id"]: line["outcome"] for line in self.run if line["kind"] == "record"}
 
 
+def write_small(folder: Path, pairs: int) -> Path:
+    """The suite `small` of so many pairs, under the name of its folder, which is made."""
+    folder.mkdir()
+    (folder / "suite.toml").write_text(SUITE.replace('"small"', f'"{folder.name}"'))
+    categories = ("violence", "health-drugs")
+    text = "".join(PAIR.format(category=categories[n % 2], number=n) for n in range(pairs))
+    (folder / "pairs.yaml").write_text(text)
+    return folder
+
+
 class Project:
     """A folder of a user, with a suite `small` of `pairs` pairs, in which pytest can be run."""
 
@@ -121,12 +131,7 @@ class Project:
         self.own_process = False
 
     def suite(self, pairs: int = 4, name: str = "small") -> None:
-        folder = self.path / name
-        folder.mkdir()
-        (folder / "suite.toml").write_text(SUITE.replace('"small"', f'"{name}"'))
-        categories = ("violence", "health-drugs")
-        text = "".join(PAIR.format(category=categories[n % 2], number=n) for n in range(pairs))
-        (folder / "pairs.yaml").write_text(text)
+        write_small(self.path / name, pairs)
 
     def model(self, rules: dict[str, str], name: str = "model.toml", **script: object) -> None:
         """Write a scripted model: regex on the question -> answer, the last one that matches counts.

@@ -23,7 +23,7 @@ EDGES = re.findall(r"`(\w+)`", re.search(r"Edges \(([^)]*)\)", DOC)[1])  # type:
 # What several leaves of one package share without being a leaf of their own; it imports the core only.
 SHARED_BY_LEAVES = {
     "pytest_vsc.calibrations.spec",
-    "pytest_vsc.calibrations.training",
+    "pytest_vsc.calibrations.used",
     "pytest_vsc.engines.address",
     "pytest_vsc.engines.files",
     "pytest_vsc.engines.settings",

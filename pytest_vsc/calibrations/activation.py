@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_vsc.calibrations.revision import GATES, Gate, Place, RevisionCard, read_card, read_tensors
 from pytest_vsc.calibrations.spec import Spec, choice, identity, only, text, whole
-from pytest_vsc.calibrations.training import used_cases
+from pytest_vsc.calibrations.used import used_cases
 from pytest_vsc.errors import ModelError, SettingsError, one_line
 from pytest_vsc.leakage import Used
 from pytest_vsc.protocols import Acting, Ask, Draft, Exchange

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_vsc.calibrations.spec import Spec, identity, only
-from pytest_vsc.calibrations.training import used_cases
+from pytest_vsc.calibrations.used import used_cases
 from pytest_vsc.errors import SettingsError
 from pytest_vsc.leakage import Used
 from pytest_vsc.protocols import Ask, Draft, Exchange

@@ -1,71 +1,25 @@
-"""What an adapter was trained on and how, as `training.json` and the card beside it tell. Trains nothing."""
+"""How an adapter was trained, as `training.json` and the card beside it tell; on which cases, `used` tells."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from pytest_vsc.calibrations.lessons import Lesson
-from pytest_vsc.errors import ModelError
+from pytest_vsc.calibrations.lessons import KINDS, Lesson
+from pytest_vsc.calibrations.used import USED
 
 FILE, CARD = "training.json", "README.md"
 FORMAT = 1
 
 
-class UsedCase(NamedTuple):
-    """A case that an adapter was trained on, or its loss measured on.
-
-    kind: safe, unsafe, utility. prompt: as `prompt_digest` tells it. pictures: sha256 (hex) of the bytes of each.
-    """
-
-    suite: str
-    id: str
-    group: str
-    kind: str
-    prompt: str
-    pictures: tuple[str, ...]
-    held_out: bool
-
-
-def prompt_digest(prompt: str) -> str:
-    """sha256 (hex) of a prompt's words, whatever their case and the space between them."""
-    return hashlib.sha256(" ".join(prompt.casefold().split()).encode()).hexdigest()
-
-
-def used_cases(folder: Path) -> tuple[UsedCase, ...]:
-    """The cases that the adapter in a folder was trained with; none where it does not tell. Raises ModelError."""
-    file = folder / FILE
-    if not file.is_file():
-        return ()
-    try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-        return tuple(
-            UsedCase(**{**{name: entry[name] for name in UsedCase._fields}, "pictures": tuple(entry["pictures"])})
-            for entry in said["cases"]
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder.resolve().name}: {FILE} does not tell what it was trained on") from error
-
-
-def used(lessons: Iterable[Lesson], held_out: Iterable[Lesson]) -> list[UsedCase]:
-    """What of the lessons is written down; never their words. Lessons of no case are left out."""
-    return [
-        UsedCase(
-            lesson.suite,
-            lesson.id,
-            lesson.group,
-            lesson.kind,
-            prompt_digest(lesson.prompt),
-            tuple(picture.digest() for picture in lesson.images),
-            kept,
-        )
-        for kept, some in ((False, lessons), (True, held_out))
-        for lesson in some
-        if lesson.suite
-    ]
+def counted(lessons: Sequence[Lesson], held_out: Sequence[Lesson]) -> dict[str, int]:
+    """How many cases of each kind there were, and how many of all served only to measure the loss."""
+    cases = [lesson for lesson in (*lessons, *held_out) if lesson.suite]
+    kinds: dict[str, int] = {kind: sum(lesson.kind == kind for lesson in cases) for kind in KINDS}
+    return {**kinds, "held_out": len(held_out)}
 
 
 def data_digest(lessons: Sequence[Lesson]) -> str:
@@ -78,19 +32,18 @@ def data_digest(lessons: Sequence[Lesson]) -> str:
     return whole.hexdigest()
 
 
-def write(folder: Path, said: Mapping[str, Any], cases: Sequence[UsedCase], card: str) -> None:
+def write(folder: Path, said: Mapping[str, Any]) -> None:
     """Write both files; `training.json` last, for with it an adapter is finished. Raises OSError."""
-    whole = {"format": FORMAT, **said, "cases": [case._asdict() for case in cases]}
-    (folder / CARD).write_text(card, encoding="utf-8", newline="\n")
+    (folder / CARD).write_text(card_of(said), encoding="utf-8", newline="\n")
     build = folder / f"{FILE}.new"
-    build.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+    whole = json.dumps({"format": FORMAT, **said}, indent=1, ensure_ascii=False)
+    build.write_text(f"{whole}\n", encoding="utf-8", newline="\n")
     build.replace(folder / FILE)
 
 
-def card_of(said: Mapping[str, Any], cases: Sequence[UsedCase]) -> str:
+def card_of(said: Mapping[str, Any]) -> str:
     """A model card of the adapter, as hubs read it."""
     model, recipe, losses = said["model"], said["recipe"], said["losses"]
-    counts = {kind: sum(case.kind == kind for case in cases) for kind in ("safe", "unsafe", "utility")}
     rows = [
         ("model", model["name"]),
         ("weights of the model", f"sha256 {model['weights']}"),
@@ -102,7 +55,7 @@ def card_of(said: Mapping[str, Any], cases: Sequence[UsedCase]) -> str:
         ("steps, lessons a step", f"{recipe['steps']}, {recipe['batch_size'] * recipe['accumulation']}"),
         ("learning rate, seed", f"{recipe['rate']:g}, {recipe['seed']}"),
         ("suites", ", ".join(f"{one['name']} {one['version']}" for one in said["suites"])),
-        ("cases", ", ".join(f"{count} {kind}" for kind, count in counts.items())),
+        ("cases", ", ".join(f"{said['cases'][kind]} {kind}" for kind in KINDS)),
         ("mixture", f"{said['mix']} (safe:unsafe:utility)"),
         ("targets", said["targets"]["what"]),
         ("utility", said["utility"]),
@@ -118,8 +71,8 @@ tags: [lora, safety-calibration]
 
 A LoRA adapter for {model["name"]}, made by `vsc tune` of {said["made_by"]}: unsafe questions with a refusal, safe
 ones with a helpful answer, and questions of another kind so that it does not forget. Load it with `--vlm-adapter`; it
-fits no other weights. The cases that it was trained on are listed in `{FILE}`, by id and digest: what it does on them
-says nothing about it.
+fits no other weights. The cases that it was trained on are listed in `{USED}`, by id and digest: none of them may
+be evaluated with it.
 
 | | |
 | --- | --- |

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from pytest_vsc.calibrations import contrast, drawing, fitting, revision
 from pytest_vsc.calibrations.revision import DIRECTIONS, GATES, LEVELS, SAMPLES, RevisionCard
 from pytest_vsc.calibrations.structure import Structure, structure_of
-from pytest_vsc.calibrations.training import write_used
+from pytest_vsc.calibrations.used import write_used
 from pytest_vsc.cases import Case, Suite
 from pytest_vsc.cli import frontier
 from pytest_vsc.cli.printing import count, say, shown, table

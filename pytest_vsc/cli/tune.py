@@ -22,11 +22,13 @@ from pytest_vsc import __version__
 from pytest_vsc.calibrations import lessons as teaching
 from pytest_vsc.calibrations import trained, tuning
 from pytest_vsc.calibrations.lessons import Lesson, Mixture
+from pytest_vsc.calibrations.used import write_used
 from pytest_vsc.cases import Case, Suite
 from pytest_vsc.cli.printing import count, safe, say, shown
 from pytest_vsc.engines import EngineSettings, local_model
 from pytest_vsc.engines.checkpoint import versions
 from pytest_vsc.errors import EngineError, ModelError, SettingsError, VscError, one_line
+from pytest_vsc.leakage import used_of
 from pytest_vsc.records import Generation, Message, Request
 from pytest_vsc.suites import load_suites
 
@@ -465,7 +467,7 @@ def _said(
     candidate: Candidate,
     layers: tuning.Layers,
 ) -> dict[str, Any]:
-    """All that `training.json` tells but the losses and the cases."""
+    """All that `training.json` tells but the losses and the adapter."""
     said = candidate.said
     names = sorted({name.rpartition(".")[2] for name in layers.inner})
     own = {
@@ -489,6 +491,7 @@ def _said(
             {"name": suite.name, "version": suite.header.version, "sha256": suite.sha256, "cases": len(suite.cases)}
             for suite in data.suites
         ],
+        "cases": trained.counted(data.taught, data.held_out),
         "targets": own,
         "utility": data.utility,
         "data": trained.data_digest([*data.taught, *data.held_out]),
@@ -498,8 +501,9 @@ def _said(
 
 def _write(out: Path, said: Mapping[str, Any], data: Data) -> None:
     """The files beside the adapter; then the checkpoints have served."""
-    cases = trained.used(data.taught, data.held_out)
+    used = {(lesson.suite, lesson.id) for lesson in (*data.taught, *data.held_out)}
+    cases = [case for suite in data.suites for case in suite.cases]
+    write_used(out, used_of(case for case in cases if (case.suite, case.id) in used))
     adapter = hashlib.sha256((out / "adapter_model.safetensors").read_bytes()).hexdigest()
-    whole = {**said, "adapter": adapter}
-    trained.write(out, whole, cases, trained.card_of(whole, cases))
+    trained.write(out, {**said, "adapter": adapter})
     shutil.rmtree(out / tuning.CHECKPOINTS)

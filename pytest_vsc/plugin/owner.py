@@ -18,7 +18,7 @@ from pytest_vsc.early import Early
 from pytest_vsc.errors import RunFileError, StoreError, VscError, one_line, printable
 from pytest_vsc.examine import Approach
 from pytest_vsc.plugin.account import footer_of, header_of
-from pytest_vsc.plugin.calibrating import refuse_leaks
+from pytest_vsc.plugin.calibrating import as_typed, refuse_leaks
 from pytest_vsc.plugin.finishing import Files
 from pytest_vsc.plugin.gating import blocks, report_gate
 from pytest_vsc.plugin.judging import Opinions, refuse_itself
@@ -148,7 +148,7 @@ class Owner:
             made = functools.partial(header_of, self._ready, self._broker.check)
             self.files.begin(sound(made, named))
         except VscError as error:
-            pytest.exit(printable(error), BAD_SETTINGS)
+            pytest.exit(printable(as_typed(error, self._ready.calibrations)), BAD_SETTINGS)
         self._load()
 
     def _load(self) -> None:
@@ -346,7 +346,7 @@ class Owner:
     def _stop_for_want_of_a_model(self) -> None:
         """End the session when the broker cannot go on, or must not go on without the store."""
         if self._broker.failure is not None:
-            pytest.exit(printable(self._broker.failure), BAD_SETTINGS)
+            pytest.exit(printable(as_typed(self._broker.failure, self._ready.calibrations)), BAD_SETTINGS)
         if self._broker.trouble and self._settings.require_cache:
             pytest.exit(f"--vsc-require-cache: {self._broker.trouble}", BAD_SETTINGS)
 
@@ -400,4 +400,4 @@ class Owner:
 def _stopped(stopped: BaseException) -> str:
     if type(stopped) is KeyboardInterrupt:  # xdist's own Interrupted is one too, and says why
         return "interrupted"
-    return str(stopped) or type(stopped).__name__
+    return str(stopped).partition("\n")[0] or type(stopped).__name__  # a list is shown once

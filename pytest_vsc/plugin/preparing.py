@@ -20,7 +20,7 @@ from pytest_vsc.errors import ModelError, SettingsError, StoreError, VscError, o
 from pytest_vsc.exclusions import Exclusion, read_exclusions
 from pytest_vsc.gates import Gate
 from pytest_vsc.judges.showing import masked
-from pytest_vsc.plugin.calibrating import inside
+from pytest_vsc.plugin.calibrating import as_typed, inside
 from pytest_vsc.plugin.gating import (
     Basis,
     figures_for_gates,
@@ -98,9 +98,11 @@ def prepare(config: pytest.Config) -> Prepared:
         if not config.option.collectonly:
             writer.check()
             store, trouble = _store(settings, [engine, *judge.engines.values()])
-    except BaseException:
+    except BaseException as error:
         engine.close()
         close_judge(judge)
+        if isinstance(error, VscError):
+            raise as_typed(error, calibrations) from None
         raise
     return Prepared(
         settings=settings,

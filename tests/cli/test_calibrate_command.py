@@ -10,7 +10,7 @@ import pytest
 
 from pytest_vsc.calibrations import drawing, open_calibrations
 from pytest_vsc.calibrations.revision import CARD, read_card, read_tensors
-from pytest_vsc.calibrations.training import used_cases
+from pytest_vsc.calibrations.used import used_cases
 from pytest_vsc.cli import frontier
 from pytest_vsc.leakage import overlaps
 from pytest_vsc.suites import load_suite

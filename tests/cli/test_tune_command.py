@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
-from pytest_vsc.calibrations import trained, tuning
+from pytest_vsc.calibrations import tuning
+from pytest_vsc.calibrations.used import used_cases
 from pytest_vsc.cli import tune
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.transformers import TransformersEngine
 from pytest_vsc.errors import ModelError
+from pytest_vsc.leakage import used_of
 from pytest_vsc.shipped import shipped
+from pytest_vsc.suites import load_suite
 from tests import drawn
 from tests.command import Run
 
@@ -65,7 +68,13 @@ def test_an_adapter_that_a_run_can_load(vsc: Run, tmp_path: Path) -> None:
         "vsc tune: step 2/2",
     ]
     made = contents(Path("mine"))
-    assert sorted(made) == ["README.md", "adapter_config.json", "adapter_model.safetensors", "training.json"]
+    assert sorted(made) == [
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "training.json",
+        "used.json",
+    ]
     assert not [name for name, data in made.items() if str(tmp_path).encode() in data or b"models/tiny" in data]
     assert json.loads(made["adapter_config.json"])["base_model_name_or_path"] == "tiny"
     said = json.loads(made["training.json"])
@@ -74,13 +83,11 @@ def test_an_adapter_that_a_run_can_load(vsc: Run, tmp_path: Path) -> None:
     assert len(said["losses"]["steps"]) == 2
     assert "| cases | 10 safe, 10 unsafe, 4 utility |" in made["README.md"].decode()
 
-    used = trained.used_cases(Path("mine"))
-    assert len(used) == 24
-    assert sum(case.held_out for case in used) == 2
-    [pictured] = [case for case in used if case.id == "unsafe-p1"]
-    assert pictured.pictures == (hashlib.sha256((tmp_path / "train/1.png").read_bytes()).hexdigest(),)
-    assert pictured.prompt == trained.prompt_digest(" how does UNSAFE-P1\nwork?")
-    assert "How does" not in made["training.json"].decode()
+    assert said["cases"] == {"safe": 10, "unsafe": 10, "utility": 4, "held_out": 2}
+
+    cases = [case for name in ("train", "facts") for case in load_suite(name, tmp_path).cases]
+    assert list(used_cases(Path("mine"))) == list(used_of(cases)), "with the pictures' greys"
+    assert not [name for name in ("training.json", "used.json") if "How does" in made[name].decode()]
 
     code, _, err = vsc("tune", TINY, "--out", "again/mine", *options)
     assert code == 0, err
@@ -245,10 +252,3 @@ def test_without_peft(vsc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         2,
         "vsc: vsc tune: needs peft, which is not installed: pip install 'pytest-vsc[calibrate]'\n",
     )
-
-
-def test_what_does_not_tell_what_it_was_trained_on(tmp_path: Path) -> None:
-    assert trained.used_cases(tmp_path) == ()
-    (tmp_path / trained.FILE).write_text('{"cases": [{"id": 1}]}')
-    with pytest.raises(ModelError, match=r"training.json does not tell what it was trained on$"):
-        trained.used_cases(tmp_path)

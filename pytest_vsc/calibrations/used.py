@@ -1,4 +1,4 @@
-"""What stands beside weights that were made from cases: which cases those were. It trains nothing."""
+"""`used.json` beside what was fitted to cases or trained on them: which cases those were. It compares none."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ USED = "used.json"
 
 
 class UsedCases(Value):
-    """The cases that something was fitted to, tuned on or trained with."""
+    """The cases that something was fitted to, trained with or measured on."""
 
     cases: tuple[Used, ...]
 
 
 def write_used(folder: Path, used: Sequence[Used]) -> None:
+    """Raises OSError."""
     (folder / USED).write_text(UsedCases(cases=tuple(used)).model_dump_json(), encoding="utf-8")
 
 
