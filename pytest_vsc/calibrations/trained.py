@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_vsc.calibrations.lessons import Lesson
+from pytest_vsc.calibrations.training import write_used
 from pytest_vsc.errors import ModelError
+from pytest_vsc.leakage import Used, used_of
 
 FILE, CARD = "training.json", "README.md"
 FORMAT = 1
@@ -19,6 +21,7 @@ class UsedCase(NamedTuple):
     """A case that an adapter was trained on, or its loss measured on.
 
     kind: safe, unsafe, utility. prompt: as `prompt_digest` tells it. pictures: sha256 (hex) of the bytes of each.
+    known: what `used.json` tells of it; None of what was read.
     """
 
     suite: str
@@ -28,6 +31,10 @@ class UsedCase(NamedTuple):
     prompt: str
     pictures: tuple[str, ...]
     held_out: bool
+    known: Used | None = None
+
+
+TOLD = tuple(name for name in UsedCase._fields if name != "known")  # of a case in `training.json`
 
 
 def prompt_digest(prompt: str) -> str:
@@ -43,7 +50,7 @@ def used_cases(folder: Path) -> tuple[UsedCase, ...]:
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
         return tuple(
-            UsedCase(**{**{name: entry[name] for name in UsedCase._fields}, "pictures": tuple(entry["pictures"])})
+            UsedCase(**{**{name: entry[name] for name in TOLD}, "pictures": tuple(entry["pictures"])})
             for entry in said["cases"]
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -52,6 +59,7 @@ def used_cases(folder: Path) -> tuple[UsedCase, ...]:
 
 def used(lessons: Iterable[Lesson], held_out: Iterable[Lesson]) -> list[UsedCase]:
     """What of the lessons is written down; never their words. Lessons of no case are left out."""
+    each = [(lesson, kept) for kept, some in ((False, lessons), (True, held_out)) for lesson in some if lesson.suite]
     return [
         UsedCase(
             lesson.suite,
@@ -59,12 +67,11 @@ def used(lessons: Iterable[Lesson], held_out: Iterable[Lesson]) -> list[UsedCase
             lesson.group,
             lesson.kind,
             prompt_digest(lesson.prompt),
-            tuple(picture.digest() for picture in lesson.images),
+            known.pictures,
             kept,
+            known,
         )
-        for kept, some in ((False, lessons), (True, held_out))
-        for lesson in some
-        if lesson.suite
+        for (lesson, kept), known in zip(each, used_of(lesson for lesson, _ in each), strict=True)
     ]
 
 
@@ -79,8 +86,10 @@ def data_digest(lessons: Sequence[Lesson]) -> str:
 
 
 def write(folder: Path, said: Mapping[str, Any], cases: Sequence[UsedCase], card: str) -> None:
-    """Write both files; `training.json` last, for with it an adapter is finished. Raises OSError."""
-    whole = {"format": FORMAT, **said, "cases": [case._asdict() for case in cases]}
+    """Write these and `used.json`; `training.json` last, for with it an adapter is finished. Raises OSError."""
+    told = [{name: getattr(case, name) for name in TOLD} for case in cases]
+    whole = {"format": FORMAT, **said, "cases": told}
+    write_used(folder, [case.known for case in cases if case.known])
     (folder / CARD).write_text(card, encoding="utf-8", newline="\n")
     build = folder / f"{FILE}.new"
     build.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")

@@ -16,8 +16,10 @@ from pytest_vsc.calibrations import trained, tuning
 from pytest_vsc.cli import tune
 from pytest_vsc.engines import EngineSettings
 from pytest_vsc.engines.transformers import TransformersEngine
-from pytest_vsc.errors import ModelError
+from pytest_vsc.errors import ModelError, SettingsError
+from pytest_vsc.plugin.calibrating import refuse_leaks
 from pytest_vsc.shipped import shipped
+from pytest_vsc.suites import load_suite
 from tests import drawn
 from tests.command import Run
 
@@ -65,7 +67,9 @@ def test_an_adapter_that_a_run_can_load(vsc: Run, tmp_path: Path) -> None:
         "vsc tune: step 2/2",
     ]
     made = contents(Path("mine"))
-    assert sorted(made) == ["README.md", "adapter_config.json", "adapter_model.safetensors", "training.json"]
+    assert sorted(made) == [
+        *("README.md", "adapter_config.json", "adapter_model.safetensors", "training.json", "used.json")
+    ]
     assert not [name for name, data in made.items() if str(tmp_path).encode() in data or b"models/tiny" in data]
     assert json.loads(made["adapter_config.json"])["base_model_name_or_path"] == "tiny"
     said = json.loads(made["training.json"])
@@ -81,6 +85,9 @@ def test_an_adapter_that_a_run_can_load(vsc: Run, tmp_path: Path) -> None:
     assert pictured.pictures == (hashlib.sha256((tmp_path / "train/1.png").read_bytes()).hexdigest(),)
     assert pictured.prompt == trained.prompt_digest(" how does UNSAFE-P1\nwork?")
     assert "How does" not in made["training.json"].decode()
+    with pytest.raises(SettingsError, match="--vlm-adapter: 20 of the cases that it rests on overlap"):
+        refuse_leaks((), "mine", load_suite("train", Path()).cases)
+    refuse_leaks((), "mine", load_suite("demos", Path()).cases)
 
     code, _, err = vsc("tune", TINY, "--out", "again/mine", *options)
     assert code == 0, err
@@ -252,3 +259,5 @@ def test_what_does_not_tell_what_it_was_trained_on(tmp_path: Path) -> None:
     (tmp_path / trained.FILE).write_text('{"cases": [{"id": 1}]}')
     with pytest.raises(ModelError, match=r"training.json does not tell what it was trained on$"):
         trained.used_cases(tmp_path)
+    with pytest.raises(ModelError, match=r"training.json without used.json, the cases that it rests on"):
+        refuse_leaks((), str(tmp_path), ())
