@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_vsc.calibrations.revision import GATES, Gate, Place, RevisionCard, read_card, read_tensors
-from pytest_vsc.calibrations.spec import Spec, choice, identity, only, text, whole
+from pytest_vsc.calibrations.spec import Spec, choice, identity, only, path, text, whole
 from pytest_vsc.calibrations.training import used_cases
 from pytest_vsc.errors import ModelError, SettingsError, one_line
 from pytest_vsc.leakage import Used
@@ -136,7 +136,7 @@ def activation_revision(spec: Spec) -> ActivationRevision:
     only(spec, "", "alpha", "gate", "k")
     if "" not in spec.settings:
         raise SettingsError(f"{spec.where}: no folder; expected {NAME}:DIR with what `vsc calibrate fit` wrote")
-    folder = spec.base / Path(spec.settings[""]).expanduser()
+    folder = path(spec.base, spec.settings[""], spec.where)
     card = read_card(folder, f"{spec.where} {one_line(folder.name)}")
     gate = next(one for one in GATES if one == choice(spec, "gate", GATES, card.gate))
     k = whole(spec, "k", 1, card.k) if "k" in spec.settings else None
