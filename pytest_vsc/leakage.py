@@ -134,11 +134,11 @@ def _same(used: Sequence[Used], cases: Sequence[Case]) -> Iterator[Match]:
 
 
 def _telling(prompts: Mapping[Case, str]) -> dict[str, Case]:
-    """A case by its prompt, where that is asked in one group only."""
-    groups: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    """A case by its prompt, where that is asked in one group only of its suite."""
+    groups: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for case, said in prompts.items():
-        groups[said].add((case.suite, case.group))
-    return {said: case for case, said in prompts.items() if said and len(groups[said]) == 1}
+        groups[case.suite, said].add(case.group)
+    return {said: case for case, said in prompts.items() if said and len(groups[case.suite, said]) == 1}
 
 
 def _like_words(used: Sequence[Used], cases: Sequence[Case]) -> Iterator[Match]:
