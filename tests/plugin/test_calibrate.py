@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from pytest_vsc.calibrations import GROUP
 from pytest_vsc.records import Record
+from tests.installed import install
 from tests.project import HELP, REFUSAL, Project
 
 DEMOS = """\
@@ -120,3 +122,30 @@ def test_demonstrations_from_elsewhere_are_shown(project: Project) -> None:
     )
     assert project.gate("--vsc-calibrate", "few-shot:suite=shown,number=1").status == 0
     assert project.gate().status == 1
+
+
+FORGETFUL = """\
+class Forgetful:
+    name, settings, sha256 = "forgetful", {}, "0" * 64
+
+    def converse(self, draft, ask):
+        return (yield from ask(draft))
+
+    def used(self):
+        raise OSError(5, "Input/output error")
+
+
+def make(spec):
+    return Forgetful()
+"""
+
+
+def test_one_that_cannot_tell_on_what_it_rests_ends_the_run(
+    plain_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = install(plain_project.path / "site", "forgetful", {"forgetful": "lost:make"}, {"lost": FORGETFUL}, GROUP)
+    monkeypatch.syspath_prepend(site)
+    ran = plain_project.gate("--vsc-calibrate", "forgetful")
+    assert ran.status == 4
+    assert "--vsc-calibrate: OSError: [Errno 5] Input/output error" in ran.out
+    assert "INTERNALERROR" not in ran.out
