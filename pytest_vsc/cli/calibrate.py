@@ -116,7 +116,7 @@ def calibrate_fit(given: argparse.Namespace) -> int:
         tensors="",
         versions=_versions(),
     )
-    card = _written(given, card, found, parts)
+    card = _written(given, card, found, [*parts.fitted, *parts.held, *utility])
     del model, activations  # a second one is loaded to tune
     if given.tune:
         card = frontier.tune(
@@ -245,9 +245,9 @@ def _collected(
 
 
 def _written(
-    given: argparse.Namespace, card: RevisionCard, found: fitting.Fitted, parts: fitting.Split
+    given: argparse.Namespace, card: RevisionCard, found: fitting.Fitted, used: Sequence[Case]
 ) -> RevisionCard:
-    """The card, as it now lies in the folder with all that belongs to it."""
+    """The card, as it now lies in the folder with all that belongs to it. used: cases not to be evaluated with it."""
     import hashlib
 
     held = revision.packed(found.tensors)
@@ -260,7 +260,7 @@ def _written(
     card = card.model_copy(update={"tensors": hashlib.sha256(held).hexdigest(), "k": wanted})
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / revision.FILE).write_bytes(held)
-    write_used(given.out, used_of([*parts.fitted, *parts.held]))
+    write_used(given.out, used_of(used))
     _kept(given.out, card)
     return card
 

@@ -14,6 +14,7 @@ from pytest_vsc.calibrations.used import used_cases
 from pytest_vsc.cli import frontier
 from pytest_vsc.leakage import overlaps
 from pytest_vsc.suites import load_suite
+from tests import drawn
 from tests.command import Run
 
 PAIRS = 26
@@ -39,6 +40,14 @@ def suite(name: str, pairs: int, *, sides: tuple[str, ...] = ("safe", "unsafe"))
     rows = [{key: getattr(case, key) for key in fields} for case in cases[: pairs * len(sides)]]
     Path(name, "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return name
+
+
+def facts() -> tuple[str, str]:
+    """A suite of one question of utility, as what is to be measured when tuning."""
+    row = {**drawn.case("sky", side="safe"), "answers": ["blue"]}
+    del row["side"]
+    drawn.write_suite(Path("facts"), [row], {}, drawn.TOML.replace("drawn", "facts"))
+    return "--utility", "facts"
 
 
 @pytest.fixture
@@ -80,7 +89,7 @@ def test_fit_and_tune(vsc: Run, monkeypatch: pytest.MonkeyPatch, one_thread: Non
     for name in files:
         assert (Path("one") / name).read_bytes() == (Path("two") / name).read_bytes(), name
 
-    code, out, err = vsc(*arguments, "--out", "three", "--level", "layer", "--tune", "--gate", "none")
+    code, out, err = vsc(*arguments, "--out", "three", "--level", "layer", "--tune", "--gate", "none", *facts())
     assert code == 0, err
     rows = [line.split() for line in out.splitlines()[:4]]
     assert rows[0][:4] == ["K", "alpha", "gate", "undersafety"]
@@ -89,6 +98,8 @@ def test_fit_and_tune(vsc: Run, monkeypatch: pytest.MonkeyPatch, one_thread: Non
     tuned = read_card(Path("three"), "three")
     assert len(tuned.tried) == 3
     assert "Measured on the held-out cases" in (Path("three") / "card.md").read_text()
+    asked = load_suite("facts", Path.cwd()).cases
+    assert len(overlaps(used_cases(Path("three")), asked)) == len(asked)
 
 
 @pytest.mark.parametrize(
