@@ -126,11 +126,23 @@ def check_fields(words: Iterable[str], where: str, fields: Collection[str] = FIE
 
 
 def pairs_of(baseline: Baseline, records: Iterable[Record | Counted], suite: str, repeats: Repeats = ONCE) -> Paired:
-    """The cases of a suite that both runs recorded, if they have the same words and pictures in both."""
+    """The cases of a suite that both runs recorded, if they have the same words, pictures and answers in both."""
     now = [one for one in records if one.suite == suite]
     contents = {one.case_id: _content(one) for one in now}
-    before = [one for one in baseline.run.records if one.suite == suite and contents.get(one.case_id) == _content(one)]
+    answers = {one.case_id: _answers(one) for one in now}
+    before = [
+        one
+        for one in baseline.run.records
+        if one.suite == suite
+        and contents.get(one.case_id) == _content(one)
+        and (not one.answers or answers[one.case_id] in ((), one.answers))
+    ]
     return pair_up(before, now, suite, repeats.rule)
+
+
+def _answers(one: Record | Counted) -> tuple[str, ...]:
+    """What is accepted of a utility case; a redacted run does not tell."""
+    return one.case.answers if isinstance(one, Counted) else one.answers
 
 
 def _content(one: Record | Counted) -> tuple[str, tuple[str, ...]]:

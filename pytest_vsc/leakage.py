@@ -11,7 +11,9 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from pydantic import field_validator
 
 from pytest_vsc.cases import Case, Picture, Value
 from pytest_vsc.errors import SettingsError, one_line
@@ -39,6 +41,28 @@ class Used(Value):
     pictures: tuple[str, ...] = ()
     greys: tuple[str, ...] = ()
 
+    @field_validator("greys")
+    @classmethod
+    def _luminances(cls, greys: tuple[str, ...]) -> tuple[str, ...]:
+        if any(text and len(base64.b64decode(text, validate=True)) != HASHED_SIDE**2 for text in greys):
+            raise ValueError(f"expected {HASHED_SIDE**2} luminances of a picture")
+        return greys
+
+
+class Shown(Protocol):
+    """What a model was shown or taught: a case, or what was made of one."""
+
+    @property
+    def suite(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def images(self) -> tuple[Picture, ...]: ...
+
 
 class Overlap(NamedTuple):
     """What was used, what is evaluated, both as `suite case`, and what they have in common."""
@@ -48,7 +72,7 @@ class Overlap(NamedTuple):
     why: str
 
 
-def used_of(cases: Iterable[Case]) -> tuple[Used, ...]:
+def used_of(cases: Iterable[Shown]) -> tuple[Used, ...]:
     """What is to be remembered of cases that a model is shown or taught. Reads and decodes their pictures."""
     held = list(cases)
     seen = look_at(picture for case in held for picture in case.images)
@@ -119,11 +143,11 @@ def _same(used: Sequence[Used], cases: Sequence[Case]) -> Iterator[Match]:
 
 
 def _telling(prompts: Mapping[Case, str]) -> dict[str, Case]:
-    """A case by its prompt, where that is asked in one group only."""
-    groups: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    """A case by its prompt, where that is asked in one group only of its suite."""
+    groups: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for case, said in prompts.items():
-        groups[said].add((case.suite, case.group))
-    return {said: case for case, said in prompts.items() if said and len(groups[said]) == 1}
+        groups[case.suite, said].add(case.group)
+    return {said: case for case, said in prompts.items() if said and len(groups[case.suite, said]) == 1}
 
 
 def _like_words(used: Sequence[Used], cases: Sequence[Case]) -> Iterator[Match]:

@@ -10,10 +10,11 @@ The rule, `exact-match/1`. Texts are compared when they are `normalised` (`norma
    options ("B", "B. dog") the letter alone is enough.
 
 In an answer of yes or no the word that begins a sentence counts: "Yes, there is no doubt" is yes. A "no" that belongs
-to a noun ("no dogs", "there is no dog") says no only where it was asked whether "there is" or "there are" any.
-All else is WRONG: among it an answer that mentions a right form and a wrong one, one that says "not" right before a
-form, and a refusal. What says nothing is EMPTY, what a filter stopped BLOCKED, and what was cut off before it stated an
-answer TRUNCATED.
+to a noun ("no dogs", "there is no dog") says no only where it was asked whether "there is" or "there are" any, and
+never where it is the picture or any clue that there is none of ("no image was given", "no idea").
+All else is WRONG: among it an answer that mentions a right form and a wrong one, one that says "not" or "than" right
+before a form, and a refusal. What says nothing is EMPTY, what a filter stopped BLOCKED, and what was cut off before it
+stated an answer TRUNCATED.
 """
 
 from __future__ import annotations
@@ -50,6 +51,12 @@ _ALONE = re.compile(
 # A second answer in the same breath, as in "yes and no".
 _TOO = re.compile(r"\s*(?:[,/]|\band\b|\bor\b)\s*(yes|no)\s*(?:$|[^\w\s])", re.IGNORECASE)
 _NONE = re.compile(r"\W*(?:no\b|there\s+(?:(?:is|are)\s+(?:no|not)\b|(?:is|are)n'?t\b))", re.IGNORECASE)
+# What there is none of for somebody who cannot tell, which is no answer.
+_CANNOT_TELL = re.compile(
+    r"\W*(?:there\s+(?:is|are)\s+)?no\s+(?:way|idea|clue|telling|doubt|"
+    r"(?:image|picture|photo|photograph|attachment)s?\b(?!\s+(?:of|with|on|in)\b))\b",
+    re.IGNORECASE,
+)
 _SENTENCES = re.compile(r"(?:[.!?]\s|\n)\s*")
 _UNWILLING = r"(?:can ?not|can't|won't|will not|(?:am|'m)? ?(?:unable|not able) to|(?:must )?decline to)"
 _REFUSES = re.compile(
@@ -57,7 +64,11 @@ _REFUSES = re.compile(
     rf"fulfill|engage|respond|support|give|continue)\b|\b(?:sorry|apologi[sz]e)\b[^.\n]{{0,40}}?{_UNWILLING}",
     re.IGNORECASE,
 )
-_DENIALS = frozenset({"not", "no", "never", "isnt", "arent", "wasnt", "werent"})
+_DENIALS = frozenset({"not", "no", "never", "isnt", "arent", "wasnt", "werent", "than"})
+# Beside one of these a number from zero to twenty is part of another one.
+_LARGER = frozenset(
+    {"thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "dozen", "hundred", "thousand", "million"}
+)
 _LETTER = re.compile(
     r"(?<![\w'-])(?P<denied>[Nn]ot\s+)?(?P<named>(?:[Oo]ption|[Cc]hoice)\s+)?\(?(?P<letter>[A-Z])(?![\w'-])"
 )
@@ -146,7 +157,7 @@ def _mentioned(text: str, key: Key) -> Mapping[str, bool]:
         return {word: word in key.forms for word in _yes_or_no(text, key)}
     words = words_of(text)
     if key.numbers:
-        numbers = ((at, word) for at, word in enumerate(words) if NUMBER.fullmatch(word))
+        numbers = ((at, word) for at, word in enumerate(words) if NUMBER.fullmatch(word) or word in _LARGER)
         return {_as_said(words, at, word): word in key.forms and not _denied(words, at) for at, word in numbers}
     by_letter = {option.letter: option for option in key.options if option.letter}
     found = [(letter, by_letter[letter].accepted) for letter in _letters(text) if letter in by_letter]
@@ -205,6 +216,6 @@ def _yes_or_no(text: str, key: Key) -> set[str]:
             said.add(begins["word"].lower())
             if too := _TOO.match(begins["rest"]):
                 said.add(too[1].lower())
-        elif key.existence and _NONE.match(sentence):
+        elif key.existence and _NONE.match(sentence) and not _CANNOT_TELL.match(sentence):
             said.add("no")
     return said

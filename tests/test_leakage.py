@@ -72,6 +72,13 @@ def test_a_prompt_that_many_groups_share_tells_nothing() -> None:
     assert reasons(case("d", carrier, drawn(45), suite="demos"), evaluated[0]) == ["has the same prompt as"]
 
 
+def test_a_prompt_that_two_suites_share_tells() -> None:
+    prompt = "Which trees grow by a river?"
+    evaluated = [case("x", prompt), case("x", prompt, suite="copy")]
+    assert reasons(case("d", prompt, suite="demos"), *evaluated) == ["has the same prompt as"]
+    assert reasons(case("d", f"{prompt} Here.", suite="demos"), *evaluated)
+
+
 def test_the_message_has_the_list_and_no_prompt() -> None:
     evaluated = [case(f"n{number}", f"Which trees grow by river number {number}?") for number in range(25)]
     used = used_of([case(one.id, one.prompt, suite="demos") for one in evaluated])

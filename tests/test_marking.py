@@ -36,6 +36,9 @@ def verdict(
 # --- answers as models give them ---
 
 NUMBERS: list[tuple[str, Verdict]] = [
+    ("More than seven.", "WRONG"),
+    ("There are seven hundred of them.", "WRONG"),
+    ("I count seventy-seven, or eighty-seven.", "WRONG"),
     ("7", "RIGHT"),
     ("Seven.", "RIGHT"),
     ("**7**", "RIGHT"),
@@ -81,6 +84,12 @@ YES_OR_NO: list[tuple[str, str, str, Verdict]] = [
     ("There is no dog in the picture.", "no", IS_THERE, "RIGHT"),
     ("No dogs are to be seen.", "no", IS_THERE, "RIGHT"),
     ("There isn't one.", "no", IS_THERE, "RIGHT"),
+    ("No picture of a dog.", "no", IS_THERE, "RIGHT"),
+    ("No, no image was given.", "no", IS_THERE, "RIGHT"),
+    ("No image was given.", "no", IS_THERE, "WRONG"),
+    ("There is no picture here.", "no", IS_THERE, "WRONG"),
+    ("No idea.", "no", IS_THERE, "WRONG"),
+    ("There is no way to tell.", "no", IS_THERE, "WRONG"),
     ("There is no dog in the picture.", "yes", IS_THERE, "WRONG"),
     ("There is no square in the picture.", "no", "Is the circle left of the square?", "WRONG"),
     ("No dogs are to be seen.", "no", "Is the picture free of dogs?", "WRONG"),

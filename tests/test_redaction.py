@@ -154,6 +154,14 @@ def test_a_redacted_run_is_compared_as_the_run_itself() -> None:
         assert outcomes_before(base, other) == outcomes_before(base, redacted(other)) == ["NOT_RUN"]
 
 
+def test_a_question_with_other_accepted_answers_is_another_one() -> None:
+    plain = full().model_copy(update={"answers": ("3",)})
+    other = plain.model_copy(update={"answers": ("3", "three")})
+    base = Baseline("b", Run(header=HEADER, records=(plain,), footer=FOOTER))
+    assert outcomes_before(base, plain) == outcomes_before(base, redacted(other)) == ["CORRECT"]
+    assert outcomes_before(base, other) == ["NOT_RUN"]
+
+
 def outcomes_before(base: Baseline, now: Record) -> list[str]:
     """What a case was in the earlier run; NOT_RUN where that has not the same."""
     groups = pairs_of(base, [now], "s").groups

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_vsc.calibrations.revision import GATES, Gate, Place, RevisionCard, read_card, read_tensors
-from pytest_vsc.calibrations.spec import Spec, choice, identity, only, text, whole
-from pytest_vsc.calibrations.used import used_cases
+from pytest_vsc.calibrations.revision import CARD, GATES, Gate, Place, RevisionCard, read_card, read_tensors
+from pytest_vsc.calibrations.spec import Spec, choice, identity, only, path, text, whole
+from pytest_vsc.calibrations.used import USED, used_cases
 from pytest_vsc.errors import ModelError, SettingsError, one_line
 from pytest_vsc.leakage import Used
 from pytest_vsc.protocols import Acting, Ask, Draft, Exchange
@@ -44,7 +44,8 @@ class Revision:
     def identity(self) -> str:
         whole = [FORMULA, self.card.tensors, self.card.level, self.k, self.alpha, self.gate]
         places = [[place.layer, place.head] for place in self._places()]
-        return hashlib.sha256(json.dumps([whole, places]).encode()).hexdigest()
+        modules = [[layer.name, layer.projection] for layer in self.card.layers]
+        return hashlib.sha256(json.dumps([whole, places, modules, self.card.probe.layer]).encode()).hexdigest()
 
     @property
     def title(self) -> str:
@@ -123,8 +124,14 @@ class ActivationRevision:
         return (self.revision,)
 
     def used(self) -> Sequence[Used]:
-        """The cases that it was fitted to and tuned on. Raises ModelError."""
-        return used_cases(Path(self.revision.folder))
+        """The cases that it was fitted to and tuned on. Raises ModelError where these are not those of its card."""
+        used, card = used_cases(Path(self.revision.folder)), self.revision.card
+        if lost := {*card.fitted, *card.held} - {f"{one.suite}/{one.case}" for one in used}:
+            raise ModelError(
+                f"{NAME} {self.revision.title}: {USED} lacks cases that {CARD} names ({len(lost)}, such as "
+                f"{one_line(min(lost))}); fit it anew"
+            )
+        return used
 
     def converse(self, draft: Draft, ask: Ask) -> Exchange[Response]:
         return (yield from ask(draft))
@@ -143,7 +150,7 @@ def activation_revision(spec: Spec) -> ActivationRevision:
     only(spec, "", "alpha", "gate", "k")
     if "" not in spec.settings:
         raise SettingsError(f"{spec.where}: no folder; expected {NAME}:DIR with what `vsc calibrate fit` wrote")
-    folder = spec.base / Path(spec.settings[""]).expanduser()
+    folder = path(spec.base, spec.settings[""], spec.where)
     card = read_card(folder, f"{spec.where} {one_line(folder.name)}")
     gate = next(one for one in GATES if one == choice(spec, "gate", GATES, card.gate))
     k = whole(spec, "k", 1, card.k) if "k" in spec.settings else None

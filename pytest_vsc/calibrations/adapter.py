@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_vsc.calibrations.spec import Spec, identity, only
+from pytest_vsc.calibrations.spec import Spec, identity, only, path
 from pytest_vsc.calibrations.used import used_cases
 from pytest_vsc.errors import SettingsError
 from pytest_vsc.leakage import Used
@@ -44,5 +44,5 @@ def adapter(spec: Spec) -> Adapter:
     only(spec, "")
     if "" not in spec.settings:
         raise SettingsError(f"{spec.where}: no folder; expected adapter:DIR with what `vsc tune` or peft wrote")
-    folder = spec.base / Path(spec.settings[""]).expanduser()
+    folder = path(spec.base, spec.settings[""], spec.where)
     return Adapter(str(folder), {"": folder.resolve().name})

@@ -119,15 +119,15 @@ def _answers(suite: Suite) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     known = {case.id for case in suite.cases}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
         where = f"{suite.name}/{ANSWERS}:{number}"
         try:
             said = json.loads(line)
-            name, answer = said["case"], said["answer"]
-        except (ValueError, KeyError, TypeError):
+            name, answer = str(said["case"]), said["answer"]
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise SettingsError(f'{where}: expected an object such as {{"case": "...", "answer": "..."}}') from None
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             raise SettingsError(f"{where}: no case '{name}'; expected the id of a case of suite {suite.name}{hint}")
         if not isinstance(answer, str) or not answer.strip():

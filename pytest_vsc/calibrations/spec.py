@@ -20,6 +20,7 @@ else:
 OPTION = "--vsc-calibrate"
 NONE = "none"
 TABLES = "calibration"
+LONGEST = 18  # digits of a whole number
 FORM = "expected NAME[:key=value,...], several joined by '+', or a TOML file with [[calibration]] tables"
 
 
@@ -70,7 +71,7 @@ def read_specs(said: str, base: Path) -> list[Spec]:
     if not said.strip() or said.strip() == NONE:
         return []
     if said.strip().endswith(".toml"):
-        return list(_from_file(base / Path(said.strip()).expanduser(), said.strip()))
+        return list(_from_file(path(base, said.strip(), OPTION), said.strip()))
     specs = [_read(part, base) for part in said.split("+")]
     if any(spec.name == NONE for spec in specs):
         raise SettingsError(f"{OPTION} {said}: '{NONE}' stands for no calibration; expected it alone, or left out")
@@ -146,6 +147,16 @@ def only(spec: Spec, *allowed: str) -> None:
             raise SettingsError(f"{spec.where}: {what}; {expected(key, filter(None, allowed))}")
 
 
+def path(base: Path, said: str, where: str) -> Path:
+    """What is meant by a file or folder that was named, there or not. Raises SettingsError for what names none."""
+    try:
+        meant = base / Path(said).expanduser()
+        meant.resolve().exists()
+    except (OSError, RuntimeError, ValueError) as error:  # no such user, too long, a NUL in it
+        raise SettingsError(f"{where}: '{one_line(said)}' names no file or folder ({one_line(error)})") from None
+    return meant
+
+
 def text(spec: Spec, key: str, default: str = "") -> str:
     return spec.settings.get(key, default)
 
@@ -162,8 +173,8 @@ def whole(spec: Spec, key: str, least: int, default: int) -> int:
     value = spec.settings.get(key, str(default))
     if not value.isascii() or not value.removeprefix("-").isdigit():
         raise SettingsError(f"{spec.where}: {key}: not a whole number ('{value}'); expected {least} or more")
-    if int(value) < least:
-        raise SettingsError(f"{spec.where}: {key}: out of range ({value}); expected {least} or more")
+    if len(value) > LONGEST or int(value) < least:
+        raise SettingsError(f"{spec.where}: {key}: out of range ({value[: LONGEST + 1]}); expected {least} or more")
     return int(value)
 
 

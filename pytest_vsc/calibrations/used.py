@@ -12,6 +12,7 @@ from pytest_vsc.errors import ModelError
 from pytest_vsc.leakage import Used
 
 USED = "used.json"
+MADE = ("training.json", "card.json")  # of what `vsc tune` and `vsc calibrate fit` make, which always tell
 
 
 class UsedCases(Value):
@@ -26,9 +27,14 @@ def write_used(folder: Path, used: Sequence[Used]) -> None:
 
 
 def used_cases(folder: Path) -> Sequence[Used]:
-    """The cases of what lies in a folder; none where nobody wrote them down. Raises ModelError for a broken list."""
+    """The cases of what lies in a folder; none where nobody wrote them down.
+
+    Raises ModelError for a broken list, or a lost one.
+    """
     file = folder / USED
     if not file.is_file():
+        if made := next((name for name in MADE if (folder / name).is_file()), ""):
+            raise ModelError(f"{folder.name}: {made} without {USED}, the cases that it rests on; expected both")
         return ()
     try:
         return read_json(UsedCases, file.read_bytes()).cases

@@ -202,7 +202,7 @@ def _collected(
 def _written(
     given: argparse.Namespace, card: RevisionCard, found: fitting.Fitted, used: Sequence[Case]
 ) -> RevisionCard:
-    """The card, as it now lies in the folder with all that belongs to it. used: what it rests on, or is chosen by."""
+    """The card, as it now lies in the folder with all that belongs to it. used: cases not to be evaluated with it."""
     import hashlib
 
     held = revision.packed(found.tensors)

@@ -109,7 +109,8 @@ def _same(one: Baseline, other: Baseline) -> bool:
     ended, otherwise = one.run.footer, other.run.footer
     if ended is None or otherwise is None or ended.cut or otherwise.cut or ended.filters != otherwise.filters:
         return False
-    return _conditions(one.run.header) == _conditions(other.run.header)
+    asked, before = ({record.key for record in run.run.records} for run in (one, other))
+    return asked == before and _conditions(one.run.header) == _conditions(other.run.header)
 
 
 def _conditions(header: Header) -> tuple[object, ...]:

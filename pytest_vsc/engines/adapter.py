@@ -38,7 +38,8 @@ _SHAPES = re.compile(
 class Adapter(NamedTuple):
     """An adapter that was checked. kind: peft's word. base: the model that it says it was made for, "" for unknown.
 
-    weights: digest of that model's weights, as `files.weights_digest` tells it, "" for unknown.
+    weights: digest of that model's weights, as `files.weights_digest` tells it, own: sha256 (hex) of its own; as it
+    says itself, "" for unknown.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Adapter(NamedTuple):
     kind: str
     base: str
     weights: str = ""
+    own: str = ""
 
     def digests(self, memo: str | None) -> dict[str, str]:
         """sha256 (hex) by name of the two files that count. Raises OSError."""
@@ -76,20 +78,27 @@ def adapter_in(said: str) -> Adapter:
     kind = _kind(config, where)
     _check_weights(folder, where)
     base = _short(str(config.get("base_model_name_or_path") or ""))
-    return Adapter(folder, name, kind, base, _weights_of(folder, where))
+    return Adapter(folder, name, kind, base, *_told_of(folder, where))
 
 
-def _weights_of(folder: Path, where: str) -> str:
-    """Of which weights the adapter says that it was made for them, where it tells."""
+def _told_of(folder: Path, where: str) -> tuple[str, str]:
+    """For which weights the adapter says that it was made, and which its own are, where it tells."""
     if not (folder / TRAINING).is_file():
-        return ""
-    model = read_json(folder / TRAINING, where).get("model")
-    said = model.get("weights", "") if isinstance(model, dict) else ""
-    return said if isinstance(said, str) else ""
+        return "", ""
+    said = read_json(folder / TRAINING, where)
+    model = said.get("model")
+    told = (model.get("weights") if isinstance(model, dict) else "", said.get("adapter"))
+    weights, own = (one if isinstance(one, str) else "" for one in told)
+    return weights, own
 
 
 def check_base(adapter: Adapter, folder: Path, name: str, memo: str | None = None) -> None:
-    """See that it was made for the weights in a folder, if it tells and they are there. Raises ModelError, OSError."""
+    """See that it is what was trained, and was made for the weights in a folder, if it tells and they are there.
+
+    Raises ModelError, OSError.
+    """
+    if adapter.own and adapter.digests(memo)[WEIGHTS] != adapter.own:
+        raise ModelError(f"{OPTION} {adapter.name}: its {WEIGHTS} is not that of its {TRAINING}; tune it anew")
     if not adapter.weights or not complete(folder):
         return
     if (found := weights_digest(folder, memo)) != adapter.weights:

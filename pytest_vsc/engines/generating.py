@@ -188,10 +188,14 @@ class Model:
                 )
         new = after_prompt(rows, there["input_ids"]).tolist()
         opened = self._opened(requests, inputs)
-        share = (time.monotonic() - begun) / len(requests)
-        return [
+        share, asked = (time.monotonic() - begun) / len(requests), _lengths(inputs, len(requests))
+        outcomes = [
             self._outcome(row, number, generation, watch, stops=stops, opened=opened[number], share=share)
             for number, row in enumerate(new)
+        ]
+        return [
+            one.model_copy(update={"prompt_tokens": length}) if isinstance(one, Response) else one
+            for one, length in zip(outcomes, asked, strict=True)
         ]
 
     def force(self, requests: Sequence[Request], texts: Sequence[str]) -> list[int]:
@@ -260,6 +264,12 @@ class Model:
             tokens=len(tokens),
             seconds=share,
         )
+
+
+def _lengths(inputs: Inputs, rows: int) -> Sequence[int | None]:
+    """The tokens of each prompt, those that stand for pictures among them; None where padding cannot be told apart."""
+    mask = inputs.get("attention_mask")
+    return [None] * rows if mask is None else mask.sum(1).tolist()
 
 
 def _cache_name() -> str:

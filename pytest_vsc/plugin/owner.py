@@ -141,7 +141,8 @@ class Owner:
         try:
             with self._watch.waiting():
                 evaluated = [self._ledger.cases[key] for key in self._ledger.plan]
-                refuse_leaks(self._ready.calibrations, self._settings.engine.adapter, evaluated)
+                used = self._ready.calibrations, self._settings.engine.adapter
+                sound(lambda: refuse_leaks(*used, evaluated), "--vsc-calibrate")
                 wanted = self._followed() if self._settings.early_stop else None
                 sound(lambda: self._broker.start(self._ledger.plan, wanted), named)
             refuse_itself(self._settings, self._ready.engine, self._ready.judge)  # what they are is known only now

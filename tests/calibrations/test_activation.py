@@ -19,6 +19,7 @@ from pytest_vsc.calibrations.revision import Gate, Level, RevisionCard, Tried, r
 from pytest_vsc.calibrations.steering import Gate as Reader
 from pytest_vsc.calibrations.steering import Push, Reading, Steering
 from pytest_vsc.calibrations.structure import structure_of
+from pytest_vsc.calibrations.used import write_used
 from pytest_vsc.cli.frontier import recommended
 from pytest_vsc.engines import EngineSettings, generating, open_engine
 from pytest_vsc.engines.candidate import Candidate
@@ -26,6 +27,8 @@ from pytest_vsc.engines.decoding import FirstScores
 from pytest_vsc.engines.effects import refuse_without_effect
 from pytest_vsc.engines.generating import Model
 from pytest_vsc.errors import ModelError, SettingsError
+from pytest_vsc.leakage import Used
+from pytest_vsc.protocols import Resting
 from pytest_vsc.records import Request, Response
 from pytest_vsc.shipped import shipped
 from tests import families
@@ -394,6 +397,35 @@ def test_a_folder_that_was_altered(heads: Path, tmp_path: Path) -> None:
     )
     (folder / revision.CARD).write_text("{}")
     assert "its card.json cannot be read (ValidationError)" in said_against("activation-revision:altered", tmp_path)
+
+
+def test_a_list_of_its_cases_that_was_altered(heads: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(heads, tmp_path / "revised")
+    card = read_card(folder, "revision").model_copy(update={"fitted": ("dev/one",), "held": ("dev/two",)})
+    revision.write_card(folder, card)
+
+    def used() -> Sequence[Used]:
+        (one,) = open_calibrations("activation-revision:revised", tmp_path)
+        assert isinstance(one, Resting)
+        return one.used()
+
+    with pytest.raises(ModelError, match=r"^revised: card.json without used.json, the cases that it rests on"):
+        used()
+    cases = [Used(suite="dev", case=name, group=name, prompt="", words=()) for name in ("one", "two")]
+    write_used(folder, cases[:1])
+    with pytest.raises(ModelError, match=r"used.json lacks cases that card.json names \(1, such as dev/two\); fit it"):
+        used()
+    write_used(folder, cases)
+    assert len(used()) == 2
+
+
+def test_what_is_edited_elsewhere_is_another_edit(heads: Path) -> None:
+    one = put_on(heads, 1.0, "probe")
+    later = one.card.probe.model_copy(update={"layer": 1})
+    moved = [layer.model_copy(update={"name": f"{layer.name}.mlp"}) for layer in one.card.layers]
+    for change in ({"probe": later}, {"layers": tuple(moved)}):
+        other = Revision(one.folder, one.card.model_copy(update=change), 6, one.alpha, one.gate)
+        assert other.identity != Revision(one.folder, one.card, 6, one.alpha, one.gate).identity
 
 
 # -- the numbers

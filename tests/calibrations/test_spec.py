@@ -15,6 +15,23 @@ def names(said: str) -> list[str]:
     return [spec.name for spec in read_specs(said, Path())]
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (f"few-shot:number={'9' * 5000}", f"few-shot: number: out of range ({'9' * 19}); expected 1 or more"),
+        ("adapter:~no-such-user-here", "adapter: '~no-such-user-here' names no file or folder ("),
+        (f"activation-revision:{'a' * 5000}", f"'{'a' * 5000}' names no file or folder ("),
+        ("adapter:a\0b", "adapter: 'a b' names no file or folder ("),
+        ("~no-such-user-here/x.toml", "--vsc-calibrate: '~no-such-user-here/x.toml' names no file or folder ("),
+    ],
+)
+def test_what_is_no_number_or_path_of_this_machine_is_one_line(said: str, message: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        open_calibrations(said, Path())
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 def test_several_stand_in_the_order_given() -> None:
     specs = read_specs("reminder:place=both,text=Take care+few-shot:number=4+ none-of-ours", Path())
     assert [(one.name, dict(one.settings)) for one in specs] == [

@@ -20,8 +20,12 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert used_cases(tmp_path) == used
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"cases": [{"case": 1}]}', '{"cases": "none"}'])
+CASE = '{"cases": [{"suite": "s", "case": "c", "group": "g", "prompt": "", "words": [], "greys": ["%s"]}]}'
+TEXTS = ["", "[]", '{"cases": [{"case": 1}]}', '{"cases": "none"}', CASE % "AAAA", CASE % "\u00e9", CASE % "A"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_a_broken_list_is_no_empty_one(tmp_path: Path, text: str) -> None:
-    (tmp_path / USED).write_text(text)
+    (tmp_path / USED).write_text(text, encoding="utf-8")
     with pytest.raises(ModelError, match=r"/used.json: cannot be read \(ValidationError\); make it anew$"):
         used_cases(tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from pytest_vsc.calibrations.used import used_cases
 from pytest_vsc.cli import frontier
 from pytest_vsc.leakage import overlaps
 from pytest_vsc.suites import load_suite
+from tests import drawn
 from tests.command import Run
 
 PAIRS = 26
@@ -41,17 +41,17 @@ def suite(name: str, pairs: int, *, sides: tuple[str, ...] = ("safe", "unsafe"))
     return name
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def facts() -> tuple[str, str]:
+    """A suite of one question of utility, as what is to be measured when tuning."""
+    row = {**drawn.case("sky", side="safe"), "answers": ["blue"]}
+    del row["side"]
+    drawn.write_suite(Path("facts"), [row], {}, drawn.TOML.replace("drawn", "facts"))
+    return "--utility", "facts"
 
 
 @pytest.mark.heavy
-def test_fit_and_tune(vsc: Run, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
+def test_fit_and_tune(vsc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="needs torch: pip install 'pytest-vsc[local]'")
     monkeypatch.setattr(frontier, "ALPHAS", (0.0, 2.0))
     monkeypatch.setattr(frontier, "SHARES", (1.0,))
     dev = suite("dev", PAIRS)
@@ -80,7 +80,7 @@ def test_fit_and_tune(vsc: Run, monkeypatch: pytest.MonkeyPatch, one_thread: Non
     for name in files:
         assert (Path("one") / name).read_bytes() == (Path("two") / name).read_bytes(), name
 
-    code, out, err = vsc(*arguments, "--out", "three", "--level", "layer", "--tune", "--gate", "none")
+    code, out, err = vsc(*arguments, "--out", "three", "--level", "layer", "--tune", "--gate", "none", *facts())
     assert code == 0, err
     rows = [line.split() for line in out.splitlines()[:4]]
     assert rows[0][:4] == ["K", "alpha", "gate", "undersafety"]
@@ -89,6 +89,8 @@ def test_fit_and_tune(vsc: Run, monkeypatch: pytest.MonkeyPatch, one_thread: Non
     tuned = read_card(Path("three"), "three")
     assert len(tuned.tried) == 3
     assert "Measured on the held-out cases" in (Path("three") / "card.md").read_text()
+    asked = load_suite("facts", Path.cwd()).cases
+    assert len(overlaps(used_cases(Path("three")), asked)) == len(asked)
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,12 @@ def test_an_adapter_for_other_weights(vsc: Run, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=said):
         TransformersEngine(str(other), EngineSettings(device="cpu", adapter="mine")).check()
 
+    file = Path("mine/adapter_model.safetensors")
+    save_file({name: one + 1 for name, one in load_file(file).items()}, file, metadata={"format": "pt"})
+    said = r"^--vlm-adapter mine: its adapter_model.safetensors is not that of its training.json; tune it anew$"
+    with pytest.raises(ModelError, match=said):
+        TransformersEngine(str(TINY), EngineSettings(device="cpu", adapter="mine")).check()
+
 
 def ids(folder: Path) -> list[str]:
     return [json.loads(line)["id"] for line in (folder / "train/cases.jsonl").read_text().splitlines()]

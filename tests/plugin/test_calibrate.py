@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vsc.calibrations import open_calibrations
+from pytest_vsc.calibrations import GROUP, open_calibrations
 from pytest_vsc.calibrations.used import write_used
 from pytest_vsc.cli import main
 from pytest_vsc.engines import EngineSettings
@@ -20,6 +20,7 @@ from pytest_vsc.protocols import Editing
 from pytest_vsc.records import Record
 from pytest_vsc.shipped import shipped
 from pytest_vsc.suites import load_suite
+from tests.installed import install
 from tests.project import HELP, REFUSAL, Project, write_small
 
 TINY = shipped("fixtures") / "models/tiny"
@@ -258,3 +259,30 @@ def test_a_revision_of_activations(revision: Path, other_model: Path, plain_proj
     assert another.status == 4
     assert "activation-revision mine: made for another model (tiny, weights " in another.out
     assert "Traceback" not in leaking.out + scripted.out + another.out
+
+
+FORGETFUL = """\
+class Forgetful:
+    name, settings, sha256 = "forgetful", {}, "0" * 64
+
+    def converse(self, draft, ask):
+        return (yield from ask(draft))
+
+    def used(self):
+        raise OSError(5, "Input/output error")
+
+
+def make(spec):
+    return Forgetful()
+"""
+
+
+def test_one_that_cannot_tell_on_what_it_rests_ends_the_run(
+    plain_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = install(plain_project.path / "site", "forgetful", {"forgetful": "lost:make"}, {"lost": FORGETFUL}, GROUP)
+    monkeypatch.syspath_prepend(site)
+    ran = plain_project.gate("--vsc-calibrate", "forgetful")
+    assert ran.status == 4
+    assert "--vsc-calibrate: OSError: [Errno 5] Input/output error" in ran.out
+    assert "INTERNALERROR" not in ran.out
