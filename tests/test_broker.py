@@ -346,9 +346,11 @@ def test_answers_of_an_engine_that_pins_nothing_last_for_the_run_only(store: Sto
     engine = ByHand()
     engine.lasting = False
     broker, _ = started(case("a", "same"), case("b", "same"), store=store, engine=engine)
-    engine.wait(0).set_result(Response(text="no"))
+    engine.wait(0).set_result(Response(text="no", tokens=1, prompt_tokens=9))
     assert broker.ask(key("a")).requests == broker.ask(key("b")).requests
-    assert broker.ask(key("a")).outcome == "CORRECT", "asked a second time, and answered from memory"
+    again = broker.ask(key("a"))
+    assert again.outcome == "CORRECT", "asked a second time, and answered from memory"
+    assert (again.tokens, again.prompt_tokens) == (1, 9)
     assert len(engine.asked) == 1
     assert store.answers(broker.ask(key("a")).requests) == {}
     broker.close()
