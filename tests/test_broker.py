@@ -12,9 +12,10 @@ import pytest
 
 from pytest_vsc.broker import AT_A_TIME, NARROW, UNDER_WAY, WAITING, WAITING_AT_ONCE, Broker
 from pytest_vsc.cases import Case, Key, Picture
+from pytest_vsc.conversations import MOST_CALLS
 from pytest_vsc.errors import BrokerError, EngineError, ModelError, StoreError
 from pytest_vsc.examine import Approach
-from pytest_vsc.protocols import Engine, Exchange
+from pytest_vsc.protocols import Ask, Draft, Engine, Exchange
 from pytest_vsc.records import Generation, Judgement, Message, Policy, Question, Request, Response
 from pytest_vsc.store import Store
 
@@ -339,6 +340,37 @@ def test_a_record_that_is_reported_twice_is_there_twice(store: Store) -> None:
     assert broker.record(key("a")) == record
     assert broker.record(key("a")).outcome == record.outcome
     assert len(engine.asked) == 1
+    broker.close()
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_a_calibration_that_never_stops_asking_is_stopped(patient: bool) -> None:
+    class Stubborn:
+        """Asks until it is content, even where it is told that there is no answer."""
+
+        name, sha256 = "stubborn", "0"
+        settings: Mapping[str, str] = {}
+
+        def converse(self, draft: Draft, ask: Ask) -> Exchange[Response]:
+            while True:
+                try:
+                    yield from ask(draft)
+                except EngineError:
+                    if not patient:
+                        raise
+
+    engine = ByHand()
+    asked = {key("a"): case("a")}
+    broker = Broker(engine, Approach(Generation(), None, [Stubborn()]), Echo(), Policy(), asked)
+    broker.start([key("a")])
+    engine.wait(0).set_result(Response(text="no"))
+    if patient:
+        with pytest.raises(BrokerError, match=f"no end after {MOST_CALLS} calls"):
+            broker.ask(key("a"))
+    else:
+        record = broker.ask(key("a"))
+        assert (record.outcome, record.error) == ("INVALID", f"engine: no end after {MOST_CALLS} calls")
+        assert len(record.requests) == MOST_CALLS
     broker.close()
 
 
