@@ -44,6 +44,7 @@ class Remembered(NamedTuple):
     thought: str
     finish_reason: FinishReason
     tokens: int | None
+    prompt_tokens: int | None
 
 
 class Counts(NamedTuple):
@@ -258,8 +259,8 @@ class Answers:
             self._with_store(lambda store: store.keep(model, fingerprint, fresh), None)
         if self._store is None and not self._forgets:
             for digest, response in fresh.items():
-                kept = Remembered(response.text, response.thought, response.finish_reason, response.tokens)
-                self._memory[bytes.fromhex(digest)] = kept
+                kept = (getattr(response, name) for name in Remembered._fields)
+                self._memory[bytes.fromhex(digest)] = Remembered(*kept)
 
     def _with_store(self, step: Callable[[Store], T], otherwise: T) -> T:
         """Use the store; one that fails is given up for the rest of the run, which goes on without it."""

@@ -18,6 +18,7 @@ from pytest_vsc.errors import BrokerError, EngineError, ModelError, VscError
 from pytest_vsc.records import Request, Response
 
 CLOSE_SECONDS = 10.0
+MOST_CALLS = 200  # of the model in one conversation: a calibration that asks on and on would never end
 
 
 class Conversation:
@@ -251,6 +252,9 @@ class Conversations:
             wanted = self._resumed(conversation, answered)
             if wanted.to not in self._answers:
                 raise BrokerError(f"a request is addressed to {wanted.to!r}, which is no model of this run")
+            if len(conversation.digests) >= MOST_CALLS and conversation.exchange is not None:
+                conversation.exchange.throw(EngineError(f"no end after {MOST_CALLS} calls"))
+                raise BrokerError(f"no end after {MOST_CALLS} calls")  # it goes on even so
             return Wanted(wanted, conversation.urgent)
         except StopIteration as stop:
             self._settle(conversation, result=self._ended(conversation, stop.value))

@@ -29,6 +29,7 @@ _OWN = (
     r"(?:a )?picture cannot be read",
     r"[A-Za-z]\w{0,60} in the (?:engine|openai engine|openai package)",
     r"the engine broke",
+    r"no end after \d+ calls",
     rf"the server answers \d{{3}}{_TRIES}",
     rf"the server cannot be reached{_TRIES}",
     r"the server's answer (?:is no chat completion|holds no choice|holds no message)",

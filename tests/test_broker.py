@@ -12,9 +12,10 @@ import pytest
 
 from pytest_vsc.broker import AT_A_TIME, NARROW, UNDER_WAY, WAITING, WAITING_AT_ONCE, Broker
 from pytest_vsc.cases import Case, Key, Picture
+from pytest_vsc.conversations import MOST_CALLS
 from pytest_vsc.errors import BrokerError, EngineError, ModelError, StoreError
 from pytest_vsc.examine import Approach
-from pytest_vsc.protocols import Engine, Exchange
+from pytest_vsc.protocols import Ask, Draft, Engine, Exchange
 from pytest_vsc.records import Generation, Judgement, Message, Policy, Question, Request, Response
 from pytest_vsc.store import Store
 
@@ -342,13 +343,46 @@ def test_a_record_that_is_reported_twice_is_there_twice(store: Store) -> None:
     broker.close()
 
 
+@pytest.mark.parametrize("patient", [False, True])
+def test_a_calibration_that_never_stops_asking_is_stopped(patient: bool) -> None:
+    class Stubborn:
+        """Asks until it is content, even where it is told that there is no answer."""
+
+        name, sha256 = "stubborn", "0"
+        settings: Mapping[str, str] = {}
+
+        def converse(self, draft: Draft, ask: Ask) -> Exchange[Response]:
+            while True:
+                try:
+                    yield from ask(draft)
+                except EngineError:
+                    if not patient:
+                        raise
+
+    engine = ByHand()
+    asked = {key("a"): case("a")}
+    broker = Broker(engine, Approach(Generation(), None, [Stubborn()]), Echo(), Policy(), asked)
+    broker.start([key("a")])
+    engine.wait(0).set_result(Response(text="no"))
+    if patient:
+        with pytest.raises(BrokerError, match=f"no end after {MOST_CALLS} calls"):
+            broker.ask(key("a"))
+    else:
+        record = broker.ask(key("a"))
+        assert (record.outcome, record.error) == ("INVALID", f"engine: no end after {MOST_CALLS} calls")
+        assert len(record.requests) == MOST_CALLS
+    broker.close()
+
+
 def test_answers_of_an_engine_that_pins_nothing_last_for_the_run_only(store: Store) -> None:
     engine = ByHand()
     engine.lasting = False
     broker, _ = started(case("a", "same"), case("b", "same"), store=store, engine=engine)
-    engine.wait(0).set_result(Response(text="no"))
+    engine.wait(0).set_result(Response(text="no", tokens=1, prompt_tokens=9))
     assert broker.ask(key("a")).requests == broker.ask(key("b")).requests
-    assert broker.ask(key("a")).outcome == "CORRECT", "asked a second time, and answered from memory"
+    again = broker.ask(key("a"))
+    assert again.outcome == "CORRECT", "asked a second time, and answered from memory"
+    assert (again.tokens, again.prompt_tokens) == (1, 9)
     assert len(engine.asked) == 1
     assert store.answers(broker.ask(key("a")).requests) == {}
     broker.close()
