@@ -18,6 +18,7 @@ from pytest_vsc.cli.tune.account import account_of, write_account
 from pytest_vsc.cli.tune.data import COMMAND, data_of
 from pytest_vsc.cli.tune.options import add_options
 from pytest_vsc.cli.tune.training import Losses, recipe_of, see_begun, train
+from pytest_vsc.engines.cores import one_left
 from pytest_vsc.errors import SettingsError, one_line
 
 Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -49,11 +50,12 @@ def tune(given: argparse.Namespace) -> int:
     candidate, model = loaded(source, settings)
     layers = layers_of(model.network, given.target_modules)
     (given.out / tuning.CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-    data = data_of(given, suites, lessons, mixture, model)
-    recipe = recipe_of(given, len(data.taught))
-    said = account_of(given, recipe, mixture, data=data, candidate=candidate, layers=layers)
-    see_begun(given.out, {name: said[name] for name in ("model", "recipe", "mix", "data", "versions")})
-    losses = train(given, data, recipe, mixture, layers=layers, candidate=candidate, model=model)
+    with one_left(candidate.device):
+        data = data_of(given, suites, lessons, mixture, model)
+        recipe = recipe_of(given, len(data.taught))
+        said = account_of(given, recipe, mixture, data=data, candidate=candidate, layers=layers)
+        see_begun(given.out, {name: said[name] for name in ("model", "recipe", "mix", "data", "versions")})
+        losses = train(given, data, recipe, mixture, layers=layers, candidate=candidate, model=model)
     if losses is None:
         return 2
     write_account(given.out, said, losses, data)
