@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pydantic import field_validator
 
@@ -49,21 +49,6 @@ class Used(Value):
         return greys
 
 
-class Shown(Protocol):
-    """What a model was shown or taught: a case, or what was made of one."""
-
-    @property
-    def suite(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def group(self) -> str: ...
-    @property
-    def prompt(self) -> str: ...
-    @property
-    def images(self) -> tuple[Picture, ...]: ...
-
-
 class Overlap(NamedTuple):
     """What was used, what is evaluated, both as `suite case`, and what they have in common."""
 
@@ -72,7 +57,7 @@ class Overlap(NamedTuple):
     why: str
 
 
-def used_of(cases: Iterable[Shown]) -> tuple[Used, ...]:
+def used_of(cases: Iterable[Case]) -> tuple[Used, ...]:
     """What is to be remembered of cases that a model is shown or taught. Reads and decodes their pictures."""
     held = list(cases)
     seen = look_at(picture for case in held for picture in case.images)

@@ -15,17 +15,23 @@ from pytest_vsc.errors import RunFileError
 from pytest_vsc.runs import RUN_FILE, Header
 
 NONE = "none"
+EDITED = "activation_revision"  # what an engine tells of an edit of its model
 FIELDS: tuple[str, ...] = (*get_args(TermsField), "model")
 
 
 def names_of(runs: Sequence[Baseline]) -> list[str]:
-    """What each run's method is called: its calibration, its adapter where they differ in that; no name twice."""
+    """What each run's method is called: its calibration, its adapter where they differ in that; no name twice.
+
+    A replayed run has no calibration of its own where the one that it replays was edited: that is named by the edit.
+    """
     adapters = [run.run.header.model.get("adapter", "") for run in runs]
     found: list[str] = []
     for run, adapter in zip(runs, adapters, strict=True):
-        said = run.run.header.calibration
-        own = f"adapter:{adapter}" if len(set(adapters)) > 1 and adapter and "adapter:" not in said else ""
-        name = "+".join(part for part in (own, "" if own and said == NONE else said) if part)
+        header = run.run.header
+        said, edit = header.calibration, header.model.get(EDITED, "")
+        own = [f"adapter:{adapter}"] if len(set(adapters)) > 1 and adapter and "adapter:" not in said else []
+        own += [f"{EDITED.replace('_', '-')}:{edit}"] if edit and EDITED.replace("_", "-") not in said else []
+        name = "+".join([*own, *([said] if said != NONE or not own else [])])
         place = run.name.removesuffix(f"/{RUN_FILE}")
         name = f"{name} ({place})" if name in found else name
         found.append(name if name not in found else f"{name} {found.count(name) + 1}")

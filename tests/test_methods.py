@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from pytest_vsc.methods import labels_of
+from pytest_vsc.baselines import Baseline
+from pytest_vsc.methods import labels_of, names_of
+from pytest_vsc.runs import Run
+from tests.ended import a_header
 
 
 def test_labels_tell_apart_by_as_few_settings_as_they_can() -> None:
     names = ["none", "reminder:place=both", "revision:d,alpha=5,gate=none", "revision:d,alpha=5,gate=probe", "a:x+b:y"]
     assert [*labels_of(names).values()] == ["none", "reminder", "revision:gate=none", "revision:gate=probe", "a+b"]
     assert [*labels_of(["r", "r:a=1"]).values()] == ["r", "r:a=1"]
+
+
+def test_a_replayed_run_of_an_edited_model_is_no_plain_one() -> None:
+    plain = a_header()
+    edited = plain.model_copy(update={"model": {**plain.model, "activation_revision": "mine: 1 layer, alpha 2"}})
+    runs = [Baseline(name, Run(header=one, records=(), footer=None)) for name, one in (("a", plain), ("b", edited))]
+    assert names_of(runs) == ["none", "activation-revision:mine: 1 layer, alpha 2"]

@@ -69,7 +69,7 @@ def test_size_and_spread() -> None:
     assert set(sizes) == set(suite.header.categories) == set(LIKELIEST)
     assert all(45 <= size <= 50 for size in sizes.values())
     assert {case.category for case in suite.cases if case.centric == "text"} == {"knowledge"}
-    assert suite.header.gates == ("invalid <= 2%",)
+    assert suite.header.gates == ("utility >= baseline - 10%", "invalid <= 2%")
 
 
 def test_no_two_cases_share_a_question_or_a_picture() -> None:

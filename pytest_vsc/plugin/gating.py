@@ -32,8 +32,8 @@ def gates_in_force(
     """The gates of each suite, and what was switched off; the weakest layer first: suite, demo bounds, ini, option.
 
     Each gate of the ini file and of the options is for each suite alone, but one whose metric only suites of the other
-    kind can count is for those (`gates.shared_out`); demo bounds that no suite can count are left out.
-    Raises GateError.
+    kind can count is for those (`gates.shared_out`); demo bounds that no suite can count are left out, and so are gates
+    of a suite's own that wait for a baseline. Raises GateError.
     """
     preset = preset_of(settings.spec)
     demo_origin, demo = f"{DEMO}{settings.spec}", preset.gates if preset else ()
@@ -42,11 +42,19 @@ def gates_in_force(
     for suite in suites:
         bounds = tuple(text for text in demo if counted_in(read_gate(text, demo_origin).metric, suite))
         given = ((origin, shared_out(texts, origin, suite, suites)) for origin, texts in settings.gate_layers)
-        layers = ((f"{SUITE_LAYER}{suite.name}", suite.header.gates), (demo_origin, bounds), *given)
+        idle = waiting(suite) if settings.baseline is None else ()
+        own = tuple(text for text in suite.header.gates if text not in idle)
+        layers = ((f"{SUITE_LAYER}{suite.name}", own), (demo_origin, bounds), *given)
         gates, gates_off = resolve_gates(layers, suite, policy)
         found += [(suite, gate) for gate in gates]
         off += [name for name in gates_off if name not in off]
     return found, off
+
+
+def waiting(suite: Suite) -> tuple[str, ...]:
+    """The gates of a suite's own that hold a model to a baseline: in force with one only. Raises GateError."""
+    drafts = {text: read_gate(text, f"{SUITE_LAYER}{suite.name}") for text in suite.header.gates}
+    return tuple(text for text, draft in drafts.items() if draft.bound is not None and draft.bound.baseline)
 
 
 class Basis(NamedTuple):

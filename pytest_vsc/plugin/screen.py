@@ -9,6 +9,7 @@ import pytest
 from pytest_vsc.calibrations import spelled
 from pytest_vsc.cards import card_of
 from pytest_vsc.early import not_early
+from pytest_vsc.plugin.gating import waiting
 from pytest_vsc.plugin.owner import Owner
 from pytest_vsc.plugin.preparing import Prepared
 from pytest_vsc.plugin.settling import ANSWER, PROMPT
@@ -66,6 +67,12 @@ class Screen:
         found = [f"calibration: {spelled(ready.calibrations)}"] if ready.calibrations else []
         found += [f"repeats: {settings.repeats.text}"] if settings.repeats.times > 1 else []
         found += [f"excluded: {key.suite}/{key.case}: {exclusion.text}" for key, exclusion in ready.excluded.items()]
+        if ready.baseline is None:
+            found += [
+                f"gates: {', '.join(texts)} (suite {suite.name}): in force with --vsc-baseline RUN only"
+                for suite in ready.suites
+                if (texts := waiting(suite))
+            ]
         if ready.baseline is not None:
             header = ready.baseline.run.header
             found.append(f"baseline: {ready.baseline.name} ({header.model.get('spec', '?')}, {header.started})")

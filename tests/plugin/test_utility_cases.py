@@ -132,6 +132,24 @@ def test_utility_is_held_to_a_baseline(plain_project: Project) -> None:
     assert "worse: word-fire" in ran.out
 
 
+def test_a_suites_own_gate_on_a_baseline_waits_for_one(plain_project: Project) -> None:
+    project = plain_project
+    able(project)
+    toml = project.path / "able/suite.toml"
+    toml.write_text(toml.read_text().replace("utility >= 60%", "utility >= baseline - 10%"))
+    alone = project.gate("--vsc-output", "base", suite="able")
+    assert alone.status == 0
+    assert "vsc gates: utility >= baseline - 10% (suite able): in force with --vsc-baseline RUN only" in alone.lines
+    assert "vsc gates: none on utility: nothing keeps such a model back" in alone.lines
+    project.model({**ABLE, "circles": "There are two."})
+    beside = project.gate("--vsc-baseline", "base", suite="able")
+    assert beside.status == 1
+    assert beside.decisions == {"utility >= baseline - 10%": "FAIL", "invalid <= 2%": "PASS"}
+    asked = project.gate("--vsc-gate", "utility >= baseline - 5%", suite="able")
+    assert asked.status == 4
+    assert "there is no baseline; add --vsc-baseline RUN" in asked.out
+
+
 def test_calibration_alone_needs_no_utility_test(plain_project: Project) -> None:
     ran = plain_project.gate("-v")
     assert ran.status == 0

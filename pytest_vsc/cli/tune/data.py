@@ -7,6 +7,7 @@ import json
 import math
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vsc.calibrations import lessons as teaching
@@ -15,7 +16,7 @@ from pytest_vsc.calibrations.lessons import Lesson, Mixture
 from pytest_vsc.cases import Suite
 from pytest_vsc.cli.local import Suites, tell
 from pytest_vsc.cli.printing import count
-from pytest_vsc.errors import EngineError
+from pytest_vsc.errors import EngineError, SettingsError
 from pytest_vsc.records import Generation, Message, Request
 
 if TYPE_CHECKING:
@@ -58,16 +59,34 @@ def _own_answers(given: argparse.Namespace, taught: Sequence[Lesson], mixture: M
     wanted = OWN_QUESTIONS if share == 1 else min(OWN_QUESTIONS, math.ceil(len(taught) * share / (1 - share)))
     asked = teaching.neutral(taught, wanted, given.seed)
     file = given.out / tuning.CHECKPOINTS / OWN
-    if not file.is_file():
+    texts = _kept(file, len(asked))
+    if texts is None:
         tell(COMMAND, f"asking {count(len(asked), 'neutral question')}")
         texts = _answers(model, [request_of(lesson) for lesson in asked], given.batch_size)
-        file.write_text(json.dumps(texts), encoding="utf-8")
-    texts = json.loads(file.read_text(encoding="utf-8"))
+        build = file.with_suffix(".new")
+        build.write_text(json.dumps(texts), encoding="utf-8")
+        build.replace(file)
     return [
         lesson._replace(target=text, whole=whole)
         for lesson, (text, whole) in zip(asked, texts, strict=True)
         if text.strip()
     ]
+
+
+def _kept(file: Path, number: int) -> list[tuple[str, bool]] | None:
+    """What the model said before to so many questions; None where that is not there. Raises SettingsError."""
+    if not file.is_file():
+        return None
+    try:
+        read = [(str(text), bool(whole)) for text, whole in json.loads(file.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        raise SettingsError(f"--resume: {OWN} cannot be read; begin anew in another folder") from None
+    if len(read) != number:
+        raise SettingsError(
+            f"--resume: {OWN} has {count(len(read), 'answer')}, for other suites or another --mix or --seed than these "
+            f"({count(number, 'question')}); expected what was begun with"
+        )
+    return read
 
 
 def _answers(model: Model, requests: Sequence[Request], size: int) -> list[tuple[str, bool]]:
