@@ -55,6 +55,11 @@ def test_practice(practice: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     monkeypatch.setattr(practice, "MINI", tmp_path / "nothing")  # its pictures take most of the time
     assert contents(make(practice, monkeypatch, tmp_path / "again")) == contents(folder)
+    plain = make(practice, monkeypatch, tmp_path / "plain", "--plain")
+    assert contents(plain)["pairs.yaml"] != contents(folder)["pairs.yaml"]
+    assert not any(
+        case.prompt.endswith(tuple(practice.split(practice.BEHIND))) for case in load_suite(str(plain), tmp_path).cases
+    )
     other = make(practice, monkeypatch, tmp_path / "other", "--seed", "2")
     assert contents(other)["pairs.yaml"] != contents(folder)["pairs.yaml"]
     with pytest.raises(SystemExit, match="practice: is not empty; expected a new folder"):
