@@ -9,10 +9,10 @@ from types import ModuleType
 
 import pytest
 
+from pytest_vsc.leakage import overlaps, used_of
 from pytest_vsc.suites import load_suite
 from pytest_vsc.verifying import flaws
-
-MODELS = Path(__file__).parents[1] / "fixtures/models"
+from tests.makers import maker
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -22,14 +22,8 @@ pytestmark = pytest.mark.heavy
 
 @pytest.fixture(scope="module")
 def practice() -> Iterator[ModuleType]:
-    """The script, importable for the time of this module, as the makers beside it."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(MODELS))
-    yield __import__("make_practice")
-    sys.path.remove(str(MODELS))
-    for name in set(sys.modules) - before:
-        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == MODELS:
-            sys.modules.pop(name)
+    with maker("make_practice") as module:
+        yield module
 
 
 def make(practice: ModuleType, monkeypatch: pytest.MonkeyPatch, folder: Path, *options: str) -> Path:
@@ -59,12 +53,40 @@ def test_practice(practice: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert utility.name == "practice-utility"
     assert all(case.answers and case.side is None for case in utility.cases)
 
-    monkeypatch.setattr(practice, "MINI", tmp_path)  # its pictures take most of the time
+    monkeypatch.setattr(practice, "MINI", tmp_path / "nothing")  # its pictures take most of the time
     assert contents(make(practice, monkeypatch, tmp_path / "again")) == contents(folder)
+    plain = make(practice, monkeypatch, tmp_path / "plain", "--plain")
+    assert contents(plain)["pairs.yaml"] != contents(folder)["pairs.yaml"]
+    assert not any(
+        case.prompt.endswith(tuple(practice.split(practice.BEHIND))) for case in load_suite(str(plain), tmp_path).cases
+    )
     other = make(practice, monkeypatch, tmp_path / "other", "--seed", "2")
     assert contents(other)["pairs.yaml"] != contents(folder)["pairs.yaml"]
     with pytest.raises(SystemExit, match="practice: is not empty; expected a new folder"):
         make(practice, monkeypatch, folder)
+
+
+def test_an_exam_has_nothing_of_what_it_is_kept_apart_from(
+    practice: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(practice, "MINI", tmp_path / "nothing")
+    monkeypatch.setattr(practice, "APART", ("demos",))
+    trained = load_suite(str(make(practice, monkeypatch, tmp_path / "practice")), tmp_path)
+    used = used_of(trained.cases)
+    folder = make(practice, monkeypatch, tmp_path / "exam", "--split", "final", "--utility", "--apart", trained.root)
+    exam = load_suite(str(folder), tmp_path)
+    assert exam.name == "exam"
+    assert {case.side for case in exam.cases} == {"safe", "unsafe"}
+    assert not [flaw for flaw in flaws(exam, 1) if flaw.severity == "error"]
+    assert overlaps(used, exam.cases) == []
+    assert load_suite(f"{folder}-utility", tmp_path).name == "exam-utility"
+
+    kinds = practice.material.TEXT_KINDS
+    assert practice.text_kinds("final") == [kind for kind in kinds if practice.material.text_pool(kind, True, "final")]
+    rows = practice.pairs(practice.random.Random(1), 4, practice.Seen(tmp_path))
+    again = practice.apart(rows, "exam", used_of(practice.cases_of(rows[0], "exam")))
+    assert rows[0] not in again
+    assert again
 
 
 def test_what_looks_like_a_picture_of_the_suite_is_left_out(practice: ModuleType, tmp_path: Path) -> None:
