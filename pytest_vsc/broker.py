@@ -19,7 +19,18 @@ from pytest_vsc.errors import BrokerError, VscError
 from pytest_vsc.examine import Approach, examine, judged
 from pytest_vsc.judging import StoredJudge, answers_of, load
 from pytest_vsc.protocols import Batching, Engine, Judge
-from pytest_vsc.records import NOT_NEEDED, Answer, Outcome, Policy, Question, Record, Request, Response, not_run, taken
+from pytest_vsc.records import (
+    NOT_NEEDED,
+    Answer,
+    Outcome,
+    Policy,
+    Question,
+    Record,
+    Request,
+    Response,
+    not_run,
+    turns_of,
+)
 from pytest_vsc.selfcheck import self_check
 from pytest_vsc.store import Store
 
@@ -331,7 +342,7 @@ class Broker:
                 "requests": conversation.digests,
                 "judge_requests": conversation.asides,
                 "seconds": round(conversation.seconds, 6),
-                **taken(conversation.answered, result.response),
+                "turns": turns_of(conversation.answered, result.response),
             }
         )
 

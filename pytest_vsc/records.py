@@ -218,10 +218,10 @@ class Record(Value):
 
     requests: digests of what the model was asked, in that order; judge_requests: of what the judges' own models were.
     response: the final one, None when there is none. turns: what each of `requests` was answered, None for a failure,
-    where that is not `response` alone. tokens, prompt_tokens: of all of them together, None where unknown. seconds: the
-    model's time for this case in this run, its share of the batches that it was in; 0 when all its answers were stored.
-    span, refused, aware, opinions: as in a Judgement. error: why there is no verdict, in one line. verdict: None of a
-    case that was not asked (NOT_RUN). answers: the accepted forms of a utility case, whose side is None.
+    where that is not `response` alone. seconds: the model's time for this case in this run, its share of the batches
+    that it was in; 0 when all its answers were stored. span, refused, aware, opinions: as in a Judgement. error: why
+    there is no verdict, in one line. verdict: None of a case that was not asked (NOT_RUN). answers: the accepted forms
+    of a utility case, whose side is None.
     """
 
     suite: str
@@ -241,8 +241,6 @@ class Record(Value):
     judge_requests: tuple[str, ...] = ()
     response: Response | None = None
     turns: tuple[Response | None, ...] = ()
-    tokens: int | None = None
-    prompt_tokens: int | None = None
     verdict: Verdict | None
     outcome: Outcome
     judge: str
@@ -353,20 +351,10 @@ def record_of(case: Case, answer: Answer, outcome: Outcome) -> Record:
     )
 
 
-def taken(answered: tuple[Response | None, ...], final: Response | None) -> dict[str, object]:
-    """What the requests of a case came to, as fields of its record. final: what was taken for the answer."""
+def turns_of(answered: tuple[Response | None, ...], final: Response | None) -> tuple[Response | None, ...]:
+    """What the requests of a case were answered, as its record keeps it. final: what was taken for the answer."""
     alone = len(answered) < 2 and (not answered or answered[0] == final)
-    came = [response for response in answered if response is not None]
-    return {
-        "turns": () if alone else answered,
-        "tokens": _total([response.tokens for response in came]),
-        "prompt_tokens": _total([response.prompt_tokens for response in came]),
-    }
-
-
-def _total(numbers: list[int | None]) -> int | None:
-    known = [number for number in numbers if number is not None]
-    return sum(known) if known and len(known) == len(numbers) else None
+    return () if alone else answered
 
 
 def answers_in(

@@ -382,7 +382,8 @@ def test_answers_of_an_engine_that_pins_nothing_last_for_the_run_only(store: Sto
     assert broker.ask(key("a")).requests == broker.ask(key("b")).requests
     again = broker.ask(key("a"))
     assert again.outcome == "CORRECT", "asked a second time, and answered from memory"
-    assert (again.tokens, again.prompt_tokens) == (1, 9)
+    assert again.response is not None
+    assert (again.response.tokens, again.response.prompt_tokens) == (1, 9)
     assert len(engine.asked) == 1
     assert store.answers(broker.ask(key("a")).requests) == {}
     broker.close()

@@ -9,8 +9,9 @@ from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
-from pytest_vsc.calibrations.spec import NONE, OPTION, About, Spec, about, read_specs
+from pytest_vsc.calibrations.spec import OPTION, About, Spec, about, read_specs
 from pytest_vsc.errors import SettingsError, VscError, expected, one_line
+from pytest_vsc.methods import NONE
 from pytest_vsc.protocols import Calibration
 
 GROUP = "pytest_vsc.calibrations"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_vsc.errors import SettingsError, expected, one_line
+from pytest_vsc.methods import NONE
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -18,7 +19,6 @@ else:
     import tomli as tomllib
 
 OPTION = "--vsc-calibrate"
-NONE = "none"
 TABLES = "calibration"
 LONGEST = 18  # digits of a whole number
 FORM = "expected NAME[:key=value,...], several joined by '+', or a TOML file with [[calibration]] tables"
