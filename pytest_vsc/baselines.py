@@ -116,6 +116,12 @@ def hold(before: Terms, now: Terms, allowed: Collection[str], name: str) -> list
     return [f"{field}: {what}" for field, what in found.items()]
 
 
+def recalibrated(before: Header, now: str) -> list[str]:
+    """That the later run has another calibration, in a line: it may, so that is told and never refused."""
+    was = before.calibration
+    return [] if was == now else [f"calibration: {now}, in the baseline {was}"]
+
+
 def check_fields(words: Iterable[str], where: str, fields: Collection[str] = FIELDS) -> tuple[str, ...]:
     """Raises SettingsError for a word that is no field that may differ."""
     given = tuple(words)
@@ -160,7 +166,7 @@ def beside(
     allowed: Sequence[str] = (),
     unlike: Sequence[str] = (),
 ) -> BaselineSeen:
-    """A run beside its baseline. records: of the run, by suite. unlike: what differs, as `hold` tells."""
+    """A run beside its baseline. records: of the run, by suite. unlike: what differs, in lines."""
     pairs = {suite: pairs_of(baseline, held, suite, repeats) for suite, held in records.items()}
     header = baseline.run.header
     return BaselineSeen(
@@ -198,7 +204,10 @@ def between(before: Baseline, after: Baseline, allowed: Sequence[str]) -> Baseli
         policy=after.run.header.policy.name,
         repeats=after.run.header.repeats or ONCE,
         allowed=allowed,
-        unlike=[f"{field}: {what}" for field, what in found.items()],
+        unlike=[
+            *(f"{field}: {what}" for field, what in found.items()),
+            *recalibrated(header, after.run.header.calibration),
+        ],
     )
 
 

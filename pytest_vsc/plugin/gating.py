@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import pytest
 
-from pytest_vsc.baselines import Baseline, Terms, hold, terms_of
+from pytest_vsc.baselines import Baseline, Terms, hold, recalibrated, terms_of
 from pytest_vsc.cards import Figures, card_of
 from pytest_vsc.cases import Key, Suite
 from pytest_vsc.deciding import Decision
@@ -120,8 +120,8 @@ def figures_for_gates(gates: Sequence[tuple[Suite, Gate]], judge: Judge, policy:
     return figures
 
 
-def hold_to_the_baseline(basis: Basis, engine: Engine, baseline: Baseline | None) -> list[str]:
-    """See that the run can be compared with its baseline; returns what differs and was allowed to.
+def hold_to_the_baseline(basis: Basis, engine: Engine, calibration: str, baseline: Baseline | None) -> list[str]:
+    """See that the run can be compared with its baseline; returns what differs and may. calibration: as it is spelled.
 
     Raises GateError for a gate that wants a baseline where there is none, and SettingsError for one that is another
     kind of run.
@@ -139,7 +139,9 @@ def hold_to_the_baseline(basis: Basis, engine: Engine, baseline: Baseline | None
         repeats=basis.settings.repeats,
         engine=engine.describe().get("engine", ""),
     )
-    return hold(terms_of(baseline.run.header), now, basis.settings.baseline_allow, baseline.name)
+    header = baseline.run.header
+    allowed = hold(terms_of(header), now, basis.settings.baseline_allow, baseline.name)
+    return [*allowed, *recalibrated(header, calibration)]
 
 
 def _written(file: Path, now: Lock) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import pytest
 
 from pytest_vsc.baselines import Baseline, read_baseline
-from pytest_vsc.calibrations import open_calibrations
+from pytest_vsc.calibrations import open_calibrations, spelled
 from pytest_vsc.cards import Figures
 from pytest_vsc.cases import Key, Suite
 from pytest_vsc.earlier import read_earlier
@@ -94,7 +94,7 @@ def prepare(config: pytest.Config) -> Prepared:
         lock = hold_to_the_lock(basis)
         sound(engine.check, f"--vlm {settings.spec}")
         refuse_itself(settings, engine, judge)
-        unlike = hold_to_the_baseline(basis, engine, baseline)
+        unlike = hold_to_the_baseline(basis, engine, spelled(calibrations), baseline)
         if not config.option.collectonly:
             writer.check()
             store, trouble = _store(settings, [engine, *judge.engines.values()])

@@ -44,6 +44,21 @@ def test_the_same_model_passes(based: Project) -> None:
     assert "no case has another outcome" in ran.out
 
 
+def test_another_calibration_is_told_and_not_refused(based: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    told = "calibration: reminder:place=both,form=examine, in the baseline none"
+    ran = based.gate("--vsc-baseline", "base", "--vsc-gate", "undersafety <= baseline", "--vsc-calibrate", "reminder")
+    assert ran.status == 0
+    assert f"baseline: not as there: {told}" in ran.out
+    assert ran.summary["baseline"]["unlike"] == [told]
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(based.path)
+        code, out, _ = compared(based, capsys, "base", "vsc-report")
+        assert code == 0
+        assert f"not as before: {told}" in out
+        assert "calibration" not in compared(based, capsys, "base", "base")[1]
+
+
 def test_a_margin_allows_what_it_says(based: Project) -> None:
     based.model(HALF)
     for bound, status in (("baseline + 50%", 0), ("baseline + 49.9%", 1), ("baseline - 1%", 1)):
