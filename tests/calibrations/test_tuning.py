@@ -190,8 +190,13 @@ def test_each_token_of_the_answers_weighs_the_same() -> None:
 # -- families
 
 
+EVERY_TIME = {"gemma3", "kosmos2", "mllama"}
+
+
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", families.FAMILIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in EVERY_TIME else [pytest.mark.long]) for name in families.FAMILIES]
+)
 def test_every_family_can_be_taught(name: str, tmp_path: Path) -> None:
     """Layers of its text decoder only; an answer does not change what is made of the prompt; and the loss falls."""
     pytest.importorskip("peft", reason="needs peft: pip install 'pytest-vsc[adapter]'")

