@@ -12,6 +12,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     cases
     thoughts
     records
+    replies
     labels
     normalising
     solutions

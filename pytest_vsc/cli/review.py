@@ -18,8 +18,8 @@ from pytest_vsc.cli.keys import keys_of
 from pytest_vsc.cli.printing import count, say, shown
 from pytest_vsc.errors import SettingsError, harmless, one_line
 from pytest_vsc.labels import READABLE, Label, Readable, append_label, read_labels
-from pytest_vsc.records import withheld
 from pytest_vsc.redaction import refuse_redacted
+from pytest_vsc.replies import withheld
 from pytest_vsc.reviews import Pick, choose, label_of
 from pytest_vsc.runs import Run, read_run
 

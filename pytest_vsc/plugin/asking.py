@@ -16,7 +16,8 @@ import pytest
 
 from pytest_vsc.cases import Case, Key, Picture
 from pytest_vsc.errors import BrokerError, inert
-from pytest_vsc.records import Answer, Outcome, Policy, Reply, Verdict
+from pytest_vsc.records import Answer, Outcome, Policy, Verdict
+from pytest_vsc.replies import Reply
 
 # How a test records something for JUnit: by name and value.
 Recorder = Callable[[str, object], None]

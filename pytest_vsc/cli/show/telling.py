@@ -8,7 +8,8 @@ from typing import NamedTuple
 from pytest_vsc.cases import UTILITY, Key
 from pytest_vsc.cli.printing import safe
 from pytest_vsc.errors import harmless, one_line
-from pytest_vsc.records import Judgement, Outcome, Policy, Record, withheld
+from pytest_vsc.records import Judgement, Outcome, Policy, Record
+from pytest_vsc.replies import withheld
 from pytest_vsc.reports.text import OUTCOME_LETTERS
 from pytest_vsc.reports.words import Markup
 from pytest_vsc.runs import Footer, Header
