@@ -36,8 +36,11 @@ class Figure(Value):
 
 
 class Cost(Value):
-    """What a case takes on average. cases: those that were asked, each repeat being one; the others only of those that
-    tell. tokens: generated; seconds: the model's. None where no case tells."""
+    """What a case takes on average, over all its calls; None where no case tells.
+
+    cases: those that were asked, each repeat being one; the others only of those that tell. prompt_tokens: what was
+    asked, pictures among it; tokens: generated; seconds: the model's.
+    """
 
     cases: int
     calls: float | None = None
@@ -223,7 +226,7 @@ def beats(one: Values, other: Values) -> bool:
 
 
 def _cheaper(one: Cost, other: Cost) -> bool:
-    ours, theirs = ((cost.calls, cost.tokens) for cost in (one, other))
+    ours, theirs = ((cost.calls, cost.prompt_tokens, cost.tokens) for cost in (one, other))
     known = [(mine, its) for mine, its in zip(ours, theirs, strict=True) if mine is not None and its is not None]
     return bool(known) and all(mine <= its for mine, its in known) and any(mine < its for mine, its in known)
 

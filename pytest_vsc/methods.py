@@ -6,7 +6,7 @@ It measures nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import get_args
 
 from pytest_vsc.baselines import Baseline, terms_of, unlike
@@ -14,6 +14,8 @@ from pytest_vsc.baselines import Field as TermsField
 from pytest_vsc.errors import RunFileError
 from pytest_vsc.runs import RUN_FILE, Header
 
+Part = tuple[str, Mapping[str, str]]  # of a name: its kind, and its settings by their keys; a folder has none
+Place = tuple[int, str]  # a setting: of which part, by its key
 NONE = "none"
 EDITED = "activation_revision"  # what an engine tells of an edit of its model
 FIELDS: tuple[str, ...] = (*get_args(TermsField), "model")
@@ -41,26 +43,37 @@ def names_of(runs: Sequence[Baseline]) -> list[str]:
 def labels_of(names: Sequence[str]) -> dict[str, str]:
     """Names with those of their settings only by which they are told apart."""
     parted = {name: [_settings(part) for part in name.split("+")] for name in names}
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for name, parts in parted.items():
-        alike.setdefault(tuple(kind for kind, _ in parts), []).append(name)
+    alike: dict[tuple[str, ...], list[list[Part]]] = {}
+    for parts in parted.values():
+        alike.setdefault(tuple(kind for kind, _ in parts), []).append(parts)
     labels: dict[str, str] = {}
-    for held in alike.values():
-        common = [set.intersection(*(set(parted[name][at][1]) for name in held)) for at in range(len(parted[held[0]]))]
-        labels |= {name: "+".join(map(_label, parted[name], common)) for name in held}
+    for name, parts in parted.items():
+        held = alike[tuple(kind for kind, _ in parts)]
+        labels[name] = _label(parts, _telling(held))
     counted = Counter(labels.values())
     return {name: labels[name] if counted[labels[name]] == 1 else name for name in names}
 
 
-def _settings(part: str) -> tuple[str, tuple[str, ...]]:
+def _settings(part: str) -> Part:
     kind, _, rest = part.partition(":")
-    return kind, tuple(rest.split(",")) if rest else ()
+    return kind, {one.partition("=")[0] if "=" in one else "": one for one in rest.split(",")} if rest else {}
 
 
-def _label(part: tuple[str, tuple[str, ...]], common: Collection[str]) -> str:
-    kind, settings = part
-    own = [one for one in settings if one not in common]
-    return f"{kind}:{','.join(own)}" if own else kind
+def _telling(held: Sequence[Sequence[Part]]) -> frozenset[Place]:
+    """Of which settings methods of one kind have to tell; what follows from the others is left out, the last first."""
+    kept = list(
+        dict.fromkeys((at, key) for parts in held for at, (_, settings) in enumerate(parts) for key in settings)
+    )
+    for place in reversed(kept):
+        fewer = frozenset(kept) - {place}
+        if len({_label(parts, fewer) for parts in held}) == len(held):
+            kept.remove(place)
+    return frozenset(kept)
+
+
+def _label(parts: Sequence[Part], telling: Collection[Place]) -> str:
+    told = [[one for key, one in settings.items() if (at, key) in telling] for at, (_, settings) in enumerate(parts)]
+    return "+".join(f"{kind}:{','.join(own)}" if own else kind for (kind, _), own in zip(parts, told, strict=True))
 
 
 def held(plain: Baseline, run: Baseline, allowed: Collection[str]) -> tuple[str, ...]:

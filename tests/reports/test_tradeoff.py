@@ -51,7 +51,7 @@ def test_the_table(found: Tradeoff) -> None:
         told = f"{100 * one.difference:+.1f} ({100 * one.low:+.1f}..{100 * one.high:+.1f})"
         assert re.search(rf"^  reminder .*{re.escape(told)}", lines, re.MULTILINE)
     assert "utility is unknown: no run has a suite of it" in lines
-    assert re.search(r"^  reminder +0\.00 +3\.0 +unknown +frontier +no$", lines, re.MULTILINE)
+    assert re.search(r"^  reminder +0\.00 +unknown +3\.0 +unknown +frontier +no$", lines, re.MULTILINE)
     assert "reminder: FAIL oversafety vs baseline: 37.5% now, 12.5% before" in lines
 
 
@@ -65,10 +65,10 @@ def test_no_line_is_wider_than_the_terminal(hostile: Tradeoff, width: int) -> No
 def test_markdown(found: Tradeoff, hostile: Tradeoff) -> None:
     told = markdown.markdown(found)
     assert "| `none` | 62.5 | 12.5 | 25.0 | 62.5 | unknown | 0.0 | frontier |" in told
-    assert "| `reminder` | `reminder/run.jsonl` | 0.00 | 3.0 | unknown | no |" in told
+    assert "| `reminder` | `reminder/run.jsonl` | 0.00 | unknown | 3.0 | unknown | no |" in told
     lines = markdown.markdown(hostile).splitlines()
     rows = [line for line in lines if line.startswith("| ")]
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {9, 7}
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {9, 8}
     free = re.sub(r"`[^`]*`|<code>[^<]*</code>|<br>", "", "\n".join(lines))
     assert not re.search(r"<|@|https?:|\[here|::error", free)
 

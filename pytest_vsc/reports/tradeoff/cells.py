@@ -14,6 +14,7 @@ HEADS: dict[Metric, str] = {
     "pairs": "pairs right",
     "sra": "SRA",
 }
+COSTS = ("calls", "tokens in", "tokens out", "seconds")  # a case
 UNKNOWN = "unknown"
 SHIPS: dict[Ruling, str] = {"PASS": "yes", "FAIL": "no", "INCONCLUSIVE": "undecided"}
 
@@ -35,10 +36,11 @@ def number(told: float | None, decimals: int) -> str:
     return UNKNOWN if told is None else f"{told:,.{decimals}f}"
 
 
-def costs(method: Method) -> tuple[str, str, str]:
-    """Calls, tokens and seconds a case."""
+def costs(method: Method) -> tuple[str, ...]:
+    """What stands under COSTS."""
     cost = method.cost
-    return number(cost.calls, 2), number(cost.tokens, 1), number(cost.seconds, 3)
+    counted = (number(told, 1) for told in (cost.prompt_tokens, cost.tokens))
+    return number(cost.calls, 2), *counted, number(cost.seconds, 3)
 
 
 def place(row: Row) -> str:

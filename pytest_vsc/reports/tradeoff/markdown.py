@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pytest_vsc.gains import SHOWN, Figure, Table
 from pytest_vsc.reports.markdown import code, head, line, words
 from pytest_vsc.reports.tradeoff.cells import (
+    COSTS,
     HEADS,
     SHIPS,
     apart,
@@ -33,8 +34,8 @@ def _lines(found: Tradeoff) -> Iterator[str]:
     yield f"Gates: {', '.join(map(code, found.gates)) or 'none'}."
     for table in found.tables:
         yield from ("", f"### Suite {code(table.suite)}", "", *_table(found, table))
-    heads = ("Method", "Run", "Calls a case", "Tokens a case", "Seconds a case", "Ship")
-    yield from ("", "### Methods", "", *head(*heads))
+    heads = ("Method", "Run", *map(str.capitalize, COSTS), "Ship")
+    yield from ("", "### Methods, and what a case takes", "", *head(*heads))
     for method in found.methods:
         yield line(code(method.name), code(method.run), *costs(method), SHIPS[method.ship])
     if told := [*remarks(found), *verdicts(found)]:

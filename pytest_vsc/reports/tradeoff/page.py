@@ -39,6 +39,7 @@ def page(found: Tradeoff, drawn: bytes | None) -> bytes:
         models=list(dict.fromkeys(method.model for method in found.methods)),
         heads=[cells.HEADS[metric] for metric in SHOWN],
         panels=[Panel(table.suite, cells.sizes(table, found.plain), *_table(found, table)) for table in found.tables],
+        takes=cells.COSTS,
         costs={method.name: cells.costs(method) for method in found.methods},
         ships=cells.SHIPS,
         told=[*cells.remarks(found), *cells.verdicts(found)],

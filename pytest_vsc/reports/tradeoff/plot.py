@@ -17,7 +17,7 @@ from pytest_vsc.tradeoffs import Tradeoff
 
 Kind = Literal["svg", "png"]
 KINDS: tuple[Kind, ...] = ("svg", "png")
-LONGEST = 40  # letters of a label
+LONGEST = 48  # letters of a label
 SIZE = (7.2, 5.4)  # inches, of one suite
 COLOURS, LIGHTEST = "cividis", 0.86  # told apart by those who see few colours, and in grey; none too light on white
 UNKNOWN = "#8a8a8a"

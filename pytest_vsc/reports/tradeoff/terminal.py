@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pytest_vsc.gains import AIMS, SHOWN, Table
 from pytest_vsc.reports.folding import cells, folded, padded
 from pytest_vsc.reports.tradeoff.cells import (
+    COSTS,
     HEADS,
     SHIPS,
     apart,
@@ -66,7 +67,7 @@ def _ships(found: Tradeoff, labels: dict[str, str], width: int) -> Iterator[str]
         [labels[method.name], *costs(method), *(place(table.rows[at]) for table in found.tables), SHIPS[method.ship]]
         for at, method in enumerate(found.methods)
     ]
-    yield from columns(["a case takes", "calls", "tokens", "seconds", *heads, "ship"], rows, width)
+    yield from columns(["a case takes", *COSTS, *heads, "ship"], rows, width)
     yield from folded(f"gates: {', '.join(map(clean, found.gates)) or 'none'}", width)
 
 
