@@ -9,6 +9,7 @@ import wcwidth
 HELD = "\N{NO-BREAK SPACE}"
 # Spaces that no line is broken at: `5.0 %`, `<= 5%`.
 HOLDING = re.compile(r" (?=%)|(?<=[<>]=) ")
+PARTS = re.compile(r"[^,:+]+[,:+]*|[,:+]+")
 
 
 def cells(text: str) -> int:
@@ -33,6 +34,18 @@ def folded(text: str, width: int, first: int = 2, then: int = 4) -> list[str]:
         break_on_hyphens=False,
     )
     return [line.replace(HELD, " ") for line in lines]
+
+
+def folded_name(name: str, width: int, then: int = 2) -> list[str]:
+    """A name of several parts, broken behind the commas, colons and pluses between them where it is too wide."""
+    lines = [""]
+    for part in PARTS.findall(name):
+        if cells(lines[-1] + part) <= width:
+            lines[-1] += part
+        else:
+            lines += folded(part.lstrip(), width, then, then)
+    first, *rest = lines
+    return lines if first or not rest else [rest[0].lstrip(), *rest[1:]]
 
 
 def separator(title: str, width: int) -> str:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pytest_vsc.errors import SettingsError
-from pytest_vsc.reports.folding import cells
+from pytest_vsc.reports.folding import cells, folded_name
 from pytest_vsc.reports.tradeoff import markdown, page, plot, terminal
 from pytest_vsc.tradeoffs import Tradeoff, tradeoff
 from tests.ended import HOSTILE
@@ -60,6 +60,14 @@ def test_no_line_is_wider_than_the_terminal(hostile: Tradeoff, width: int) -> No
     lines = list(terminal.lines(hostile, width))
     assert max(map(cells, lines)) <= max(width, terminal.NARROWEST)
     assert all(line.isprintable() for line in lines)
+
+
+def test_a_name_is_broken_between_its_parts() -> None:
+    name = "activation-revision:rev-layer,gate=nullspace"
+    assert folded_name(name, 32) == ["activation-revision:rev-layer,", "  gate=nullspace"]
+    assert folded_name("less none, points", 12) == ["less none,", "  points"]
+    assert folded_name("longest", 5) == ["lon", "  ges", "  t"]
+    assert folded_name("", 5) == [""]
 
 
 def test_markdown(found: Tradeoff, hostile: Tradeoff) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pytest_vsc.gains import AIMS, SHOWN, Table
-from pytest_vsc.reports.folding import cells, folded, padded
+from pytest_vsc.reports.folding import cells, folded, folded_name, padded
 from pytest_vsc.reports.tradeoff.cells import (
     COSTS,
     HEADS,
@@ -77,7 +77,7 @@ def columns(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> 
     room = max(SHORTEST, width - 2 - sum(2 + one for one in wide[1:]))
     first = min(wide[0], room)
     for name, *figures in (heads, *rows):
-        start, *rest = folded(name, first, 0, 2) or [""]
+        start, *rest = folded_name(name, first)
         told = "".join(f"  {' ' * (size - cells(cell))}{cell}" for cell, size in zip(figures, wide[1:], strict=True))
         yield f"  {padded(start, first)}{told}".rstrip()
         yield from (f"  {line}" for line in rest)
