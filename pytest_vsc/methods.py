@@ -43,13 +43,13 @@ def names_of(runs: Sequence[Baseline]) -> list[str]:
 def labels_of(names: Sequence[str]) -> dict[str, str]:
     """Names with those of their settings only by which they are told apart."""
     parted = {name: [_settings(part) for part in name.split("+")] for name in names}
-    alike: dict[tuple[str, ...], list[list[Part]]] = {}
-    for parts in parted.values():
-        alike.setdefault(tuple(kind for kind, _ in parts), []).append(parts)
-    labels: dict[str, str] = {}
+    alike: dict[tuple[str, ...], list[str]] = {}
     for name, parts in parted.items():
-        held = alike[tuple(kind for kind, _ in parts)]
-        labels[name] = _label(parts, _telling(held))
+        alike.setdefault(tuple(kind for kind, _ in parts), []).append(name)
+    labels: dict[str, str] = {}
+    for held in alike.values():
+        telling = _telling([parted[name] for name in held])
+        labels |= {name: _label(parted[name], telling) for name in held}
     counted = Counter(labels.values())
     return {name: labels[name] if counted[labels[name]] == 1 else name for name in names}
 
