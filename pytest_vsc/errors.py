@@ -5,6 +5,7 @@ VscError
 ├── SuiteError           a suite file, a case or a picture in it
 │   └── UnknownSuiteError    a name or a folder that is no suite
 ├── ReleaseError         a benchmark's release, or a file in it, that cannot be imported
+├── ForgeError           a suite that nothing can be made of, or a folder of what was made
 ├── GateError            the text of a gate
 ├── LockError            a lock that cannot be read or written, or a run that is not as locked
 ├── LabelError           a file of labels, or a line in it
@@ -41,6 +42,10 @@ class UnknownSuiteError(SuiteError):
 
 class ReleaseError(VscError):
     """A benchmark's release, or a file in it, that cannot be read or imported."""
+
+
+class ForgeError(VscError):
+    """A seed that cannot be used, or a folder of forged pairs that cannot be read or written."""
 
 
 class GateError(VscError):
