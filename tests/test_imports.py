@@ -91,6 +91,15 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.calibrations.fitting",
         "pytest_vsc.calibrations.drawing",
     ],
+    "pytest_vsc.forge": [
+        "pytest_vsc.forge.operators",
+        "pytest_vsc.forge.text",
+        "pytest_vsc.forge.flips",
+        "pytest_vsc.forge.style",
+        "pytest_vsc.forge.moves",
+        "pytest_vsc.forge.recipes",
+        "pytest_vsc.forge.making",
+    ],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
         "pytest_vsc.judges.hashing",
@@ -104,6 +113,8 @@ ROOMS_OF_A_LEAF = {
 BESIDE_A_LEAF = {
     "pytest_vsc.engines.outlook": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.findings": set[str](),
+    "pytest_vsc.forge.recipes": set[str](),
+    "pytest_vsc.forge.making": set[str](),
     "pytest_vsc.engines.outlook.places": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.code": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.loading": {"pytest_vsc.engines.transformers"},
