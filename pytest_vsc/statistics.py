@@ -164,7 +164,7 @@ def sra_of(of_unsafe: Rate, of_safe: Rate, groups: int) -> Rate:
 
 
 def standard_rates(held: Tally, suite: str, policy: PolicyName = "strict") -> list[Rate]:
-    """Every metric overall and per centric, category, variant, tag and key of the forge, where there is something to count.
+    """Every metric overall and per value of each key of a slice, wherever there is something to count.
 
     Those of VSCBench are among them where cases were counted by its policy.
     """
