@@ -396,9 +396,7 @@ OPERATORS: tuple[Operator, ...] = (
         blur,
         "blurs it as a lens out of focus",
         _CORRUPTIONS,
-        strength(
-            f"standard deviation, 0 to {BLUR:g} px at a longer side of {MEASURED_SIDE}, in proportion elsewhere"
-        ),
+        strength(f"standard deviation, 0 to {BLUR:g} px at a longer side of {MEASURED_SIDE}, in proportion elsewhere"),
     ),
     _picture(
         noise,
