@@ -13,6 +13,7 @@ from pytest_vsc.cli.methods import read_methods, runs_of
 from pytest_vsc.cli.printing import say, shown
 from pytest_vsc.errors import RunFileError, SettingsError
 from pytest_vsc.methods import FIELDS
+from pytest_vsc.reports.plots import Kind
 from pytest_vsc.reports.tradeoff import markdown, page, plot, terminal
 from pytest_vsc.tradeoffs import USUAL_GATES, Tradeoff, required, tradeoff
 
@@ -114,7 +115,7 @@ def _runs(given: argparse.Namespace, folder: Path | None) -> list[Baseline]:
     return [read_baseline(Path(run)) for run in given.runs]
 
 
-def _drawn(found: Tradeoff) -> Mapping[plot.Kind, bytes]:
+def _drawn(found: Tradeoff) -> Mapping[Kind, bytes]:
     """The plot in each kind of file; without matplotlib one line says what is missing."""
     try:
         return plot.plotted(found)

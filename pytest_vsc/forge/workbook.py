@@ -58,9 +58,9 @@ class Workbook:
         """Begins it, or goes on with one of the same order. Raises ForgeError."""
         self._folder, self._file = folder, folder / WORK
         try:
-            if self._file.is_file() and _first(self._file):
+            if self._file.is_file() and first_line(self._file):
                 self._see_same(order)
-                _mend(self._file)
+                mend(self._file)
             else:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._file.write_text(f"{order.model_dump_json()}\n", encoding="utf-8")
@@ -69,7 +69,7 @@ class Workbook:
             raise ForgeError(f"--out: {one_line(self._file)}: cannot be written: {error.strerror or error}") from None
 
     def _see_same(self, order: Order) -> None:
-        before = json.loads(_first(self._file))
+        before = json.loads(first_line(self._file))
         now = json.loads(order.model_dump_json())
         if differ := [name for name in now if before.get(name) != now[name]]:
             raise ForgeError(
@@ -111,14 +111,14 @@ def is_work(folder: Path) -> bool:
     return (folder / WORK).is_file()
 
 
-def _first(file: Path) -> bytes:
+def first_line(file: Path) -> bytes:
     """The order, empty where not even that was written whole."""
     with file.open("rb") as lines:
         line = lines.readline()
     return line if line.endswith(b"\n") else b""
 
 
-def _mend(file: Path) -> None:
+def mend(file: Path) -> None:
     """Take off a last line that broke off."""
     with file.open("rb+") as stream:
         end = 0
