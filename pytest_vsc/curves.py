@@ -108,18 +108,17 @@ def table_of(suite: str, records: Iterable[Record], rule: RepeatRule = "any") ->
         pairs=len({one.pair for one in plain}),
         plain={metric: rate if rate.n else None for metric, rate in rates.items()},
         curves=tuple(_curve(suite, op, as_it_is[op], figures) for op in _ops(held)),
-        worst=tuple(_worst(held, values_of(plain, "category"))),
+        worst=tuple(_worst(held, sorted(values_of(plain, "category")))),
     )
 
 
 def placed(records: Iterable[Record]) -> dict[Place, list[Record]]:
-    """The records by their places, weaker ones first; those that have none are left out."""
+    """The records by their places, by operator and strength; those that have none are left out."""
     found: dict[Place, list[Record]] = {}
     for one in records:
         if place := place_of(one):
             found.setdefault(place, []).append(one)
-    ops = {place.op: number for number, place in reversed([*enumerate(found)])}
-    return {place: found[place] for place in sorted(found, key=lambda one: (ops[one.op], one.strength))}
+    return {place: found[place] for place in sorted(found)}
 
 
 def place_of(record: Record) -> Place | None:
