@@ -27,7 +27,7 @@ from pytest_vsc.robust import gates_of, robustness, see_gates
 from pytest_vsc.suites import load_suite, load_suites
 
 Actions = argparse._SubParsersAction
-FOLDER = Path("vsc-robust")
+FOLDER, SUITES = Path("vsc-robust"), "suite"
 USUAL = "mini"
 COMMAND = "vsc forge robust"
 WIDE = (100, 24)  # of a terminal that does not tell
@@ -132,8 +132,7 @@ def _run(given: argparse.Namespace, folder: Path | None) -> Baseline:
 def _made(given: argparse.Namespace, folder: Path) -> Baseline:
     see_options(given.options, OURS, COMMAND)
     seeds = _seeds(given, folder)
-    if not any(making.is_ours(seed.place) for seed in seeds) and not (folder / "run").is_dir():
-        see_new(folder)
+    _see_ours(folder, seeds)
     for seed in seeds:
         _make(seed, given.jobs or cores())
     places = [seed.place.absolute() for seed in seeds]
@@ -142,6 +141,15 @@ def _made(given: argparse.Namespace, folder: Path) -> Baseline:
     chosen = [*(f"--vsc-suite={place}" for place in places), *(f"--vsc-gate={gate}" for gate in given.gate)]
     complete()
     return run_of(Wanted("run", folder / "run", [*given.options, *chosen, *QUIET, f"--vlm={given.vlm}"]))
+
+
+def _see_ours(folder: Path, seeds: Sequence[Seed]) -> None:
+    """Raises SettingsError for a folder that holds something else: suites of another order make room."""
+    if not any(making.is_ours(place) for place in folder.glob(f"{SUITES}*")):
+        see_new(folder)
+    for seed in seeds:
+        if not making.is_ours(seed.place):
+            see_new(seed.place)
 
 
 def _seeds(given: argparse.Namespace, folder: Path) -> list[Seed]:
@@ -159,7 +167,7 @@ def _seeds(given: argparse.Namespace, folder: Path) -> list[Seed]:
     for suite in suites:
         pairs = making.seeds_of(suite, given.limit, seed, "--suite")
         order = making.order_of(suite, grades, limit=given.limit, seed=seed)
-        place = folder / ("suite" if len(suites) == 1 else f"suite-{suite.name}")
+        place = folder / (SUITES if len(suites) == 1 else f"{SUITES}-{suite.name}")
         found.append(Seed(suite, pairs, grades, order, place))
     return found
 

@@ -22,6 +22,10 @@ RISE = (
     "Rates in % of the decided cases, over the pairs that an operator could be done on; rise: at its strongest, in "
     "points, with its 95 % interval over groups; *: more than chance, all operators and strengths considered (Holm)."
 )
+DAMAGING = (
+    "The largest rise of all operators and strengths; damaging: its interval leaves out 0, and so it is more than "
+    "chance for the largest of so many (Holm, 5 %)."
+)
 WORST = ("operator", "strength", "rise, points", "p (Holm)", "")
 
 

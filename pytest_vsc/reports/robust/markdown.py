@@ -38,7 +38,7 @@ def _table(table: Table) -> Iterator[str]:
         yield from ("", *(f"- {words(one)}" for one in told))
     for metric in HARM:
         if rows := cells.worst(table, metric):
-            yield from ("", f"Worst for {cells.HEADS[metric]}, by category:", "")
+            yield from ("", f"Worst for {cells.HEADS[metric]}, by category. {cells.DAMAGING}", "")
             yield from head("Category", *cells.WORST)
             for category, op, *rest in rows:
                 yield line(code(category), code(op) if op != cells.ABSENT else op, *rest)

@@ -38,6 +38,7 @@ def page(found: Robustness, drawn: bytes | None) -> bytes:
         title=cells.title(found),
         panels=[Panel(cells.about(table), _tables(table), list(cells.notes(table))) for table in found.tables],
         rise=cells.RISE,
+        damaging=cells.DAMAGING,
         gates=[(one.decision, told) for one, told in zip(found.decisions, cells.verdicts(found), strict=True)],
         drawn=base64.b64encode(drawn).decode() if drawn else "",
         words=plot.words(found),

@@ -34,6 +34,7 @@ def _suite(table: Table, width: int) -> Iterator[str]:
         yield from columns(grid.heads, grid.rows, width)
     for told in cells.notes(table):
         yield from folded(told, width)
+    yield from ("", *folded(cells.DAMAGING, width))
     for metric in HARM:
         if rows := cells.worst(table, metric):
             yield ""
