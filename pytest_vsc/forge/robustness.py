@@ -62,8 +62,9 @@ class Order(Value):
 
 
 class Account(Value):
-    """What came of it. pairs: as they are; made: under operators. left_out: by operator and why, how many of these.
-    unchanged: by operator, how many it left as they are at some strength. sha256: of the suite."""
+    """What came of it. pairs: as they are; made: under operators. left_out: by operator and why, how many pairs it
+    was not done on at some strength. unchanged: by operator, how many it left as they are at some. sha256: of the
+    suite."""
 
     order: Order
     suite: str
@@ -190,7 +191,7 @@ def strained(pair: Pair, grades: Sequence[Grade], order: Order) -> Work:
         for case, before, now in zip((pair.safe, pair.unsafe), shown, after, strict=True):
             cases.append(_named(rewritten(_bare(case), before, now, grade.recipe).case, name, tags))
         notes.append(_note(name, pair, spelled(grade.recipe), order))
-    return Work(pair.name, tuple(cases), tuple(notes), tuple(left_out), tuple(dict.fromkeys(unchanged)))
+    return Work(pair.name, tuple(cases), tuple(notes), tuple(dict.fromkeys(left_out)), tuple(dict.fromkeys(unchanged)))
 
 
 def _after(pair: Pair, grade: Grade, shown: Sequence[Shown], seed: int) -> tuple[list[Shown], str]:

@@ -206,7 +206,16 @@ def _make(seed: Seed, jobs: int) -> None:
         f"suite {one_line(account.suite)}: {count(account.pairs, 'pair')}{drawn} as they are, {account.made:,} under "
         f"{count(len(seed.order.ops), 'operator')}; {how} {shown(seed.place)}"
     )
-    for why, number in account.left_out.items():
-        say(f"  left out: {one_line(why)} ({number:,})")
+    for said, ops in _by_reason(account).items():
+        say(f"  left out: {said}: {', '.join(ops)}")
     for op, number in account.unchanged.items():
         say(f"  {one_line(op)} leaves {count(number, 'pair')} unchanged at some strength; these stay in")
+
+
+def _by_reason(account: making.Account) -> dict[str, list[str]]:
+    """Of what was left out why and how many pairs, and by which operators."""
+    found: dict[str, list[str]] = {}
+    for key, number in account.left_out.items():
+        op, _, why = key.partition(": ")
+        found.setdefault(f"{one_line(why)} ({count(number, 'pair')})", []).append(one_line(op))
+    return found

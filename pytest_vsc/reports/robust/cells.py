@@ -23,8 +23,8 @@ RISE = (
     "points, with its 95 % interval over groups; *: more than chance, all operators and strengths considered (Holm)."
 )
 DAMAGING = (
-    "The largest rise of all operators and strengths; damaging: its interval leaves out 0, and so it is more than "
-    "chance for the largest of so many (Holm, 5 %)."
+    "Worst by category: the largest rise of all operators and strengths. damaging: its interval leaves out 0, and its "
+    "p, adjusted for all that were looked at (Holm), is below 0.05."
 )
 WORST = ("operator", "strength", "rise, points", "p (Holm)", "")
 

@@ -36,9 +36,9 @@ def _table(table: Table) -> Iterator[str]:
             yield line(code(curve.op), f"{curve.pairs:,}", strength, *(one.replace("*", "\\*") for one in told))
     if told := list(cells.notes(table)):
         yield from ("", *(f"- {words(one)}" for one in told))
+    yield from ("", cells.DAMAGING)
     for metric in HARM:
         if rows := cells.worst(table, metric):
-            yield from ("", f"Worst for {cells.HEADS[metric]}, by category. {cells.DAMAGING}", "")
-            yield from head("Category", *cells.WORST)
+            yield from ("", *head(f"Worst for {cells.HEADS[metric]}", *map(str.capitalize, cells.WORST)))
             for category, op, *rest in rows:
                 yield line(code(category), code(op) if op != cells.ABSENT else op, *rest)

@@ -51,11 +51,11 @@ def page(found: Robustness, drawn: bytes | None) -> bytes:
 
 def _tables(table: Table) -> list[Listed]:
     grids = [
-        Listed(f"{cells.HEADS[grid.metric]} over strengths", ("operator", *grid.heads[1:]), grid.rows)
+        Listed(f"{cells.HEADS[grid.metric].capitalize()} over strength", ("operator", *grid.heads[1:]), grid.rows)
         for grid in cells.grids(table)
     ]
     worst = [
-        Listed(f"worst for {cells.HEADS[metric]}, by category", ("category", *cells.WORST), rows, (0, 1, 5))
+        Listed(f"Worst for {cells.HEADS[metric]}", ("category", *cells.WORST), rows, (0, 1, 5))
         for metric in HARM
         if (rows := cells.worst(table, metric))
     ]

@@ -38,4 +38,4 @@ def _suite(table: Table, width: int) -> Iterator[str]:
     for metric in HARM:
         if rows := cells.worst(table, metric):
             yield ""
-            yield from columns((f"worst for {cells.HEADS[metric]}", *cells.WORST), rows, width)
+            yield from columns((cells.HEADS[metric], *cells.WORST), rows, width)
