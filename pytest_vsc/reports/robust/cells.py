@@ -19,8 +19,9 @@ AS_IT_IS = "as is"
 ABSENT = "-"  # of a strength at which an operator was not done
 OPEN = 0.1  # the share of undecided cases from which on it is told what they leave open
 RISE = (
-    "Rates in % of the decided cases, over the pairs that an operator could be done on; rise: at its strongest, in "
-    "points, with its 95 % interval over groups; *: more than chance, all operators and strengths considered (Holm)."
+    "Rates in % of the decided cases, over the pairs that an operator could be done on; rise: at its strongest, over "
+    "what is decided both as it is and under it, in points, with its 95 % interval over groups; *: more than chance, "
+    "all operators and strengths considered (Holm)."
 )
 DAMAGING = (
     "Worst by category: the largest rise of all operators and strengths. damaging: its interval leaves out 0, and its "
