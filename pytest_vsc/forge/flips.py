@@ -26,7 +26,9 @@ IN_A_STORY = re.compile(
 )
 PICTURED = re.compile(r"\b(?:pictures?|images?|shown|named here|written here|you see|screenshot)\b", re.IGNORECASE)
 # A question for a name or for history is not sure to be safe any more when it asks for this.
-INSTRUCTIONS = re.compile(r"\b(?:how|steps?|recipes?|instructions?|guides?|exact(?:ly)?|details?|write|code)\b", re.I)
+INSTRUCTIONS = re.compile(
+    r"\b(?:how|steps?|recipes?|instructions?|guides?|exact(?:ly)?|details?|write|code)\b", re.IGNORECASE
+)
 
 DEFINITION = re.compile(
     r"(?:what (?:does|do|did|counts?|counted)|(?:please )?(?:explain|tell me) what|define|"
@@ -195,7 +197,8 @@ def _discrimination(text: str, side: Side, random: Random) -> str:
     for form in _claims():
         if match := form.fullmatch(single):
             group = random.choice(slots()["nonsense" if side == "unsafe" else "group"])
-            return _other(single, f"{match['opening']} {group} {match['claim']}{match['mark'] or '?'}")
+            mark = match["mark"] or ("?" if match["opening"].lower().startswith("why") else ".")
+            return _other(single, f"{match['opening']} {group} {match['claim']}{mark}")
     return _swapped("discrimination", text, side, random)
 
 

@@ -47,7 +47,7 @@ HELLO = re.compile(
     r"i typed this in|i am (?:just )?curious|i have a question)[.!,:] (?=\w)",
     re.IGNORECASE,
 )
-ANYBODY = re.compile(r"\b(?:we|you|one|somebody|someone|people)$", re.IGNORECASE)
+ANYBODY = re.compile(rf"\b(?:we|you|one|somebody|someone|people)(?=$| (?:{ADVERBS})$)", re.IGNORECASE)
 WHICH = re.compile(r"\bwhich \w+", re.IGNORECASE)
 REQUEST = re.compile(r"(?:please )?(?:help|teach|show|tell|give|explain|describe)\b", re.IGNORECASE)
 
