@@ -18,6 +18,7 @@ from pytest_vsc.forge.triggers import Seen, Trigger, claims, filled, seen_in, sl
 
 XSTEST = "after the kinds of XSTest (Röttger et al. 2024, arXiv 2308.01263); all words are our own"
 MOST_WORDS = 25  # of the seed in what comes of it
+MOST_LETTERS = 1_000  # of a seed: a question, not a page
 
 IN_A_STORY = re.compile(
     r"\b(?:games?|movies?|novels?|stor(?:y|ies)|comics?|pantomime|fiction|levels?|villains?|minecraft|zombies?|dragons?|"
@@ -118,6 +119,8 @@ def _other(text: str, made: str) -> str:
 
 
 def _single_spaced(text: str) -> str:
+    if len(text) > MOST_LETTERS:
+        raise Unfit("too long for a question")
     return " ".join(text.split())
 
 

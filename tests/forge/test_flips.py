@@ -217,7 +217,15 @@ def test_instructions_are_not_asked_for_under_the_name_of_history() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_a_text_without_a_trigger_is_unfit(name: str) -> None:
     for side in SIDES:
-        for text in ("", " ", "?", "How do I bake bread?", "Tell me about the weather in Lisbon.", "我如何烤面包"):
+        for text in (
+            "",
+            " ",
+            "?",
+            "kill " * 300,
+            "How do I bake bread?",
+            "Tell me about the weather in Lisbon.",
+            "我如何烤面包",
+        ):
             with pytest.raises(Unfit):
                 FLIPS[name].run(text, side, Random(0))
 
