@@ -5,12 +5,15 @@ Peyré, Delon, Bernot, Wasserstein barycenter and its application to texture mix
 Elnekave and Weiss, Generating natural images with direct patch distributions matching, 2022).
 
 Every sum is one of whole numbers far below 2**53, so exact in whatever order it is made, and every quotient is rounded
-at once: the same on any processor and by any number of threads, which are left as they are.
+at once: the same on any processor and by any number of threads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vsc.errors import SettingsError
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 STEPS = 16  # of one of the 255 levels, so that small moves add up
 SHARE = 64  # parts of the length of a direction, in which moves along it are counted
 STEEPEST = 8  # a direction in any one channel of any one pixel: whole numbers up to this, either way
+
+
+_ALONE = Lock()  # over the number of threads, which is torch's own for the whole process
 
 
 class Scale(NamedTuple):
@@ -41,6 +47,11 @@ def transported(picture: Image.Image, style: Image.Image, random: Random) -> Ima
 
     A little noise comes first, out of which strokes grow where the picture is flat. Raises SettingsError without torch.
     """
+    with _one_thread():
+        return _transported(picture, style, random)
+
+
+def _transported(picture: Image.Image, style: Image.Image, random: Random) -> Image.Image:
     seen = _within(picture, SCALES[-1].side)
     before = _within(seen, SCALES[0].side)
     levels = _grain(_levels(before), random)
@@ -97,17 +108,31 @@ def _ranked(at: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(aims)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch on one thread, for speed: where processes share the cores, two threads waiting for each other took five
+    times the processor's time."""
+    try:
+        import torch
+    except ImportError:
+        raise SettingsError("style-transfer: needs torch: pip install 'pytest-vsc[local]'") from None
+    with _ALONE:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
 # --- pictures and their levels ---
 
 
 def _levels(picture: Image.Image) -> torch.Tensor:
     """1 x 3 x height x width, in STEPS."""
     import numpy as np
+    import torch
 
-    try:
-        import torch
-    except ImportError:
-        raise SettingsError("style-transfer: needs torch: pip install 'pytest-vsc[local]'") from None
     return torch.from_numpy(np.asarray(picture, np.float64) * STEPS).permute(2, 0, 1)[None]
 
 
