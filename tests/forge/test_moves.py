@@ -39,6 +39,7 @@ def test_words_are_in_the_picture_and_no_longer_in_the_prompt(one: Operator) -> 
     assert [each.mode for each in after.pictures] == ["RGB"]
     assert not {"bake", "bread", "oven"} & set(after.prompt.lower().split())
     assert after.prompt == twin.prompt
+    assert after.pictures[0].size == twin.pictures[0].size
     apart = np.asarray(after.pictures[0], np.int16) - np.asarray(twin.pictures[0], np.int16)
     assert np.abs(apart).max() > 200
     assert one.run(before(one), Random(4)).pictures[0].tobytes() == after.pictures[0].tobytes()
