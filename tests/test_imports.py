@@ -153,7 +153,6 @@ MAY_BE_SLOW = {
     "pytest_vsc.calibrations.structure",
     "pytest_vsc.calibrations.steering",
     "pytest_vsc.calibrations.revision",
-    "pytest_vsc.forge.transport",
     "pytest_vsc.judges.weights",
     "pytest_vsc.reports.tradeoff.plot",
     "pytest_vsc.engines.openai",

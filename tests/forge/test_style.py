@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,7 +20,6 @@ from PIL import Image
 from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
-from pytest_vsc.errors import SettingsError
 from pytest_vsc.forge import transport
 from pytest_vsc.forge.operators import Operator
 from pytest_vsc.forge.style import OPERATORS
@@ -139,17 +137,6 @@ def test_no_threads_and_no_hash_seed_change_a_pixel() -> None:
     assert set(found[0]) == set(NAMED)
 
 
-def test_sums_of_whole_numbers_are_the_same_on_one_thread_and_on_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch = pytest.importorskip("torch", reason="needs torch: pip install 'pytest-vsc[local]'")
-    monkeypatch.setattr(transport, "_one_thread", nullcontext)
-    picture, before, made = mini("image-violence-003-a", 96), torch.get_num_threads(), []
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        made.append(transport.transported(picture, reference("mosaic"), Random(1)).tobytes())
-    torch.set_num_threads(before)
-    assert made[0] == made[1]
-
-
 # --- that each does what it says ---
 
 
@@ -212,10 +199,3 @@ def test_a_black_picture_has_no_dots_and_a_white_one_none() -> None:
     for colour in ("black", "white"):
         flat = Image.new("RGB", (64, 64), colour)
         assert done(NAMED["halftone"], flat, 1.0).tobytes() == flat.tobytes()
-
-
-def test_without_torch_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(SettingsError) as raised:
-        done(NAMED["style-transfer"], Image.new("RGB", (8, 8)), 0.5)
-    assert str(raised.value) == "style-transfer: needs torch: pip install 'pytest-vsc[local]'"
