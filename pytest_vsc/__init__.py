@@ -36,6 +36,7 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     drafts
     screening
     bringing
+    composing
     imports
     intervals
     paired
@@ -75,9 +76,9 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     selfcheck
     broker
 
-Leaves (`calibrations`, `engines`, `judges`, `importers`) import the core and never each other. Edges (`plugin`,
-`reports`, `cli`, `testing`) import anything and are imported by nobody below them. pytest itself is imported by
-`plugin`, and by `testing`, since other people's tests call that and are to fail or skip by it; by no other.
+Leaves (`calibrations`, `engines`, `judges`, `importers`, `forge`) import the core and never each other.
+Edges (`plugin`, `reports`, `cli`, `testing`) import anything and are imported by nobody below them. pytest itself is
+imported by `plugin`, and by `testing`, since other people's tests call that and are to fail or skip by it; by no other.
 """
 
 __version__ = "0.1.0"

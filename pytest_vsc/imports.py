@@ -18,6 +18,7 @@ from typing import Any
 from pytest_vsc import __version__
 from pytest_vsc.bringing import Brought, Pictures
 from pytest_vsc.cases import UTILITY, Centric, Side, Value
+from pytest_vsc.composing import hashes_of, line_of, toml_of
 from pytest_vsc.drafts import Importer, Item, Options
 from pytest_vsc.errors import ReleaseError, SuiteError
 from pytest_vsc.findings import LOST, Finding, Findings
@@ -172,8 +173,8 @@ class _Suite:
         incomplete = self._incomplete(findings)
         sha256 = ""
         if self.items:
-            (folder / HEADER).write_text(_toml(self._header(incomplete)), encoding="utf-8", newline="\n")
-            lines = [json.dumps(self._row(item), ensure_ascii=False) + "\n" for item in self.items]
+            (folder / HEADER).write_text(toml_of(self._header(incomplete)), encoding="utf-8", newline="\n")
+            lines = [line_of(self._row(item)) for item in self.items]
             (folder / CASES).write_text("".join(lines), encoding="utf-8", newline="\n")
             self._remove_unused(folder)
             sha256 = self._loaded(folder)
@@ -213,7 +214,7 @@ class _Suite:
 
     def _row(self, item: Item) -> dict[str, Any]:
         pictures = [self.brought.files[one][0] for one in item.pictures]
-        said = {
+        return {
             "id": item.id,
             "pair": item.pair,
             "group": item.group,
@@ -228,7 +229,6 @@ class _Suite:
             "options": list(item.options),
             "tags": list(item.tags),
         }
-        return {name: value for name, value in said.items() if value or name == "prompt"}
 
     def _used(self) -> dict[str, str]:
         found = (self.brought.files[one] for item in self.items for one in item.pictures)
@@ -240,8 +240,7 @@ class _Suite:
         for path, _ in self.brought.files.values():
             if path not in used:
                 (folder / path).unlink(missing_ok=True)
-        lines = [f"{sha256}  {path}\n" for path, sha256 in used.items()]
-        (folder / PICTURE_HASHES).write_text("".join(lines), encoding="utf-8", newline="\n")
+        (folder / PICTURE_HASHES).write_text(hashes_of(used), encoding="utf-8", newline="\n")
 
     def _incomplete(self, findings: Findings) -> str:
         if not findings.lost:
@@ -276,16 +275,6 @@ class _Suite:
 
 def _kind(item: Item) -> tuple[str, str, str, str]:
     return item.centric, item.category, item.variant or "", item.side or UTILITY
-
-
-def _toml(said: Mapping[str, Any]) -> str:
-    """A table of text, numbers, truth values and lists of text. JSON's way to write these is TOML's, but for DEL."""
-    lines = [
-        f"{name} = {json.dumps(value, ensure_ascii=False).replace(chr(127), '')}\n"
-        for name, value in said.items()
-        if value not in ("", [], False)
-    ]
-    return "".join(lines)
 
 
 # --- the folder ---

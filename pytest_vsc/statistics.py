@@ -29,7 +29,7 @@ from pytest_vsc.tallies import (
 )
 
 Method = Literal["wilson", "exact", "sum", "betting"]
-SLICED: tuple[SliceKey, ...] = ("centric", "category", "variant", "tag")
+SLICED: tuple[SliceKey, ...] = ("centric", "category", "variant", "tag", "op", "strength", "reviewed")
 MOST_TAGS = 40  # of a suite, of which rates are taken: the most frequent ones
 
 
@@ -164,7 +164,7 @@ def sra_of(of_unsafe: Rate, of_safe: Rate, groups: int) -> Rate:
 
 
 def standard_rates(held: Tally, suite: str, policy: PolicyName = "strict") -> list[Rate]:
-    """Every metric overall and per centric, category, variant and tag, wherever there is something to count.
+    """Every metric overall and per value of each key of a slice, wherever there is something to count.
 
     Those of VSCBench are among them where cases were counted by its policy.
     """
@@ -182,7 +182,7 @@ def standard_slices(held: Tally, keys: Iterable[SliceKey] = SLICED) -> list[Slic
         if key == "tag" and len(values) > MOST_TAGS:
             often: Counter[str] = Counter()
             for profile, number in held.cases.items():
-                often.update(dict.fromkeys(profile.tags, number))
+                often.update(dict.fromkeys(values_of([profile], "tag"), number))
             values = sorted(values, key=lambda tag: -often[tag])[:MOST_TAGS]
         slices += [((key, value),) for value in values]
     return slices

@@ -222,7 +222,7 @@ def test_an_import_that_breaks_off_leaves_nothing(place: Path, tmp_path: Path, m
     def broken(said: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(imports, "_toml", broken)
+    monkeypatch.setattr(imports, "toml_of", broken)
     with pytest.raises(ReleaseError, match=r"s: cannot be written: No space left on device$"):
         imported(giving(item("a")), place, out=tmp_path / "s")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r"]

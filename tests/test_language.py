@@ -280,7 +280,8 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
         ),
         (
             "undersafety[categry=violence] <= 5%",
-            "unknown key 'categry'; expected one of category, centric, tag, variant; did you mean 'category'?",
+            "unknown key 'categry'; expected one of category, centric, op, reviewed, strength, tag, variant; "
+            "did you mean 'category'?",
             "            ^^^^^^^",
         ),
         (

@@ -12,7 +12,7 @@ from functools import cache, partial
 from random import Random
 
 from pytest_vsc.cases import Side
-from pytest_vsc.forge.frames import asked, frames_in
+from pytest_vsc.forge.openings import asked, frames_in
 from pytest_vsc.forge.operators import Operator, Unfit
 from pytest_vsc.forge.triggers import Seen, Trigger, claims, filled, seen_in, slots
 

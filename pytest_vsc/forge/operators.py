@@ -51,12 +51,14 @@ def strength(what: str, default: float = 0.5) -> Parameter:
 class Shown:
     """What a case puts before the model, while it is worked on.
 
-    pictures: RGB. variant: that of a text-centric case, which a move changes; None of an image-centric one.
+    pictures: RGB. variant: that of a text-centric case, which a move changes; None of an image-centric one. written:
+    the words that a move has put into the picture, "" for none.
     """
 
     prompt: str = field(repr=False)
     pictures: tuple[Image.Image, ...] = ()
     variant: Variant | None = None
+    written: str = field(default="", repr=False)
 
 
 # Each takes what it changes, where chance comes from, and its settings by name.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 
@@ -77,7 +78,7 @@ def chance(key: str, number: int, one: Step) -> Random:
 def _done(one: Step, shown: Shown, random: Random) -> Shown:
     found, settings = operator(one.op, one.op), dict(one.settings)
     if found.kind == "words":
-        return Shown(found.run(shown.prompt, random, **settings), shown.pictures, shown.variant)
+        return replace(shown, prompt=found.run(shown.prompt, random, **settings))
     if found.kind == "move":
         moved: Shown = found.run(shown, random, **settings)
         return moved
@@ -90,7 +91,7 @@ def _done(one: Step, shown: Shown, random: Random) -> Shown:
     for picture in shown.pictures:
         random.setstate(state)
         made.append(found.run(picture, random, **settings))
-    return Shown(shown.prompt, tuple(made), shown.variant)
+    return replace(shown, pictures=tuple(made))
 
 
 # --- words into steps, and back ---
