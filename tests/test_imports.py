@@ -95,6 +95,8 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.forge.operators",
         "pytest_vsc.forge.folding",
         "pytest_vsc.forge.text",
+        "pytest_vsc.forge.triggers",
+        "pytest_vsc.forge.openings",
         "pytest_vsc.forge.flips",
         "pytest_vsc.forge.style",
         "pytest_vsc.forge.moves",
