@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pytest_vsc.forge import operators, pairing, workbook
 from pytest_vsc.forge.weighing import REASONS
@@ -188,8 +189,8 @@ def test_a_suite_without_pairs(vsc: Run) -> None:
 
 
 def test_a_seed_picture_that_cannot_be_read(vsc: Run) -> None:
-    broken = drawn.encoded(drawn.drawn(2, 256))
-    name = kitchen({"2.png": broken[: len(broken) // 2]})
+    whole = drawn.encoded(Image.effect_noise((256, 256), 90), "JPEG")
+    name = kitchen({"2.png": whole[: len(whole) // 2]})
     code, _, err = vsc("forge", "pairs", name, "--out", "new", "--jobs", "1")
     assert code == 2
     assert err.startswith("vsc: suite kitchen: case a.unsafe: picture '2.png' cannot be decoded: ")
