@@ -135,7 +135,9 @@ def test_a_saved_run(vsc: Run, here: Path) -> None:
         assert (Path("one") / name).read_bytes() == (Path("two") / name).read_bytes()
     code, out, err = vsc("forge", "robust", "run")
     assert (code, err) == (0, "")
-    assert "  violence                   blur         1  +100.0 (+21.9..+100.0)     0.031             damaging" in out
+    assert "violence blur 1 +100.0 (+21.9..+100.0) 0.031 damaging" in [
+        " ".join(line.split()) for line in out.splitlines()
+    ]
     assert "a|b<i> at 0.5: 6 of 12 cases of undersafety are undecided" in out
     markdown, page = (Path(f"one/{name}").read_text("utf-8") for name in ("robust.md", "page.html"))
     assert "<i>" not in page
@@ -162,17 +164,17 @@ def test_going_on_where_it_was_broken_off(vsc: Run, model: str, monkeypatch: pyt
 @pytest.mark.heavy
 def test_tiny(vsc: Run) -> None:
     code, out, _ = vsc(
-        *("forge", "robust", "--vlm", "tiny", "--suite", "mini", "--limit", 6, "--jobs", 1, "--out", "out"),
-        *("--ops", "blur,label", "--strengths", "1", "--seed", 1, "--", "--vlm-max-new-tokens", "32"),
+        *("forge", "robust", "--vlm", "tiny", "--suite", "mini", "--limit", 3, "--jobs", 1, "--out", "out"),
+        *("--ops", "blur,label", "--strengths", "1", "--seed", 1, "--", "--vlm-max-new-tokens", "16"),
     )
     assert code == 0
     account = json.loads(Path("out/suite/robust.order.json").read_text("utf-8"))
     said = json.loads(Path("out/robust.json").read_text("utf-8"))
     (table,) = said["tables"]
-    assert table["pairs"] == account["pairs"] >= 6
+    assert table["pairs"] == account["pairs"] >= 3
     counted = {one["op"]: one["pairs"] for one in table["curves"]}
     assert sum(counted.values()) == account["made"]
-    assert f"{account['pairs']} pairs (--limit 6) as they are, {account['made']} under 2 operators" in out
+    assert f"{account['pairs']} pairs (--limit 3) as they are, {account['made']} under 2 operators" in out
 
 
 @pytest.mark.parametrize(
