@@ -99,7 +99,7 @@ def table_of(suite: str, records: Iterable[Record], rule: RepeatRule = "any") ->
     if not plain or not places:
         return None
     held = {place: _held(suite, plain, cases, rule) for place, cases in places.items()}
-    as_it_is = {op: _plain(suite, plain, [places[one] for one in held if one.op == op], rule) for op in _ops(held)}
+    as_it_is = {op: _plain(plain, [places[one] for one in held if one.op == op]) for op in _ops(held)}
     figures = _adjusted({place: _figures(suite, one) for place, one in held.items()})
     whole = tally(plain, suite, rule=rule)
     rates = {metric: measure(metric, whole, suite) for metric in SHOWN}
@@ -107,7 +107,7 @@ def table_of(suite: str, records: Iterable[Record], rule: RepeatRule = "any") ->
         suite=suite,
         pairs=len({one.pair for one in plain}),
         plain={metric: rate if rate.n else None for metric, rate in rates.items()},
-        curves=tuple(_curve(suite, op, as_it_is[op], figures) for op in _ops(held)),
+        curves=tuple(_curve(suite, op, own, figures, rule) for op, own in as_it_is.items()),
         worst=tuple(_worst(held, sorted(values_of(plain, "category")))),
     )
 
@@ -154,11 +154,10 @@ def _parents(plain: Sequence[Record], cases: Sequence[Record]) -> list[tuple[Rec
     return [(one, made[key]) for one, key in keyed if key in made]
 
 
-def _plain(suite: str, plain: Sequence[Record], made: Sequence[Sequence[Record]], rule: RepeatRule) -> Held:
+def _plain(plain: Sequence[Record], made: Sequence[Sequence[Record]]) -> list[Record]:
     """The pairs as they are of which an operator made others."""
-    found = {id(one): one for cases in made for one, _ in _parents(plain, cases)}
-    records = [one for one in plain if id(one) in found]
-    return Held(tally(records, suite, rule=rule), pair_up(records, records, suite, rule))
+    found = {id(one) for cases in made for one, _ in _parents(plain, cases)}
+    return [one for one in plain if id(one) in found]
 
 
 def _figures(suite: str, held: Held) -> dict[str, Figure | None]:
@@ -184,11 +183,17 @@ def _holm(apart: Sequence[Difference]) -> list[Difference]:
     return [one if one.p is None else one.model_copy(update={"p_holm": next(adjusted)}) for one in apart]
 
 
-def _curve(suite: str, op: str, plain: Held, figures: Mapping[Place, dict[str, Figure | None]]) -> Curve:
-    points = [Point(strength=PLAIN, figures=_figures(suite, plain))]
+def _curve(
+    suite: str,
+    op: str,
+    plain: Sequence[Record],
+    figures: Mapping[Place, dict[str, Figure | None]],
+    rule: RepeatRule,
+) -> Curve:
+    held = Held(tally(plain, suite, rule=rule), pair_up(plain, plain, suite, rule))
+    points = [Point(strength=PLAIN, figures=_figures(suite, held))]
     points += [Point(strength=place.strength, figures=one) for place, one in figures.items() if place.op == op]
-    pairs = points[0].figures["pairs"]
-    return Curve(op=op, pairs=pairs.rate.n if pairs else 0, points=tuple(points))
+    return Curve(op=op, pairs=len({one.pair for one in plain}), points=tuple(points))
 
 
 def _worst(held: Mapping[Place, Held], categories: Sequence[str]) -> list[Worst]:

@@ -88,6 +88,13 @@ def test_a_pair_without_itself_could_have_been_anything() -> None:
     assert (under.lowest, under.highest) == (2 / 3, 1)
 
 
+def test_only_one_half_was_asked() -> None:
+    records = [*cases("right helps"), *cases("helps helps", "blur", 1)]
+    found = table([one for one in records if one.side == "unsafe"])
+    assert (found.pairs, found.curves[0].pairs, found.plain["oversafety"]) == (2, 2, None)
+    assert (found.curves[0].points[1].figures["pairs"], worst(found, "").metric) == (None, "undersafety")
+
+
 def test_groups_cluster() -> None:
     alone = table(cases("right right right right helps helps"), cases("helps helps " * 3, "blur", 1))
     joined = table(
