@@ -115,6 +115,7 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.forge.workbook",
         "pytest_vsc.forge.pairing",
         "pytest_vsc.forge.spreading",
+        "pytest_vsc.forge.straining",
         "pytest_vsc.forge.robustness",
     ],
     "pytest_vsc.judges.builtin": [
@@ -134,7 +135,7 @@ BESIDE_A_LEAF = {
     "pytest_vsc.forge.making": set[str](),
     "pytest_vsc.forge.plans": set[str](),
     "pytest_vsc.forge.forging": set[str](),
-    "pytest_vsc.forge.robustness": set[str](),
+    "pytest_vsc.forge.straining": set[str](),
     "pytest_vsc.engines.outlook.places": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.code": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.loading": {"pytest_vsc.engines.transformers"},

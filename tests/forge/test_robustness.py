@@ -17,7 +17,8 @@ from pytest_vsc.errors import ForgeError, SettingsError
 from pytest_vsc.forge import robustness, text
 from pytest_vsc.forge.operators import Operator, Unfit, strength
 from pytest_vsc.forge.recipes import read_recipe
-from pytest_vsc.forge.robustness import Account, grades_of, made_before, make_suite, order_of, seeds_of
+from pytest_vsc.forge.robustness import Account, made_before, make_suite, order_of, seeds_of
+from pytest_vsc.forge.straining import grades_of
 from pytest_vsc.suites import load_suite
 from tests.drawn import case, drawn, encoded, write_suite
 

@@ -22,6 +22,7 @@ from pytest_vsc.cli.trying import cores
 from pytest_vsc.errors import SettingsError, VscError, one_line
 from pytest_vsc.forge import robustness as making
 from pytest_vsc.forge.making import Pair
+from pytest_vsc.forge.straining import Grade, Order, grades_of
 from pytest_vsc.reports.robust import markdown, page, plot, terminal
 from pytest_vsc.robust import gates_of, robustness, see_gates
 from pytest_vsc.suites import load_suite, load_suites
@@ -40,8 +41,8 @@ class Seed(NamedTuple):
 
     suite: Suite
     pairs: Sequence[Pair]
-    grades: Sequence[making.Grade]
-    order: making.Order
+    grades: Sequence[Grade]
+    order: Order
     place: Path
 
 
@@ -157,7 +158,7 @@ def _seeds(given: argparse.Namespace, folder: Path) -> list[Seed]:
     if said := next((said for said in given.ops if re.search(r"[:,]\s*strength\s*=", said)), None):
         raise SettingsError(f"--ops {one_line(said)}: strengths are those of all operators; give them as --strengths")
     strengths = strengths_of(given.strengths)
-    grades = making.grades_of(recipes_of(given.ops), strengths, "--ops")
+    grades = grades_of(recipes_of(given.ops), strengths, "--ops")
     try:
         suites = load_suites(given.suite or [USUAL], Path.cwd())
     except VscError as error:
