@@ -106,6 +106,10 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.forge.known",
         "pytest_vsc.forge.workbook",
         "pytest_vsc.forge.pairing",
+        "pytest_vsc.forge.spreading",
+        "pytest_vsc.forge.notes",
+        "pytest_vsc.forge.reviewing",
+        "pytest_vsc.forge.remaking",
     ],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",

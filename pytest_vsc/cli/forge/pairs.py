@@ -44,9 +44,9 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
         default=[],
         help="recipes such as typos:strength=0.5+blur, joined by commas (repeatable; default: any that fit a pair)",
     )
-    parser.add_argument("--limit", metavar="N", type=_positive, help="pairs (default: as many as the suite has)")
+    parser.add_argument("--limit", metavar="N", type=positive, help="pairs (default: as many as the suite has)")
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="of all that is left to chance (default: 0)")
-    parser.add_argument("--jobs", metavar="N", type=_positive, help="processes (default: one a core)")
+    parser.add_argument("--jobs", metavar="N", type=positive, help="processes (default: one a core)")
     parser.add_argument(
         "--bound",
         metavar="NAME=SHARE",
@@ -154,7 +154,8 @@ def histogram(bins: Mapping[str, Sequence[int]]) -> list[str]:
     return table(heads, rows, range(1, BINS + 1))
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """The number of an option that takes one of 1 or more."""
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"'{text}' is no number of 1 or more")
     return int(text)
