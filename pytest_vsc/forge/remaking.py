@@ -144,11 +144,9 @@ def _measured(job: Job, forged: Forged) -> Iterator[str]:
     for name in dict.fromkeys((*found, *noted)):
         mine, theirs = found.get(name), noted.get(name)
         if mine is None or theirs is None or not math.isclose(mine, theirs, rel_tol=CLOSE, abs_tol=CLOSE):
-            yield f"its {one_line(name)} is {_figure(mine)}, not {_figure(theirs)}"
-
-
-def _figure(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.6g}"
+            now = "is not measured" if mine is None else f"is {mine:.6g}"
+            then = "not noted" if theirs is None else f"noted as {theirs:.6g}"
+            yield f"its {one_line(name)} {now}, and was {then}"
 
 
 def other_versions(book: Book) -> list[str]:

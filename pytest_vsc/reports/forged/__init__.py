@@ -77,7 +77,7 @@ def _first(pairs: Iterable[Pair], most: int) -> list[Pair]:
 
 def _facts(pair: Pair, note: Note, places: Mapping[str, int]) -> dict[str, Any]:
     """What the page's script knows of a pair without its words."""
-    steps = [part.partition(":")[0] for part in note.recipe.split("+")]
+    steps = [part.partition(":")[0] for part in note.recipe.split("+") if part]
     return {
         "name": pair.name,
         "parent": harmless_text(f"{note.parent.suite}/{note.parent.pair}"),
