@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["words", "picture", "move", "flip"]
 Effect = Literal["keeps", "flips"]
+Wants = Literal["", "plain", "picture"]
 Setting = float | str | tuple[str, ...]
 Settings = Mapping[str, Setting]
 
@@ -89,6 +90,7 @@ class Operator:
     example: str = ""
     idempotent: bool = False
     slow: bool = False
+    wants: Wants = ""
 
     @property
     def effect(self) -> Effect:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pytest_vsc.errors import ForgeError
 from pytest_vsc.forge import operators
 from pytest_vsc.forge.making import Pair, key_of
-from pytest_vsc.forge.operators import Kind, Operator, Parameter, Setting
+from pytest_vsc.forge.operators import Kind, Operator, Parameter, Setting, Wants
 from pytest_vsc.forge.recipes import Recipe, Step, spelled, step
 
 STRENGTHS = (0.25, 0.5, 0.75)  # of recipes that are drawn
@@ -63,7 +63,7 @@ def see_fitting(recipes: Sequence[Recipe], where: str) -> None:
 
 
 def _drawn(pair: Pair, random: Random) -> Recipe:
-    by_kind = _by_kind()
+    by_kind = _by_kind("picture" if pair.safe.images else "plain")
     kinds = random.choice([form for form in _forms(pair) if all(by_kind.get(kind) for kind in form)] or [()])
     return tuple(_step(random.choice(by_kind[kind]), random) for kind in kinds)
 
@@ -74,10 +74,11 @@ def _forms(pair: Pair) -> Sequence[tuple[Kind, ...]]:
     return WRITTEN if pair.safe.images else SPOKEN
 
 
-def _by_kind() -> Mapping[Kind, list[Operator]]:
+def _by_kind(shows: Wants) -> Mapping[Kind, list[Operator]]:
+    """The operators that can do anything with a case that shows this."""
     found: dict[Kind, list[Operator]] = {}
     for one in operators().values():
-        if not one.slow:
+        if not one.slow and one.wants in ("", shows):
             found.setdefault(one.kind, []).append(one)
     return found
 
