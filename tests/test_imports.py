@@ -117,6 +117,9 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.forge.spreading",
         "pytest_vsc.forge.straining",
         "pytest_vsc.forge.robustness",
+        "pytest_vsc.forge.notes",
+        "pytest_vsc.forge.reviewing",
+        "pytest_vsc.forge.remaking",
     ],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
