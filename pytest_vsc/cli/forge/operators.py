@@ -8,10 +8,12 @@ from random import Random
 from pytest_vsc.cli.printing import say, table
 from pytest_vsc.errors import harmless
 from pytest_vsc.forge import operator, operators
-from pytest_vsc.forge.operators import Operator, Parameter
+from pytest_vsc.forge.operators import REWRITE, Operator, Parameter
 
 Actions = argparse._SubParsersAction
 FEW = 12  # choices that are listed whole
+MODEL = f"{REWRITE}@SPEC"
+BY_MODEL = "has a model put the words in other words, and another agree (`vsc forge pairs` alone, as the first step)"
 ON = {"words": "words of the prompt", "picture": "pictures", "move": "words into the picture", "flip": "words"}
 
 
@@ -26,6 +28,7 @@ def command(given: argparse.Namespace) -> int:
     """Print them. Raises SettingsError for an unknown one."""
     if not given.names:
         rows = [(one.name, one.effect, ON[one.kind], one.what) for one in operators().values()]
+        rows.append((MODEL, "keeps", ON["words"], BY_MODEL))
         for line in table(("operator", "side", "changes", "what it does"), rows, ()):
             say(line)
         return 0
