@@ -163,13 +163,12 @@ def test_a_verifier_that_does_not_agree(vsc: Run, says: dict[str, str], why: str
     assert f"verified by verifier: 0 of 3 prompts\n       3  side-uncertain: {why}\n0 pairs: --out new: no pair" in out
 
 
-def test_a_model_that_verifies_itself(vsc: Run) -> None:
-    """The embedded one only answers: nothing that it says is taken."""
-    code, out, _ = vsc("forge", "pairs", "mini", "--out", "new", "--ops", "rewrite@tiny", "--limit", "8", "--seed", "1")
-    assert code == 1
-    assert "rewritten by tiny, verified by tiny: 0 of 312 prompts" in out
+def test_the_embedded_model_rewrites_nothing_and_is_no_witness_of_itself(vsc: Run) -> None:
+    code, out, err = vsc("forge", "pairs", "kitchen", "--out", "new", "--ops", "rewrite@tiny")
+    assert code == 1, err
+    assert out.startswith("rewritten by tiny, verified by tiny: 0 of 3 prompts\n")
     assert "\n  the model verified its own words; another one, --verifier SPEC, is the better witness\n" in out
-    assert "\n0 pairs: --out new: no pair came of 287 attempts (" in out
+    assert "\n0 pairs: --out new: no pair came of 2 attempts (2 unfit)\n" in out
 
 
 class Dying(ScriptedEngine):

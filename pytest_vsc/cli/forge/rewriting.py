@@ -39,6 +39,7 @@ OPTIONS = {REWRITER: f"--ops {REWRITE}@SPEC", VERIFIER: "--verifier"}
 FEWEST = 16  # pairs of a round behind the first
 FAILED, FEW_FAILED = 1 / 10, 2  # of the prompts of a round: more than both without an answer, and the work stops
 NAME_LETTERS = 60
+NO_ANSWER = Reworded(why="unfit", detail="a model gave no answer")
 
 
 class Rewriting(NamedTuple):
@@ -121,7 +122,6 @@ class Asker:
         self._out, self._limit = out, limit
         self._wordings: Wordings | None = None
         self._failed: dict[Key, str] = {}
-        self._used: set[Key] = set()
         self._conversations = Conversations(
             {"": answers[REWRITER], VERIFIER: answers[VERIFIER]},
             ended=lambda _, ended: self._note(*ended),
@@ -136,6 +136,9 @@ class Asker:
         Raises ForgeError, and ModelError where a model cannot be loaded or is gone.
         """
         self._wordings = Wordings(self._out)
+        return self._rounds(planned)
+
+    def _rounds(self, planned: Iterator[Attempt]) -> Iterator[Attempt]:
         size = self._limit
         while some := list(islice(planned, size)):
             self._ask({key for one in some if _asks(one) for key in self._keys(one)})
@@ -144,7 +147,8 @@ class Asker:
 
     def lines(self) -> list[str]:
         """What came of the prompts, for a terminal."""
-        found = [self._known(key) for key in self._used]
+        known = self._wordings.known if self._wordings else {}
+        found = [*known.values(), *[NO_ANSWER] * len(self._failed.keys() - known.keys())]
         good = sum(not one.why for one in found)
         names = [f"{self._models[role]['model']}" for role in OPTIONS]
         out = [f"rewritten by {names[0]}, verified by {names[1]}: {good:,} of {count(len(found), 'prompt')}"]
@@ -161,7 +165,6 @@ class Asker:
             self._wordings.close(done=done)
 
     def _ask(self, keys: set[Key]) -> None:
-        self._used |= keys
         missing = sorted(key for key in keys if self._wordings and key not in self._wordings.known)
         if not missing:
             return
@@ -196,7 +199,7 @@ class Asker:
 
     def _known(self, key: Key) -> Reworded:
         known = self._wordings.known.get(key) if self._wordings else None
-        return known or Reworded(why="unfit", detail="the model gave no answer")
+        return known or NO_ANSWER
 
     def _keys(self, attempt: Attempt) -> tuple[Key, Key]:
         safe, unsafe = self._pairs[attempt.pair].safe.prompt, self._pairs[attempt.pair].unsafe.prompt
