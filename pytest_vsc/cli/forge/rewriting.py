@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pytest_vsc.answers import Answers
 from pytest_vsc.cli.local import Line
@@ -33,6 +33,8 @@ from pytest_vsc.judging import load
 from pytest_vsc.protocols import Engine, Exchange
 from pytest_vsc.records import Request
 from pytest_vsc.store import Store, default_folder
+
+T = TypeVar("T")
 
 REWRITER = "rewriter"
 OPTIONS = {REWRITER: f"--ops {REWRITE}@SPEC", VERIFIER: "--verifier"}
@@ -226,31 +228,29 @@ def _ended(prompt: str, twin: str) -> Exchange[tuple[Key, Reworded | EngineError
 
 def _opened(specs: Mapping[str, str], store: Store | None, engines: dict[str, Engine]) -> dict[str, Answers]:
     """What each part answers; one model for both where they are the same. engines: each is put there when opened."""
-    answers: dict[str, Answers] = {}
     for role, spec in specs.items():
-        if spec in engines:
-            answers[role] = answers[REWRITER]
-            continue
-        try:
-            engine = engines[spec] = open_engine(spec, EngineSettings())
-            engine.check()
-        except VscError as error:
-            raise _worded(error, OPTIONS[role]) from None
-        answers[role] = Answers(engine, store, partial(_load, OPTIONS[role], engine))
-    return answers
+        if spec not in engines:
+            engines[spec] = _tried(lambda spec=spec: open_engine(spec, EngineSettings()), OPTIONS[role])  # type: ignore[misc]
+    answers: dict[str, Answers] = {}
+    for spec, engine in engines.items():
+        role = next(role for role in specs if specs[role] == spec)
+        _tried(engine.check, OPTIONS[role])
+        answers[spec] = Answers(engine, store, partial(_load, OPTIONS[role], engine))
+    return {role: answers[spec] for role, spec in specs.items()}
 
 
 def _load(option: str, engine: Engine, _: Sequence[Request]) -> None:
+    _tried(lambda: load(engine), option)
+
+
+def _tried(step: Callable[[], T], option: str) -> T:
+    """What a step gives; what it raises is in the words of this option."""
     try:
-        load(engine)
+        return step()
     except VscError as error:
-        raise _worded(error, option) from error
-
-
-def _worded(error: VscError, option: str) -> VscError:
-    """The error in the words of this option."""
-    text = str(error)
-    return type(error)(text.replace("--vlm", option, 1) if text.startswith("--vlm") else f"{option}: {text}")
+        text = str(error)
+        said = text.replace("--vlm", option, 1) if text.startswith("--vlm") else f"{option}: {text}"
+        raise type(error)(said) from None
 
 
 def _described(spec: str, answers: Answers, engine: Engine) -> dict[str, str]:
