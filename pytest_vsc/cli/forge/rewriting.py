@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 REWRITER = "rewriter"
 OPTIONS = {REWRITER: f"--ops {REWRITE}@SPEC", VERIFIER: "--verifier"}
-FEWEST = 16  # pairs of a round behind the first
+FEWEST = 64  # pairs of a round behind the first
 FAILED, FEW_FAILED = 1 / 10, 2  # of the prompts of a round: more than both without an answer, and the work stops
 NAME_LETTERS = 60
 NO_ANSWER = Reworded(why="unfit", detail="a model gave no answer")
@@ -81,32 +81,22 @@ def rewriting(
     if not specs:
         yield Rewriting(recipes)
         return
-    store = _store()
-    engines: dict[str, Engine] = {}
-    try:
+    store, engines = _store(), dict[str, Engine]()
+    with ExitStack() as ending:
+        if store is not None:
+            ending.callback(store.close)
+        ending.callback(_close, engines)
         answers = _opened(specs, store, engines)
         models = {role: _described(specs[role], answers[role], engines[specs[role]]) for role in OPTIONS}
-        with _asking(Asker(answers, models, pairs, out, limit)) as asker:
-            named = [_named(recipe, models[REWRITER]["model"]) for recipe in recipes]
-            try:
-                yield Rewriting(named, models, asker.prepared)
-            finally:
-                told += [*asker.lines(), *_witness(specs, engines)]
-    finally:
-        for engine in engines.values():
-            engine.close()
-        if store is not None:
-            store.close()
-
-
-@contextmanager
-def _asking(asker: Asker) -> Iterator[Asker]:
-    done = False
-    try:
-        yield asker
-        done = True
-    finally:
-        asker.close(done=done)
+        asker = Asker(answers, models, pairs, out, limit)
+        done = False
+        try:
+            yield Rewriting([_named(recipe, models[REWRITER]["model"]) for recipe in recipes], models, asker.prepared)
+            done = True
+        finally:
+            told += [*asker.lines(), *_witness(specs, engines)]
+            _close(engines)
+            asker.close(done=done)
 
 
 class Asker:
@@ -237,6 +227,11 @@ def _opened(specs: Mapping[str, str], store: Store | None, engines: dict[str, En
         _tried(engine.check, OPTIONS[role])
         answers[spec] = Answers(engine, store, partial(_load, OPTIONS[role], engine))
     return {role: answers[spec] for role, spec in specs.items()}
+
+
+def _close(engines: Mapping[str, Engine]) -> None:
+    for engine in engines.values():
+        engine.close()
 
 
 def _load(option: str, engine: Engine, _: Sequence[Request]) -> None:
