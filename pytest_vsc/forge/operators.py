@@ -22,6 +22,7 @@ Settings = Mapping[str, Setting]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STRENGTH = "strength"
+REWRITE = "rewrite"  # the step that asks a model, `rewrite@SPEC`; no operator, since it cannot be run from its recipe
 
 
 class Unfit(Exception):

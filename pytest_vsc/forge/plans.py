@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_vsc.errors import ForgeError
 from pytest_vsc.forge import operators
 from pytest_vsc.forge.making import Pair, key_of
-from pytest_vsc.forge.operators import Kind, Operator, Parameter, Setting, Wants
-from pytest_vsc.forge.recipes import Recipe, Step, spelled, step
+from pytest_vsc.forge.operators import REWRITE, Kind, Operator, Parameter, Setting, Wants
+from pytest_vsc.forge.recipes import Recipe, Step, read_recipe, spelled, step
+from pytest_vsc.forge.rewriting import Words, words_of_note
 
 STRENGTHS = (0.25, 0.5, 0.75)  # of recipes that are drawn
 SEVERAL = 3  # choices at the most, where several are taken
@@ -28,11 +29,18 @@ WRITTEN: tuple[tuple[Kind, ...], ...] = (("picture",), ("words", "picture"), ("w
 
 
 class Attempt(NamedTuple):
-    """One recipe on one pair. number: which of this pair's."""
+    """One recipe on one pair. number: which of this pair's. words: what a model gave, where the recipe begins so."""
 
     pair: str
     number: int
     recipe: Recipe
+    words: Words | None = None
+
+
+def attempt_of(note: Mapping[str, Any]) -> Attempt:
+    """The attempt that a line of `forge.jsonl` tells, with the words that a model gave. Raises SettingsError."""
+    recipe = read_recipe(note["recipe"], "forge.jsonl")
+    return Attempt(note["parent"]["pair"], note["number"], recipe, words_of_note(note))
 
 
 def attempts(pairs: Sequence[Pair], recipes: Sequence[Recipe], seed: int) -> Iterator[Attempt]:
@@ -53,13 +61,12 @@ def attempts(pairs: Sequence[Pair], recipes: Sequence[Recipe], seed: int) -> Ite
 
 
 def see_fitting(recipes: Sequence[Recipe], where: str) -> None:
-    """Raises ForgeError for a recipe in which a flip is not the first step."""
+    """Raises ForgeError for a recipe in which a flip, or a model, is not the first step."""
     for recipe in recipes:
-        kinds = [operators()[one.op].kind for one in recipe]
-        if "flip" in kinds[1:]:
-            raise ForgeError(
-                f"{where}: '{spelled(recipe)}': a flip writes the words anew; expected it as the first step"
-            )
+        for one in recipe[1:]:
+            if one.op == REWRITE or operators()[one.op].kind == "flip":
+                what, names = "a model" if one.op == REWRITE else "a flip", "+".join(each.op for each in recipe)
+                raise ForgeError(f"{where}: '{names}': {what} writes the words anew; expected it as the first step")
 
 
 def _drawn(pair: Pair, random: Random) -> Recipe:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 from pytest_vsc.cases import Value
 from pytest_vsc.composing import put_pictures, row_of
 from pytest_vsc.errors import ForgeError, one_line
@@ -25,7 +27,8 @@ WORK = "forge.work.jsonl"
 class Order(Value):
     """What a forge was asked for; all that decides which pairs come of it. recipes: spelled, () for any.
 
-    versions: of what draws and measures, with which the bytes are the same.
+    versions: of what draws and measures, with which the bytes are the same. models: `rewriter` and `verifier`, where
+    a model rewrites, each as `{spec, model, fingerprint}`, "" where that pins nothing.
     """
 
     suite: str
@@ -35,10 +38,11 @@ class Order(Value):
     limit: int
     bounds: dict[str, float]
     versions: dict[str, str]
+    models: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class Entry(NamedTuple):
-    """One line. rows: of the safe and the unsafe case; none of a pair that was rejected."""
+    """One line. rows: of the safe and the unsafe case; none of a pair that was rejected. words: a model's for both."""
 
     pair: str
     parent: str
@@ -48,6 +52,7 @@ class Entry(NamedTuple):
     detail: str
     likeness: dict[str, float | int | None]
     rows: list[dict[str, Any]]
+    words: list[str]
     faces: Faces | None
 
 
@@ -140,6 +145,7 @@ def _said(forged: Forged) -> dict[str, Any]:
         "detail": forged.detail,
         "likeness": forged.likeness._asdict() if forged.likeness else {},
         "rows": [row_of(case) for case in forged.cases or ()] if kept else [],
+        "words": [one.text for one in forged.attempt.words or ()] if kept else [],
         "faces": [_face_said(face) for face in forged.faces or ()] if kept else None,
     }
 

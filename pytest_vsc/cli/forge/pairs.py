@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_vsc.cases import Suite
+from pytest_vsc.cli.forge.rewriting import rewriting, specs_of
 from pytest_vsc.cli.local import Line, see_new
 from pytest_vsc.cli.printing import count, say, shown, table
 from pytest_vsc.cli.trying import cores
 from pytest_vsc.errors import SettingsError, SuiteError, VscError, expected
-from pytest_vsc.forge.pairing import ACCOUNT, BINS, HIGHEST, NOTES, Account, forge_pairs, order_of, seeds_of
+from pytest_vsc.forge.operators import REWRITE
+from pytest_vsc.forge.pairing import ACCOUNT, BINS, HIGHEST, NOTES, Account, NoPair, forge_pairs, order_of, seeds_of
 from pytest_vsc.forge.plans import see_fitting
 from pytest_vsc.forge.recipes import Recipe, read_recipe
 from pytest_vsc.forge.weighing import REASONS, Bounds
@@ -42,7 +44,13 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
         metavar="RECIPES",
         action="append",
         default=[],
-        help="recipes such as typos:strength=0.5+blur, joined by commas (repeatable; default: any that fit a pair)",
+        help="recipes such as typos:strength=0.5+blur, joined by commas (repeatable; default: any that fit a pair); "
+        "rewrite@SPEC, as the first step, has the model of a SPEC as --vlm takes it put the words in other words",
+    )
+    parser.add_argument(
+        "--verifier",
+        metavar="SPEC",
+        help="the model that must agree to what rewrite@SPEC wrote (default: the same, which is the weaker witness)",
     )
     parser.add_argument("--limit", metavar="N", type=positive, help="pairs (default: as many as the suite has)")
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="of all that is left to chance (default: 0)")
@@ -62,28 +70,49 @@ def command(given: argparse.Namespace) -> int:
     suite = suite_of(given.suite)
     recipes = recipes_of(given.ops)
     see_fitting(recipes, "--ops")
+    specs = specs_of(recipes, given.verifier)
     seeds = seeds_of(suite)
     if not is_work(given.out):
         see_new(given.out)
-    name = name_of(given.out)
-    order = order_of(suite, recipes, seed=given.seed, limit=given.limit or len(seeds), bounds=bounds_of(given.bound))
-    with Line("vsc forge pairs", "pairs") as line:
-        account = forge_pairs(
-            suite,
-            recipes,
-            order,
-            given.out,
-            name=name,
-            jobs=given.jobs or cores(),
-            tell=lambda made, tried: line.show(made, order.limit, f" of {tried:,} attempts"),
-        )
-    for text in lines(account):
+    limit = given.limit or len(seeds)
+    account, told = _forged(given, suite, recipes, specs, limit)
+    for text in told if account is None else (*told, *lines(account)):
         say(text)
+    if account is None:
+        return 1
     say(f"written: {shown(given.out)} (suite {account.sha256[:12]}, {NOTES}, {ACCOUNT})")
     say(f"next: vsc suites show {shown(given.out)} --sheet sheet.html")
-    if account.pairs < order.limit:
-        say(f"{account.pairs:,} of {order.limit:,} pairs: the recipes gave no more; add operators, or lower a --bound")
-    return int(account.pairs < order.limit)
+    if account.pairs < limit:
+        say(f"{account.pairs:,} of {limit:,} pairs: the recipes gave no more; add operators, or lower a --bound")
+    return int(account.pairs < limit)
+
+
+def _forged(
+    given: argparse.Namespace, suite: Suite, recipes: Sequence[Recipe], specs: Mapping[str, str], limit: int
+) -> tuple[Account | None, list[str]]:
+    """What came of it, and lines on what models gave; None where they gave nothing that makes a pair."""
+    name, bounds = name_of(given.out), bounds_of(given.bound)
+    jobs = given.jobs or (1 if specs else cores())  # several take attempts ahead, which a model would be asked for
+    told: list[str] = []
+    try:
+        with (
+            rewriting(recipes, specs, seeds_of(suite), given.out, limit=limit, told=told) as models,
+            Line("vsc forge pairs", "pairs") as line,
+        ):
+            return forge_pairs(
+                suite,
+                models.recipes,
+                order_of(suite, models.recipes, seed=given.seed, limit=limit, bounds=bounds, models=models.models),
+                given.out,
+                name=name,
+                jobs=jobs,
+                tell=lambda made, tried: line.show(made, limit, f" of {tried:,} attempts"),
+                prepared=models.prepared,
+            ), told
+    except NoPair as none:
+        if not specs:
+            raise
+        return None, [*told, f"0 pairs: {none}"]
 
 
 def suite_of(name: str) -> Suite:
@@ -100,7 +129,7 @@ def recipes_of(given: Sequence[str]) -> list[Recipe]:
     """
     found: list[str] = []
     for piece in (piece.strip() for words in given for piece in words.split(",")):
-        if re.match("[^:+]*=", piece) and found:
+        if re.match(f"(?!{REWRITE}@)[^:+]*=", piece) and found:
             found[-1] += f"{',' if ':' in found[-1].rpartition('+')[2] else ':'}{piece}"
         elif piece:
             found.append(piece)
