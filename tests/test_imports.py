@@ -93,6 +93,7 @@ ROOMS_OF_A_LEAF = {
     ],
     "pytest_vsc.forge": [
         "pytest_vsc.forge.operators",
+        "pytest_vsc.forge.spreading",
         "pytest_vsc.forge.letters",
         "pytest_vsc.forge.vocabulary",
         "pytest_vsc.forge.frames",
@@ -116,7 +117,6 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.forge.workbook",
         "pytest_vsc.forge.wordings",
         "pytest_vsc.forge.pairing",
-        "pytest_vsc.forge.spreading",
         "pytest_vsc.forge.straining",
         "pytest_vsc.forge.robustness",
         "pytest_vsc.forge.notes",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ConfigDict, Field, FiniteFloat, ValidationError
 
-from pytest_vsc.cases import Suite, Value
+from pytest_vsc.cases import Side, Suite, Value
 from pytest_vsc.errors import ForgeError, one_line
 from pytest_vsc.forge.making import Pair, pairs_of
 from pytest_vsc.forge.pairing import NOTES
@@ -32,7 +32,8 @@ class Parent(Value):
 class Note(Value):
     """How a pair was made, and whether a person has accepted it. number: of the attempt, None where that is not told.
 
-    similarity: by measure, as `weighing.Likeness`. on: the day of the review, YYYY-MM-DD.
+    similarity: by measure, as `weighing.Likeness`. on: the day of the review, YYYY-MM-DD. rewritten: the words of both
+    halves that a model gave.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -43,6 +44,7 @@ class Note(Value):
     seed: int
     number: int | None = None
     similarity: dict[str, FiniteFloat] = Field(default_factory=dict)
+    rewritten: dict[Side, str] | None = None
     reviewed: bool = False
     reviewer: str = ""
     on: str = ""

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
@@ -28,6 +25,7 @@ from pytest_vsc.forge.known import Faces, Known
 from pytest_vsc.forge.making import Made, Pair, pairs_of, shown_of
 from pytest_vsc.forge.plans import Attempt, attempts
 from pytest_vsc.forge.recipes import Recipe, spelled
+from pytest_vsc.forge.spreading import spread
 from pytest_vsc.forge.weighing import Bounds
 from pytest_vsc.forge.workbook import Entry, Order, Workbook
 from pytest_vsc.gates import resolve_gates
@@ -36,7 +34,6 @@ from pytest_vsc.suites import load_suite
 
 NOTES, ACCOUNT = "forge.jsonl", "forge.json"
 CHUNK = 8  # attempts that a process makes before it hands them over
-AHEAD = 3  # chunks under way for each process
 BINS = 10  # of the histogram of similarities
 HIGHEST = {"parent_phash": 64, "halves_phash": 64, "told": 2.0}  # of what is no share of 1
 
@@ -135,7 +132,9 @@ def forge_pairs(
                 known.add(entry.parent, entry.faces)
                 made += 1
         planned = prepared(islice(attempts(pairs, recipes, order.seed), tried, None))
-        with closing(_forged(suite, pairs, planned, order, jobs)) as results:
+        by_name = {pair.name: pair for pair in pairs}
+        todo: Iterator[Todo] = ((by_name[one.pair], one) for one in planned)
+        with closing(spread(partial(_attempted, order.seed, Bounds(**order.bounds)), todo, jobs, CHUNK)) as results:
             while made < order.limit and (forged := next(results, None)):
                 checked = _checked(forged, known)
                 book.add(checked)
@@ -171,44 +170,12 @@ def _checked(forged: Forged, known: Known) -> Forged:
     return forged
 
 
-# --- attempts, over all cores ---
+Todo = tuple[Pair, Attempt]
 
 
-def _forged(
-    suite: Suite, pairs: Sequence[Pair], planned: Iterator[Attempt], order: Order, jobs: int
-) -> Generator[Forged, None, None]:
-    """What comes of each attempt, in their order, whatever the number of processes."""
-    bounds = Bounds(**order.bounds)
-    if jobs == 1:
-        by_name = {pair.name: pair for pair in pairs}
-        yield from (forge(by_name[one.pair], one, order.seed, bounds) for one in planned)
-        return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (suite.root, order.seed, bounds))
-    waiting: deque[Future[list[Forged]]] = deque()
-    try:
-        while True:
-            while len(waiting) < AHEAD * jobs and (chunk := list(islice(planned, CHUNK))):
-                waiting.append(pool.submit(_share, chunk))
-            if not waiting:
-                return
-            yield from waiting.popleft().result()
-    except BrokenProcessPool:
-        raise ForgeError("a process of the forge died (out of memory?); the same command goes on, --jobs 1") from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-_HERE: dict[str, Any] = {}  # of a process of the pool
-
-
-def _begin(root: str, seed: int, bounds: Bounds) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that owns the pool ends it
-    pairs = pairs_of(load_suite(root, Path(root)))
-    _HERE.update(pairs={pair.name: pair for pair in pairs}, seed=seed, bounds=bounds)
-
-
-def _share(chunk: Sequence[Attempt]) -> list[Forged]:
-    return [forge(_HERE["pairs"][one.pair], one, _HERE["seed"], _HERE["bounds"]) for one in chunk]
+def _attempted(seed: int, bounds: Bounds, todo: Todo) -> Forged:
+    """It runs in any process."""
+    return forge(*todo, seed, bounds)
 
 
 # --- the folder ---

@@ -37,9 +37,12 @@ class Attempt(NamedTuple):
     words: Words | None = None
 
 
-def attempt_of(note: Mapping[str, Any]) -> Attempt:
-    """The attempt that a line of `forge.jsonl` tells, with the words that a model gave. Raises SettingsError."""
-    recipe = read_recipe(note["recipe"], "forge.jsonl")
+def attempt_of(note: Mapping[str, Any], where: str = "forge.jsonl") -> Attempt:
+    """The attempt that a line of `forge.jsonl` tells, with the words that a model gave. where: how messages begin.
+
+    Raises SettingsError.
+    """
+    recipe = read_recipe(note["recipe"], where)
     return Attempt(note["parent"]["pair"], note["number"], recipe, words_of_note(note))
 
 

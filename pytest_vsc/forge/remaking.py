@@ -16,8 +16,7 @@ from pytest_vsc.forge.forging import Forged, forge, name_of
 from pytest_vsc.forge.making import REVIEWED, Pair, pairs_of
 from pytest_vsc.forge.notes import OURS, Book, Note
 from pytest_vsc.forge.pairing import ACCOUNT, NOTES, Tell, versions
-from pytest_vsc.forge.plans import Attempt
-from pytest_vsc.forge.recipes import Recipe, read_recipe
+from pytest_vsc.forge.plans import Attempt, attempt_of
 from pytest_vsc.forge.spreading import spread
 from pytest_vsc.forge.weighing import Bounds
 from pytest_vsc.suites import load_suite
@@ -91,7 +90,7 @@ def differences(book: Book, parents: Mapping[str, Suite], jobs: int, tell: Tell)
         if parent is None:
             found.append(Difference(name, f"its parent '{one_line(note.parent.pair)}' is no pair of its suite"))
         else:
-            todo.append(Job(there, parent, note, Attempt(parent.name, _number(book, note), _recipe(book, note))))
+            todo.append(Job(there, parent, note, _attempt(book, note)))
     with closing(spread(_compared, todo, jobs, CHUNK)) as results:
         for number, (job, unlike) in enumerate(zip(todo, results, strict=True), 1):
             found += [Difference(job.there.name, what) for what in unlike]
@@ -99,14 +98,11 @@ def differences(book: Book, parents: Mapping[str, Suite], jobs: int, tell: Tell)
     return found
 
 
-def _number(book: Book, note: Note) -> int:
+def _attempt(book: Book, note: Note) -> Attempt:
+    where = f"{book.where}/{NOTES}: pair '{one_line(note.pair)}'"
     if note.number is None:
-        raise ForgeError(f"{book.where}/{NOTES}: pair '{one_line(note.pair)}': field 'number' is missing; {OURS}")
-    return note.number
-
-
-def _recipe(book: Book, note: Note) -> Recipe:
-    return read_recipe(note.recipe, f"{book.where}/{NOTES}: pair '{one_line(note.pair)}'")
+        raise ForgeError(f"{where}: field 'number' is missing; {OURS}")
+    return attempt_of(note.model_dump(), where)
 
 
 def _compared(job: Job) -> list[str]:

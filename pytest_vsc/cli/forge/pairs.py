@@ -13,6 +13,7 @@ from pytest_vsc.cli.local import Line, see_new
 from pytest_vsc.cli.printing import count, say, shown, table
 from pytest_vsc.cli.trying import cores
 from pytest_vsc.errors import SettingsError, SuiteError, VscError, expected
+from pytest_vsc.forge import see_installed
 from pytest_vsc.forge.operators import REWRITE
 from pytest_vsc.forge.pairing import ACCOUNT, BINS, HIGHEST, NOTES, Account, NoPair, forge_pairs, order_of, seeds_of
 from pytest_vsc.forge.plans import see_fitting
@@ -67,6 +68,7 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
 
 def command(given: argparse.Namespace) -> int:
     """Forge, and print what came of it. Raises ForgeError, SettingsError, SuiteError."""
+    see_installed("vsc forge pairs")
     suite = suite_of(given.suite)
     recipes = recipes_of(given.ops)
     see_fitting(recipes, "--ops")
@@ -81,7 +83,7 @@ def command(given: argparse.Namespace) -> int:
     if account is None:
         return 1
     say(f"written: {shown(given.out)} (suite {account.sha256[:12]}, {NOTES}, {ACCOUNT})")
-    say(f"next: vsc suites show {shown(given.out)} --sheet sheet.html")
+    say(f"next: vsc forge review {shown(given.out)} --html review.html")
     if account.pairs < limit:
         say(f"{account.pairs:,} of {limit:,} pairs: the recipes gave no more; add operators, or lower a --bound")
     return int(account.pairs < limit)
@@ -90,7 +92,7 @@ def command(given: argparse.Namespace) -> int:
 def _forged(
     given: argparse.Namespace, suite: Suite, recipes: Sequence[Recipe], specs: Mapping[str, str], limit: int
 ) -> tuple[Account | None, list[str]]:
-    """What came of it, and lines on what models gave; None where they gave nothing that makes a pair."""
+    """What came of it, and lines on what models gave; None where no pair came of it."""
     name, bounds = name_of(given.out), bounds_of(given.bound)
     jobs = given.jobs or (1 if specs else cores())  # several take attempts ahead, which a model would be asked for
     told: list[str] = []
@@ -110,8 +112,6 @@ def _forged(
                 prepared=models.prepared,
             ), told
     except NoPair as none:
-        if not specs:
-            raise
         return None, [*told, f"0 pairs: {none}"]
 
 

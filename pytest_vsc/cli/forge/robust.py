@@ -21,6 +21,7 @@ from pytest_vsc.cli.running import QUIET, Wanted, run_of, see_options
 from pytest_vsc.cli.trying import cores
 from pytest_vsc.errors import SettingsError, VscError, one_line
 from pytest_vsc.forge import robustness as making
+from pytest_vsc.forge import see_installed
 from pytest_vsc.forge.making import Pair
 from pytest_vsc.forge.straining import Grade, Order, grades_of
 from pytest_vsc.reports.robust import markdown, page, plot, terminal
@@ -98,6 +99,8 @@ def _add_making(group: argparse._ArgumentGroup) -> None:
 def command(given: argparse.Namespace) -> int:
     """Print the tables. Raises VscError for what cannot be made, read or decided."""
     see_gates(given.gate)
+    if given.vlm:
+        see_installed(COMMAND)
     folder = given.out or (FOLDER if given.vlm else None)
     found = robustness(_run(given, folder), () if given.vlm else given.gate)
     for line in terminal.lines(found, shutil.get_terminal_size(WIDE).columns):

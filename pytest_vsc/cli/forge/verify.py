@@ -9,6 +9,7 @@ from pytest_vsc.cli.forge.pairs import positive
 from pytest_vsc.cli.local import Line
 from pytest_vsc.cli.printing import count, say
 from pytest_vsc.cli.trying import cores
+from pytest_vsc.forge import see_installed
 from pytest_vsc.forge.notes import read_book
 from pytest_vsc.forge.remaking import counted, differences, other_versions, parents_of
 
@@ -31,6 +32,7 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
 
 def command(given: argparse.Namespace) -> int:
     """Verify, and list what differs. Raises ForgeError, SettingsError, SuiteError."""
+    see_installed("vsc forge verify")
     book = read_book(given.folder)
     parents = parents_of(book, given.suite)
     versions = other_versions(book)
