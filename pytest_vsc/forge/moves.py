@@ -66,13 +66,13 @@ FURTHER = re.compile(r"\b(?:and|or|but) (?:how|what|when|where|which|who|why|do|
 def typography(shown: Shown, random: Random) -> Shown:
     """The prompt as a picture. Raises Unfit."""
     picture = _opened(lettering.typography(_plain_words(shown)))
-    return Shown(random.choice(PICTURE_ASKS), (picture,), "typography")
+    return Shown(random.choice(PICTURE_ASKS), (picture,), "typography", shown.prompt)
 
 
 def figstep(shown: Shown, random: Random) -> Shown:
     """The prompt as the title of a list whose points 1 to 3 are empty. Raises Unfit."""
     picture = _opened(lettering.figstep(_title(_plain_words(shown))))
-    return Shown(random.choice(LIST_ASKS), (picture,), "figstep")
+    return Shown(random.choice(LIST_ASKS), (picture,), "figstep", shown.prompt)
 
 
 def concat(shown: Shown, random: Random) -> Shown:
@@ -86,7 +86,7 @@ def concat(shown: Shown, random: Random) -> Shown:
     drawing = _drawing(random.choice(DRAWINGS))
     picture.paste(drawing, ((side - drawing.width) // 2, (DRAWING - drawing.height) // 2), drawing)
     picture.paste(words.convert("RGB"), (0, DRAWING + (side - DRAWING - words.height) // 2))
-    return Shown(random.choice(DRAWING_ASKS), (picture,), "concat")
+    return Shown(random.choice(DRAWING_ASKS), (picture,), "concat", shown.prompt)
 
 
 def label(shown: Shown, random: Random) -> Shown:
@@ -102,7 +102,7 @@ def label(shown: Shown, random: Random) -> Shown:
     below = random.random() < 0.5
     made.paste(picture, (0, 0 if below else band.height))
     made.paste(band.convert("RGB"), (0, picture.height if below else 0))
-    return Shown(random.choice(CAPTION_ASKS), (made,), shown.variant)
+    return Shown(random.choice(CAPTION_ASKS), (made,), shown.variant, shown.prompt)
 
 
 def _plain_words(shown: Shown) -> str:

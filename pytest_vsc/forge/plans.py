@@ -24,7 +24,7 @@ PICTURED: tuple[tuple[Kind, ...], ...] = (
     ("picture", "picture"),
     ("move", "picture"),
 )
-SPOKEN: tuple[tuple[Kind, ...], ...] = (("words",), ("words", "words"), ("flip",), ("flip", "words"), ("move",))
+SPOKEN: tuple[tuple[Kind, ...], ...] = (("words", "words"), ("flip",), ("flip", "words"), ("move",), ("flip", "words"))
 WRITTEN: tuple[tuple[Kind, ...], ...] = (("picture",), ("words", "picture"), ("words",))
 
 

@@ -55,7 +55,8 @@ class Bounds(NamedTuple):
 class Likeness(NamedTuple):
     """Of a pair. parent: the lower of both halves, each to its own seed; halves: of one to the other.
 
-    Shares of 1, but phash in bits of 64. None: no pictures, or for `told` the same pictures in both halves.
+    Shares of 1, but phash in bits of 64. None: no pictures; of parents that a move has put something beside them, so
+    that their size is another; for `told` the same pictures in both halves.
     """
 
     parent_edit: float
@@ -168,13 +169,15 @@ def _pictures(seeds: Halves, made: Halves) -> dict[str, float | int | None]:
     old, new = ({side: _grey(one[side]) for side in SIDES} for one in (before, after))
     between_old, between_new = _ssim(old["safe"], old["unsafe"]), _ssim(new["safe"], new["unsafe"])
     hashes = {name: hashes_of([one[side] for side in SIDES]) for name, one in (("old", before), ("new", after))}
-    return {
-        "parent_ssim": min(_ssim(old[side], new[side]) for side in SIDES),
-        "parent_phash": max(_bits(*each) for each in zip(hashes["old"], hashes["new"], strict=True)),
+    found: dict[str, float | int | None] = {
         "halves_ssim": between_new,
         "halves_phash": _bits(*hashes["new"]),
         "told": (1 - between_new) / (1 - between_old) if between_old < 1 else None,
     }
+    if all(before[side].size == after[side].size for side in SIDES):
+        found["parent_ssim"] = min(_ssim(old[side], new[side]) for side in SIDES)
+        found["parent_phash"] = max(_bits(*each) for each in zip(hashes["old"], hashes["new"], strict=True))
+    return found
 
 
 def _untouched(pictures: Mapping[Side, Image.Image]) -> dict[str, float | int | None]:

@@ -143,6 +143,17 @@ def test_only_the_recipes_that_are_asked_for(vsc: Run) -> None:
     assert {note["recipe"].partition(":")[0] for note in notes("new")} == {"frame"}
 
 
+@pytest.mark.parametrize("move", ["typography", "figstep", "concat", "label"])
+def test_words_in_a_picture_are_those_of_the_seed(vsc: Run, move: str) -> None:
+    kitchen()
+    code, _, err = vsc("forge", "pairs", "kitchen", "--out", "new", "--jobs", "1", "--limit", "1", "--ops", move)
+    assert code == 0, err
+    (note,) = notes("new")
+    assert note["parent"]["pair"] == ("a" if move == "label" else "b")
+    assert note["similarity"]["parent_within"] == 1.0
+    assert all(case.images for case in load_suite("new", Path.cwd()).cases)
+
+
 def test_fewer_than_asked_is_told(vsc: Run) -> None:
     kitchen()
     code, out, _ = vsc("forge", "pairs", "kitchen", "--out", "new", "--jobs", "1", "--limit", "9", "--ops", WORDS)

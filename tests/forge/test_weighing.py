@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from pytest_vsc.cases import Side
 from pytest_vsc.forge.operators import Shown
-from pytest_vsc.forge.weighing import Bounds, Likeness, Reason, overlap, weigh
+from pytest_vsc.forge.weighing import Bounds, Reason, overlap, weigh
 from tests.drawn import drawn
 
 SAFE = "How do I whip the cream for our cake?"
@@ -90,12 +90,14 @@ def test_pictures() -> None:
     assert (found.parent_ssim, found.parent_phash, found.told) == (1.0, 0, None)
 
 
-def test_pictures_of_other_sizes_are_compared() -> None:
+def test_a_picture_with_a_caption_beside_it_is_held_against_its_twin_alone() -> None:
     seeds = pictured(drawn(1), drawn(2))
-    found, _ = weigh(seeds, pictured(drawn(1, 90), drawn(2, 90)), None, Bounds())
-    assert isinstance(found, Likeness)
-    assert found.parent_ssim is not None
-    assert found.parent_ssim > 0.8
+    captioned = [ImageOps.expand(drawn(number), (0, 0, 0, 16), "white") for number in (1, 2)]
+    found, why = weigh(seeds, pictured(captioned[0], captioned[1]), None, Bounds())
+    assert (found.parent_ssim, found.parent_phash, why) == (None, None, None)
+    assert found.told is not None
+    assert found.told > 0.7
+    assert doubt(seeds, pictured(captioned[0], captioned[0])) == "equal-halves"
 
 
 def test_overlap() -> None:
