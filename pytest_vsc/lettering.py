@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,31 @@ def figstep(words: str) -> bytes:
     picture = _white(FIGSTEP_SIDE)
     _write(picture, lines, _font(FIGSTEP_SIZE), FIGSTEP_SIZE, centred=False)
     return _png(picture)
+
+
+def caption(words: str, width: int, size: int) -> Image.Image:
+    """The words in the middle of a white band of that width, wrapped, as high as they need. width, size: px."""
+    from PIL import Image
+
+    font = _font(size)
+    lines = _wrapped(words, max(1, int((width - size) / font.getlength("m"))))
+    band = Image.new("L", (width, round((len(lines) + 0.5) * size * SPACING)), 255)
+    _write(band, lines, font, size, centred=True)
+    return band
+
+
+def writable(words: str) -> bool:
+    """Whether the font has each letter, and stands them as they are read: left to right, none on top of another."""
+    missing = _font(TYPOGRAPHY_SIZE).getmask("\uffff")
+    return all(_stands(letter) and _drawn(letter) != bytes(missing) for letter in set(words) if not letter.isspace())
+
+
+def _stands(letter: str) -> bool:
+    return unicodedata.category(letter)[0] not in "MC" and unicodedata.bidirectional(letter) not in ("R", "AL", "AN")
+
+
+def _drawn(letter: str) -> bytes:
+    return bytes(_font(TYPOGRAPHY_SIZE).getmask(letter))
 
 
 def _wrapped(words: str, width: int) -> list[str]:

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -98,10 +99,10 @@ def forge_pairs(
     Raises ForgeError; what is done so far stays in the folder, and the same order goes on with it.
     """
     pairs = seeds_of(suite)
+    known = _seeds(pairs)
     book = Workbook(out, order)
     done = False
     try:
-        known = _seeds(pairs)
         made, tried = 0, 0
         for entry in book.entries():
             tried += 1
@@ -109,15 +110,12 @@ def forge_pairs(
                 known.add(entry.parent, entry.faces)
                 made += 1
         planned = islice(attempts(pairs, recipes, order.seed), tried, None)
-        results = _forged(suite, pairs, planned, order, jobs)
-        for forged in results if made < order.limit else ():
-            checked = _checked(forged, known)
-            book.add(checked)
-            tried, made = tried + 1, made + (checked.why is None)
-            tell(made, tried)
-            if made == order.limit:
-                results.close()
-                break
+        with closing(_forged(suite, pairs, planned, order, jobs)) as results:
+            while made < order.limit and (forged := next(results, None)):
+                checked = _checked(forged, known)
+                book.add(checked)
+                tried, made = tried + 1, made + (checked.why is None)
+                tell(made, tried)
         account = _finish(suite, order, book, out, name)
         done = True
     finally:

@@ -128,9 +128,8 @@ def halftone(picture: Image.Image, _: Random, *, strength: float) -> Image.Image
     apart = max(2.0, _long(DOTS, picture))
     channels = []
     for channel, angle in zip(picture.split(), (15, 75, 45), strict=True):
-        # Edges of four levels a level, and screens so far from both ends that black and white have no dots.
-        above = np.asarray(channel, np.float64) - 32 - 191 * _screen(picture.size, apart, math.radians(angle))
-        channels.append(Image.fromarray(np.clip(np.rint(128 + 4 * above), 0, 255).astype(np.uint8)))
+        above = _heights()[np.asarray(channel)] - _screen(picture.size, apart, math.radians(angle))
+        channels.append(Image.fromarray(np.clip(np.rint(128 + 255 * above), 0, 255).astype(np.uint8)))
     return Image.blend(picture, Image.merge("RGB", channels), strength)
 
 
@@ -236,30 +235,31 @@ def _ground(picture: Image.Image) -> tuple[int, int, int]:
 
 
 def _screen(size: tuple[int, int], apart: float, angle: float) -> NDArray[np.float64]:
-    """Height x width thresholds of 0..1, hills on a grid that is turned; as many below a level as the level says.
+    """Height x width heights of -2..2: the sum of two waves, whose hills stand on a grid that is turned.
 
-    Ulichney, Digital Halftoning, 1987: clustered dots on one screen a colour.
+    Ulichney, Digital Halftoning, 1987: clustered dots, on one screen a colour.
     """
     import numpy as np
 
     width, height = size
     along, across = 2 * math.pi * math.cos(angle) / apart, 2 * math.pi * math.sin(angle) / apart
-    x, y = np.arange(width), np.arange(height)[:, None]
-    one = np.cos(along * x) * np.cos(across * y) - np.sin(along * x) * np.sin(across * y)
-    two = np.cos(across * x) * np.cos(along * y) + np.sin(across * x) * np.sin(along * y)
-    levels, shares = _hills()
-    hills: NDArray[np.float64] = np.interp(one + two, levels, shares)
+    x, y = np.arange(width), np.arange(height)
+    down = (np.cos(across * y), -np.sin(across * y), np.cos(along * y), np.sin(along * y))
+    right = (np.cos(along * x), np.sin(along * x), np.cos(across * x), np.sin(across * x))
+    hills: NDArray[np.float64] = np.stack(down, axis=1) @ np.stack(right)
     return hills
 
 
 @lru_cache
-def _hills() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Heights of the sum of two waves, and the share of the plane that lies below each."""
+def _heights() -> NDArray[np.float64]:
+    """For each of 256 levels the height that so much of a screen lies below; all of it, and none, close to the ends."""
     import numpy as np
 
     wave = np.cos(np.linspace(0, np.pi, 256))
-    heights = np.sort((wave[:, None] + wave).ravel())[:: 256 * 2]
-    return heights, np.linspace(0, 1, len(heights))
+    shares = np.clip((np.arange(256) - 16) / (255 - 32), 0, 1)
+    heights: NDArray[np.float64] = np.quantile(wave[:, None] + wave, shares)
+    heights[shares == 0], heights[shares == 1] = -3, 3
+    return heights
 
 
 # --- colours, after Reinhard et al. ---
@@ -276,8 +276,8 @@ def _colours(picture: Image.Image) -> tuple[Triple, Triple]:
     """Mean and standard deviation of its pixels in CIELAB, by a histogram of 32 levels a channel."""
     import numpy as np
 
-    coarse = np.asarray(picture).astype(np.int32) >> 3
-    count = np.bincount((coarse @ (1024, 32, 1)).ravel(), minlength=32**3)
+    red, green, blue = np.moveaxis(np.asarray(picture).astype(np.int32) >> 3, -1, 0)
+    count = np.bincount((red << 10 | green << 5 | blue).ravel(), minlength=32**3)
     seen = np.flatnonzero(count)
     share, lab = count[seen, None] / count.sum(), _lab(32).reshape(-1, 3)[seen]
     mean = (share * lab).sum(0)

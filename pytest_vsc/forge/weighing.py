@@ -40,9 +40,9 @@ class Bounds(NamedTuple):
     """What a pair must reach; each is a share of 1.
 
     within: how much of a seed's words is found in one piece in the new ones (best partial match). ssim: of a new
-    picture and its seed's (of unrelated pictures of `mini` it is 0.34 to 0.68, so that this bound tells ruins from
-    pictures and not one picture from another: what comes of an operator is no other picture). told: how much of the difference between the seed's two pictures is left between the new
-    ones. tokens, edit: of the halves' words one of both, where these decide.
+    picture and its seed's; of unrelated pictures of `mini` it is 0.34 to 0.68, so that this bound keeps ruins out and
+    tells not one picture from another. told: how much of the difference between the seed's two pictures is left between
+    the new ones. tokens, edit: of the halves' words one of both, where these decide.
     """
 
     within: float = 0.7
