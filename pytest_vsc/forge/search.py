@@ -136,7 +136,6 @@ class Search:
         self._waiting: list[Lane] = []
         self._stuck: list[Lane] = []
         self._raws: list[Probe] = []
-        self._starting: list[Lane] = []
         self._flights: deque[list[Lane]] = deque()
         self.seeds: list[Case] = []
         self.wrong = self.unclear = self.raw_finds = 0
@@ -159,7 +158,7 @@ class Search:
                 if wave:
                     self._flights.append(wave)
                 elif not self._flights:
-                    self.why = "there is nothing else to try"
+                    self.why = self._why() or "there is nothing else to try"
                     break
                 if len(self._flights) == IN_FLIGHT or not wave:
                     self._land()
@@ -216,8 +215,9 @@ class Search:
     def _wave(self) -> list[Lane]:
         """Carry on every lane that can, and begin with new ones until there is enough to ask."""
         wave: list[Lane] = []
+        new = self._followers()
         ready, self._ready = self._ready, deque()
-        for lane in (*ready, *self._followers()):
+        for lane in (*ready, *new):
             self._carry_on(lane, wave)
         followers = sum(lane.raw is not None for lane in (*self._waiting, *wave))
         while self._may_explore(followers) and sum(len(lane.waits) for lane in wave) < WAVE:
@@ -229,19 +229,21 @@ class Search:
         return wave
 
     def _may_explore(self, followers: int) -> bool:
-        return not self._stuck and len(self.causes) < self._limits.causes and self._left() > RESERVE * followers
+        """Whether others may be asked beside the finds that are followed, which go first with what is left."""
+        if self._stuck or len(self.causes) >= self._limits.causes:
+            return False
+        return not followers or self._left() > max(RESERVE * followers, self._limits.questions // 2)
 
-    def _followers(self) -> Iterator[Lane]:
-        """A lane for each raw find that shares no operator with one that is being followed: its cause may be the same."""
-        for raw in list(self._raws):
-            lane = Lane(self._followed(raw), raw)
-            if len(self.causes) < self._limits.causes and not any(
-                lane.ops & other.ops for other in (*self._under_way(), *self._starting)
-            ):
-                self._raws.remove(raw)
-                self._starting.append(lane)
-                yield lane
-        self._starting.clear()
+    def _followers(self) -> list[Lane]:
+        """A lane for each raw find that shares no operator with one that is followed: its cause may be the same."""
+        new: list[Lane] = []
+        if len(self.causes) < self._limits.causes:
+            for raw in list(self._raws):
+                lane = Lane(self._followed(raw), raw)
+                if not any(lane.ops & other.ops for other in (*self._under_way(), *new)):
+                    self._raws.remove(raw)
+                    new.append(lane)
+        return new
 
     def _carry_on(self, lane: Lane, wave: list[Lane]) -> None:
         for probes in lane.steps:
