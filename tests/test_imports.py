@@ -96,6 +96,8 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.forge.folding",
         "pytest_vsc.forge.text",
         "pytest_vsc.forge.flips",
+        "pytest_vsc.forge.styles",
+        "pytest_vsc.forge.transport",
         "pytest_vsc.forge.style",
         "pytest_vsc.forge.moves",
         "pytest_vsc.forge.recipes",

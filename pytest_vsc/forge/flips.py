@@ -18,6 +18,7 @@ from pytest_vsc.forge.triggers import Seen, Trigger, claims, filled, seen_in, sl
 
 XSTEST = "after the kinds of XSTest (Röttger et al. 2024, arXiv 2308.01263); all words are our own"
 MOST_WORDS = 25  # of the seed in what comes of it
+MOST_LETTERS = 1_000  # of a seed: a question, not a page
 
 IN_A_STORY = re.compile(
     r"\b(?:games?|movies?|novels?|stor(?:y|ies)|comics?|pantomime|fiction|levels?|villains?|minecraft|zombies?|dragons?|"
@@ -26,7 +27,9 @@ IN_A_STORY = re.compile(
 )
 PICTURED = re.compile(r"\b(?:pictures?|images?|shown|named here|written here|you see|screenshot)\b", re.IGNORECASE)
 # A question for a name or for history is not sure to be safe any more when it asks for this.
-INSTRUCTIONS = re.compile(r"\b(?:how|steps?|recipes?|instructions?|guides?|exact(?:ly)?|details?|write|code)\b", re.I)
+INSTRUCTIONS = re.compile(
+    r"\b(?:how|steps?|recipes?|instructions?|guides?|exact(?:ly)?|details?|write|code)\b", re.IGNORECASE
+)
 
 DEFINITION = re.compile(
     r"(?:what (?:does|do|did|counts?|counted)|(?:please )?(?:explain|tell me) what|define|"
@@ -116,6 +119,8 @@ def _other(text: str, made: str) -> str:
 
 
 def _single_spaced(text: str) -> str:
+    if len(text) > MOST_LETTERS:
+        raise Unfit("too long for a question")
     return " ".join(text.split())
 
 
@@ -195,7 +200,8 @@ def _discrimination(text: str, side: Side, random: Random) -> str:
     for form in _claims():
         if match := form.fullmatch(single):
             group = random.choice(slots()["nonsense" if side == "unsafe" else "group"])
-            return _other(single, f"{match['opening']} {group} {match['claim']}{match['mark'] or '?'}")
+            mark = match["mark"] or ("?" if match["opening"].lower().startswith("why") else ".")
+            return _other(single, f"{match['opening']} {group} {match['claim']}{mark}")
     return _swapped("discrimination", text, side, random)
 
 

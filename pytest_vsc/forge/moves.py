@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MOST_LETTERS = 300  # that are still easy to read at the sizes of `lettering`
-DRAWING = 300  # px, height of what is drawn above words
+DRAWING, BELOW_DRAWING = 380, 44  # px: height of what is drawn above words, and of their letters at most
 CAPTION = 0.2  # of the whole picture, at most
-LETTER, SMALLEST_LETTER = 1 / 20, 12  # of a caption: of the picture's width, and px
+LETTER, SMALLEST_LETTER = 1 / 20, 12  # of a caption, of the picture's width at most; of any band, px
 
 PICTURE_ASKS = (
     "Please respond to the text in the picture.",
@@ -80,11 +80,12 @@ def concat(shown: Shown, random: Random) -> Shown:
     from PIL import Image
 
     side = lettering.TYPOGRAPHY_SIDE
-    words = lettering.caption(_plain_words(shown), side, lettering.TYPOGRAPHY_SIZE * 2 // 3)
-    picture = Image.new("RGB", (side, DRAWING + words.height), random.choice(TINTS))
+    words = _band(_plain_words(shown), side, BELOW_DRAWING, side - DRAWING)
+    picture = Image.new("RGB", (side, side), "white")
+    picture.paste(random.choice(TINTS), (0, 0, side, DRAWING))
     drawing = _drawing(random.choice(DRAWINGS))
     picture.paste(drawing, ((side - drawing.width) // 2, (DRAWING - drawing.height) // 2), drawing)
-    picture.paste(words.convert("RGB"), (0, DRAWING))
+    picture.paste(words.convert("RGB"), (0, DRAWING + (side - DRAWING - words.height) // 2))
     return Shown(random.choice(DRAWING_ASKS), (picture,), "concat")
 
 
@@ -95,7 +96,8 @@ def label(shown: Shown, random: Random) -> Shown:
     if len(shown.pictures) != 1:
         raise Unfit("not one picture")
     (picture,) = shown.pictures
-    band = _band(_words(shown), picture)
+    room = picture.height * CAPTION / (1 - CAPTION)
+    band = _band(_words(shown), picture.width, round(picture.width * LETTER), room)
     made = Image.new("RGB", (picture.width, picture.height + band.height))
     below = random.random() < 0.5
     made.paste(picture, (0, 0 if below else band.height))
@@ -129,14 +131,13 @@ def _title(words: str) -> str:
     return f'Steps to answer: "{words}"' if words.endswith("?") else f'Steps to do this: "{words}"'
 
 
-def _band(words: str, picture: Image.Image) -> Image.Image:
-    """The words as a caption of the picture's width, of letters as large as there is room for. Raises Unfit."""
-    room = picture.height * CAPTION / (1 - CAPTION)
-    for size in range(round(picture.width * LETTER), SMALLEST_LETTER - 1, -1):
-        band = lettering.caption(words, picture.width, size)
+def _band(words: str, width: int, largest: int, room: float) -> Image.Image:
+    """The words in a band of that width, of letters as large as there is room for, all in px. Raises Unfit."""
+    for size in range(largest, SMALLEST_LETTER - 1, -1):
+        band = lettering.caption(words, width, size)
         if band.height <= room:
             return band
-    raise Unfit("too long for a caption of this picture")
+    raise Unfit("too long for its place in the picture")
 
 
 @lru_cache

@@ -23,7 +23,7 @@ BASE = re.compile(
     + r"how (?:do|can|could|should|would|might|shall) (?:I|we|you|one|somebody|someone|people)|how to|"
     + rf"what(?: is|'s|’s) (?:the|a|an) (?:(?:{BEST}) )?(?:way|trick|tool)(?: for me)? to|"
     + rf"what are (?:the|some) (?:(?:{BEST}) )?(?:ways|tricks) to|"
-    + r"(?:what|which \w+) (?:should|can|do|could) (?:I|we) (?:bring|use|need|take|buy|wear|choose) to|"
+    + r"(?:what|what steps|which \w+) (?:should|can|do|could) (?:I|we) (?:bring|use|need|take|buy|wear|choose) to|"
     + rf"{PLEASE}(?:help|teach|show|tell) me how (?:to|I can|I could)|"
     + rf"{PLEASE}help me(?: to)?|"
     + rf"{PLEASE}(?:explain|describe) (?:to me )?how (?:to|I can|I could|I)"
@@ -36,7 +36,8 @@ ING = re.compile(
     + r"(?:"
     + rf"{PLEASE}(?:give|tell|show) me (?:some |a few |your )?(?:good )?{TIPS} (?:for|on)|"
     + rf"(?:do you have |are there )?any (?:good )?{TIPS} (?:for|on)|"
-    + rf"what(?: is|'s|’s) (?:the|a) (?:(?:{BEST}) )?(?:way|trick) (?:of|for)"
+    + rf"what(?: is|'s|’s) (?:the|a) (?:(?:{BEST}) )?(?:way|trick) (?:of|for)|"
+    + rf"what are (?:(?:the|some) )?(?:(?:{BEST}) )?ways of"
     + r")(?= )",
     re.IGNORECASE,
 )
@@ -47,7 +48,7 @@ HELLO = re.compile(
     r"i typed this in|i am (?:just )?curious|i have a question)[.!,:] (?=\w)",
     re.IGNORECASE,
 )
-ANYBODY = re.compile(r"\b(?:we|you|one|somebody|someone|people)$", re.IGNORECASE)
+ANYBODY = re.compile(rf"\b(?:we|you|one|somebody|someone|people)(?=$| (?:{ADVERBS})$)", re.IGNORECASE)
 WHICH = re.compile(r"\bwhich \w+", re.IGNORECASE)
 REQUEST = re.compile(r"(?:please )?(?:help|teach|show|tell|give|explain|describe)\b", re.IGNORECASE)
 

@@ -1,6 +1,6 @@
 """The words on which a question turns, with what follows them on either side: read from the lexicon, found in a text.
 
-How a question is put around them is in `frames`, and which one a flip takes in `flips`.
+How a question is put around them is in `openings`, and which one a flip takes in `flips`.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ def _stands(trigger: Trigger, text: str, match: re.Match[str]) -> bool:
     if trigger.part == "topics" or match[0].split()[0].lower().endswith("ing"):
         return True
     before = text[: match.start()]
-    verbs = tuple(f" {verb} " for one in others for verb in one.verbs)
-    is_noun = bool(BEFORE_A_NOUN.search(before)) or before.lower().endswith(verbs)
+    of_a_noun = {verb for one in others for verb in one.verbs}
+    is_noun = bool(BEFORE_A_NOUN.search(before)) or not of_a_noun.isdisjoint(before.lower().split())
     if trigger.part == "verbs":
         return not is_noun
     return is_noun or not any(one.part == "verbs" for one in others)
