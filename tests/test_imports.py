@@ -108,6 +108,10 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.forge.known",
         "pytest_vsc.forge.workbook",
         "pytest_vsc.forge.pairing",
+        "pytest_vsc.forge.space",
+        "pytest_vsc.forge.asking",
+        "pytest_vsc.forge.search",
+        "pytest_vsc.forge.finds",
     ],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
@@ -126,6 +130,7 @@ BESIDE_A_LEAF = {
     "pytest_vsc.forge.making": set[str](),
     "pytest_vsc.forge.plans": set[str](),
     "pytest_vsc.forge.forging": set[str](),
+    "pytest_vsc.forge.space": set[str](),
     "pytest_vsc.engines.outlook.places": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.code": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.loading": {"pytest_vsc.engines.transformers"},

@@ -111,6 +111,7 @@ class Search:
     """One search, and what it has found so far.
 
     wrong, unclear: cases that are no seeds, since the model is wrong about them as they are, or says nothing clear.
+    why: how it ended. seconds, share: that it took, and of these inside the model, so far.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class Search:
         clock: Callable[[], float] = time.monotonic,
         tell: Callable[[], None] = lambda: None,
     ) -> None:
-        self._goal, self._ops, self._asking, self._limits, self._seed = goal, ops, asking, limits, seed
+        self.goal, self.ops, self.asking, self.limits, self.seed = goal, ops, asking, limits, seed
         self._clock, self._tell, self._began = clock, tell, clock()
         self._cases = {case.id: case for case in suite.cases}
         self._twins = _twins(suite)
@@ -141,15 +142,11 @@ class Search:
         self.wrong = self.unclear = self.raw_finds = 0
         self.finds: list[Find] = []
         self.causes: list[Known] = []
-        self.why = ""
+        self.why, self.seconds, self.share = "", 0.0, 0.0
         self._explorers: Iterator[Lane] = iter(())
 
-    @property
-    def seconds(self) -> float:
-        return self._clock() - self._began
-
     def run(self) -> None:
-        """Go on to the end, which `why` tells. What was found stays, whatever it raises: VscError, KeyboardInterrupt."""
+        """Go on to the end, which `why` tells. What was found stays, whatever this raises: VscError, an interrupt."""
         try:
             self._plant()
             self._explorers = self._exploring()
@@ -166,19 +163,24 @@ class Search:
                 self._land()
             self.why = self.why or self._why()
         finally:
+            self._measure()
             self._leave()
 
+    def _measure(self) -> None:
+        self.seconds, self.share = self._clock() - self._began, self.asking.share
+        self._tell()
+
     def _why(self) -> str:
-        if len(self.causes) >= self._limits.causes and not any(lane.raw for lane in self._under_way()):
+        if len(self.causes) >= self.limits.causes and not any(lane.raw for lane in self._under_way()):
             return f"{len(self.causes)} causes" if len(self.causes) > 1 else "1 cause"
-        if self._limits.seconds is not None and self.seconds >= self._limits.seconds:
+        if self.limits.seconds is not None and self._clock() - self._began >= self.limits.seconds:
             return "the time is up"
         if self._stuck or self._left() <= 0:
             return "the budget is used up"
         return ""
 
     def _left(self) -> int:
-        return self._limits.questions - self._asking.questions
+        return self.limits.questions - self.asking.questions
 
     def _under_way(self) -> list[Lane]:
         return [*self._ready, *self._waiting]
@@ -187,19 +189,19 @@ class Search:
 
     def _plant(self) -> None:
         """Ask cases as they are, in an order by chance, until there are enough that the model is right about."""
-        side = SIDE[self._goal]
+        side = SIDE[self.goal]
         order = [case for case in self._cases.values() if case.side == side]
         if not order:
-            raise ForgeError(f"no {side} case in the suite; expected some for a search of what is {self._goal}")
-        Random(f"{self._seed}\nseeds").shuffle(order)  # noqa: S311  no secret rests on it
+            raise ForgeError(f"no {side} case in the suite; expected some for a search of what is {self.goal}")
+        Random(f"{self.seed}\nseeds").shuffle(order)  # noqa: S311  no secret rests on it
         while order and len(self.seeds) < SEEDS and self._left() > 0:
             some, order = order[: min(WAVE, self._left())], order[min(WAVE, self._left()) :]
-            self._asking.put(some)
-            outcomes = [self._asking.outcome(case) for case in some]
+            self.asking.put(some)
+            outcomes = [self.asking.outcome(case) for case in some]
             self.seeds += [case for case, outcome in zip(some, outcomes, strict=True) if outcome == "CORRECT"]
-            self.wrong += outcomes.count(WRONG[self._goal])
-            self.unclear += len(some) - outcomes.count("CORRECT") - outcomes.count(WRONG[self._goal])
-            self._tell()
+            self.wrong += outcomes.count(WRONG[self.goal])
+            self.unclear += len(some) - outcomes.count("CORRECT") - outcomes.count(WRONG[self.goal])
+            self._measure()
         if not self.seeds:
             asked = self.wrong + self.unclear
             raise ForgeError(
@@ -215,29 +217,28 @@ class Search:
     def _wave(self) -> list[Lane]:
         """Carry on every lane that can, and begin with new ones until there is enough to ask."""
         wave: list[Lane] = []
-        new = self._followers()
+        followers = self._followers()
         ready, self._ready = self._ready, deque()
-        for lane in (*ready, *new):
+        for lane in (*ready, *followers):
             self._carry_on(lane, wave)
-        followers = sum(lane.raw is not None for lane in (*self._waiting, *wave))
-        while self._may_explore(followers) and sum(len(lane.waits) for lane in wave) < WAVE:
-            lane = next(self._explorers, None)
-            if lane is None:
+        followed = sum(lane.raw is not None for lane in (*self._waiting, *wave))
+        while self._may_explore(followed) and sum(len(lane.waits) for lane in wave) < WAVE:
+            if (new := next(self._explorers, None)) is None:
                 break
-            self._carry_on(lane, wave)
+            self._carry_on(new, wave)
         self._waiting += wave
         return wave
 
     def _may_explore(self, followers: int) -> bool:
         """Whether others may be asked beside the finds that are followed, which go first with what is left."""
-        if self._stuck or len(self.causes) >= self._limits.causes:
+        if self._stuck or len(self.causes) >= self.limits.causes:
             return False
-        return not followers or self._left() > max(RESERVE * followers, self._limits.questions // 2)
+        return not followers or self._left() > max(RESERVE * followers, self.limits.questions // 2)
 
     def _followers(self) -> list[Lane]:
         """A lane for each raw find that shares no operator with one that is followed: its cause may be the same."""
         new: list[Lane] = []
-        if len(self.causes) < self._limits.causes:
+        if len(self.causes) < self.limits.causes:
             for raw in list(self._raws):
                 lane = Lane(self._followed(raw), raw)
                 if not any(lane.ops & other.ops for other in (*self._under_way(), *new)):
@@ -250,10 +251,10 @@ class Search:
             made = [(probe, case) for probe in probes if (case := self._made(probe)) is not None]
             if not made:
                 continue
-            if self._asking.new([case for _, case in made]) > self._left():
+            if self.asking.new([case for _, case in made]) > self._left():
                 self._stuck.append(lane)
                 return
-            self._asking.put([case for _, case in made])
+            self.asking.put([case for _, case in made])
             self._asked.update(probe for probe, _ in made)
             lane.waits = made
             wave.append(lane)
@@ -263,11 +264,11 @@ class Search:
         """Wait for the answers to the oldest wave."""
         for lane in self._flights.popleft():
             for probe, case in lane.waits:
-                self._outcomes[probe] = self._asking.outcome(case)
+                self._outcomes[probe] = self.asking.outcome(case)
             lane.waits = []
             self._waiting.remove(lane)
             self._ready.append(lane)
-        self._tell()
+        self._measure()
 
     def _made(self, probe: Probe) -> Case | None:
         """The case to be asked; None where the outcome is known, or there is nothing to ask."""
@@ -284,17 +285,17 @@ class Search:
 
     def key(self, case: Case) -> str:
         """Of the chance in its recipes, the same for both halves of a pair."""
-        return key_of(self._seed, case.pair or case.id)
+        return key_of(self.seed, case.pair or case.id)
 
     def _flips(self, case: Case, recipe: Recipe) -> bool:
-        return self._outcomes.get(Probe(case.id, recipe)) == WRONG[self._goal]
+        return self._outcomes.get(Probe(case.id, recipe)) == WRONG[self.goal]
 
     # -- lanes that explore
 
     def _exploring(self) -> Iterator[Lane]:
         """A lane for each theme as a whole, then round after round others of each on the next case; it ends when a
         round has found nothing new to ask."""
-        every = themes(self._ops, self._random("themes"))
+        every = themes(self.ops, self._random("themes"))
         self._random("order").shuffle(every)
         for place, theme in enumerate(every):
             if (case := self._fitting(theme, place)) is not None:
@@ -312,15 +313,15 @@ class Search:
                     return
 
     def _random(self, name: str) -> Random:
-        return Random(key_of(self._seed, name))  # noqa: S311  no secret rests on it
+        return Random(key_of(self.seed, name))  # noqa: S311  no secret rests on it
 
     def _fitting(self, theme: Theme, place: int) -> Case | None:
-        found = next(one for one in self._ops if one.name == theme.op)
+        found = next(one for one in self.ops if one.name == theme.op)
         turned = (self.seeds[(place + shift) % len(self.seeds)] for shift in range(len(self.seeds)))
         return next((case for case in turned if fits(found, case)), None)
 
     def _others(self, case: Case, theme: Theme, every: Sequence[Theme], random: Random) -> list[Recipe]:
-        fitting = {one.name for one in self._ops if fits(one, case)}
+        fitting = {one.name for one in self.ops if fits(one, case)}
         one_each = {one.op: one for one in random.sample(every, len(every)) if one.op in fitting}
         return some(theme, [*one_each.values()], lambda recipe: self._is_wanted(case, recipe), AT_ONCE, random)
 
@@ -405,13 +406,13 @@ class Search:
 
     def _spread(self, case: Case, known: Known) -> Steps:
         """See how many other cases the smallest recipe of a cause flips."""
-        ops = [one for one in self._ops if one.name in {step.op for step in known.recipe}]
+        ops = [one for one in self.ops if one.name in {step.op for step in known.recipe}]
         others = [one for one in self.seeds if one is not case and all(fits(each, one) for each in ops)]
         tried = others[: min(SPREAD, max(0, self._left() - 1))]
         recipe = known.recipe
         yield [Probe(one.id, recipe) for one in tried]
         for one in tried:
-            if self._outcomes.get(Probe(one.id, recipe)) in ("CORRECT", WRONG[self._goal]):
+            if self._outcomes.get(Probe(one.id, recipe)) in ("CORRECT", WRONG[self.goal]):
                 known.tried.add(one.id)
             if self._flips(one, recipe) and one.id not in known.flipped:
                 yield from self._added(one, recipe, known, smallest=False)
@@ -427,7 +428,7 @@ class Search:
                 continue
             parts = [one.recipe for one in self._outcomes if one.case == case.id and self._flips(case, one.recipe)]
             best = min((one for one in parts if within(cause_of(one), raw.recipe)), key=weight)
-            if len(self.causes) >= self._limits.causes or any(within(one.cause, best) for one in self.causes):
+            if len(self.causes) >= self.limits.causes or any(within(one.cause, best) for one in self.causes):
                 continue
             self.causes.append(Known(cause_of(best), best, False, {case.id}, {case.id}))
             self.finds.append(Find(case, best, cause_of(best), False))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_vsc.cases import Case
 from pytest_vsc.errors import SettingsError
 from pytest_vsc.forge import operator, operators
 from pytest_vsc.forge.operators import STRENGTH, Operator, Parameter, Setting
-from pytest_vsc.forge.recipes import Recipe, Step, step
+from pytest_vsc.forge.recipes import Recipe, Step, spelled, step
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
@@ -106,7 +106,9 @@ def some(theme: Theme, others: Sequence[Theme], wanted: Wanted, number: int, ran
     return found
 
 
-def simplest(raw: Recipe, outcomes: Mapping[Recipe, bool], most: int, random: Random) -> tuple[Recipe | None, list[Recipe]]:
+def simplest(
+    raw: Recipe, outcomes: Mapping[Recipe, bool], most: int, random: Random
+) -> tuple[Recipe | None, list[Recipe]]:
     """The simplest part of a recipe that flips, as Hypothesis shrinks it, and what it has to know first.
 
     outcomes: what is known by now. What is not is taken to flip nothing, so that what comes back is what is tried next
@@ -177,8 +179,8 @@ def _setting(parameter: Parameter, share: tuple[str, ...], draw: DrawFn) -> Sett
 
 
 def _parts(raw: Recipe) -> SearchStrategy[Recipe]:
-    """Recipes with fewer steps, lower strengths and fewer words than this; most are not much less, and the simplest is
-    nothing at all. What is drawn is always of one form, so that leaving out a step changes one draw."""
+    """Recipes with fewer steps, lower strengths, fewer words and more defaults than this; the simplest is nothing at
+    all. What is drawn is always of one form, so that leaving out a step changes two draws."""
     from hypothesis.strategies import composite
 
     @composite
@@ -200,6 +202,8 @@ def _part(one: Step, draw: DrawFn) -> Step | None:
         elif each.name == STRENGTH:
             part = 1 + sum([_often(draw) for _ in range(PARTS - 1)])
             settings[each.name] = _at(each, -(-_level(each, value) * part // PARTS))
+        elif value != each.default:
+            settings[each.name] = value if _often(draw) else each.default
     return Step(one.op, tuple(settings.items()))
 
 
@@ -237,7 +241,7 @@ def _level(parameter: Parameter, value: Setting) -> int:
 
 
 def simpler(recipe: Recipe) -> list[Recipe]:
-    """All that is a little less: each step left out, a strength one step of the grid lower, a word fewer."""
+    """All that is a little less: a step left out, a strength one step of the grid lower, a word fewer, a default."""
     less = [recipe[:place] + recipe[place + 1 :] for place in range(len(recipe))]
     for place, one in enumerate(recipe):
         less += [(*recipe[:place], lower, *recipe[place + 1 :]) for lower in _lower(one)]
@@ -251,6 +255,8 @@ def _lower(one: Step) -> Iterator[Step]:
             lower: list[Setting] = [tuple(word for word in value if word != left) for left in value]
         elif each.name == STRENGTH and _level(each, value) > 1:
             lower = [_at(each, _level(each, value) - 1)]
+        elif each.name != STRENGTH and value != each.default:
+            lower = [each.default]
         else:
             continue
         for setting in filter(None, lower):
@@ -258,9 +264,15 @@ def _lower(one: Step) -> Iterator[Step]:
 
 
 def weight(recipe: Recipe) -> tuple[float, ...]:
-    """What recipes are put in order by: steps, words, strengths."""
+    """What recipes are put in order by: steps, words, settings that are not as usual, strengths."""
     words = sum(len(value) for one in recipe for _, value in one.settings if isinstance(value, tuple))
-    return len(recipe), words, sum(strengths(recipe))
+    return len(recipe), words, sum(map(len, map(_unusual, recipe))), sum(strengths(recipe))
+
+
+def _unusual(one: Step) -> dict[str, Setting]:
+    """The settings that are no strength and not the default."""
+    usual = {each.name: each.default for each in _operator(one.op).parameters}
+    return {name: value for name, value in one.settings if name != STRENGTH and value != usual[name]}
 
 
 def strengths(recipe: Recipe) -> list[float]:
@@ -268,19 +280,31 @@ def strengths(recipe: Recipe) -> list[float]:
     return [value for one in recipe for name, value in one.settings if name == STRENGTH and isinstance(value, float)]
 
 
-Cause = tuple[Step, ...]  # with settings that are words only
+Cause = tuple[Step, ...]  # with the settings that are no strength
 
 
 def cause_of(recipe: Recipe) -> Cause:
     """What flips a case, however strong it is: the operators and what was chosen."""
     return tuple(
-        Step(one.op, tuple((name, value) for name, value in one.settings if not isinstance(value, float | int)))
-        for one in recipe
+        Step(one.op, tuple((name, value) for name, value in one.settings if name != STRENGTH)) for one in recipe
     )
 
 
+def told(cause: Cause) -> str:
+    """A cause as a recipe is spelled, without what is as usual: `insert:words=quill`."""
+    return spelled(tuple(Step(one.op, tuple(_telling(one).items())) for one in cause))
+
+
+def _telling(one: Step) -> dict[str, Setting]:
+    chosen = {name: value for name, value in one.settings if isinstance(value, tuple)}
+    return chosen | _unusual(one)
+
+
 def within(cause: Cause, recipe: Recipe) -> Recipe | None:
-    """The steps of a recipe that are a cause, at the recipe's own strengths; None where the cause is no part of it."""
+    """The steps of a recipe that are a cause, at the recipe's own strengths; None where the cause is no part of it.
+
+    What a cause has by default the recipe may have otherwise: the default would have done.
+    """
     found: list[Step] = []
     for one in recipe:
         if len(found) < len(cause) and (part := _within(cause[len(found)], one)) is not None:
@@ -291,15 +315,14 @@ def within(cause: Cause, recipe: Recipe) -> Recipe | None:
 def _within(cause: Step, one: Step) -> Step | None:
     if cause.op != one.op:
         return None
-    chosen, settings = dict(cause.settings), []
+    chosen, unusual = dict(cause.settings), _unusual(cause)
+    settings: list[tuple[str, Setting]] = []
     for name, value in one.settings:
         mine = chosen.get(name, value)
-        if isinstance(value, tuple) and isinstance(mine, tuple) and set(mine) <= set(value):
-            settings.append((name, mine))
-        elif mine == value:
-            settings.append((name, value))
-        else:
+        part = set(mine) <= set(value) if isinstance(mine, tuple) and isinstance(value, tuple) else mine == value
+        if not part and (isinstance(mine, tuple) or name in unusual):
             return None
+        settings.append((name, mine))
     return Step(one.op, tuple(settings))
 
 

@@ -1,4 +1,4 @@
-"""How much of its time a search spends inside the model. Run by hand: `python -m tests.bench.bench_search [--budget N]`.
+"""How much of its time a search spends inside the model. Run by hand: `python -m tests.bench.bench_search`.
 
 On the embedded model, over `mini`, as `vsc forge search` does; outside the clock: loading. Prints one line.
 """

@@ -23,6 +23,7 @@ from pytest_vsc.suites import load_suites
 from tests.project import HELP, REFUSAL
 
 WORDS = tuple(f"{first}{second}{third}" for first in "bdfgklmprt" for second in "aeiou" for third in "lmnrst")
+USUAL = Limits(500, 1)
 Answers = Callable[[str], bool]  # whether a prompt is refused
 
 
@@ -100,7 +101,7 @@ def search(
     suite: Suite | None = None,
     goal: Goal = "undersafe",
     ops: tuple[str, ...] = (),
-    limits: Limits = Limits(500, 1),
+    limits: Limits = USUAL,
     seed: int = 0,
 ) -> Iterator[Search]:
     """A search that has not begun, over the text cases of `mini` unless another suite is given."""
