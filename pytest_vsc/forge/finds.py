@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -187,5 +188,5 @@ def _told(made: Suite, suite: Suite, search: Search, settings: Mapping[str, str]
         model=dict(search.asking.describe()),
         fingerprint=search.asking.fingerprint,
         settings=dict(settings),
-        versions=versions(),
+        versions={**versions(), "hypothesis": version("hypothesis")},
     )

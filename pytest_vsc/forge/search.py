@@ -45,6 +45,7 @@ WAVE = 32  # questions that are asked together, unless those of one lane are mor
 IN_FLIGHT = 2  # waves: one is made ready while the model is at another
 SEEDS, MOST_SEEDS = 16, 48  # cases that are enough to start from, and that are kept at the most
 AT_ONCE = 8  # questions of a lane
+FOLLOWED = 4  # finds that are shrunk side by side
 RESERVE = 100  # questions for each find that is being shrunk, before others are asked beside
 SPREAD = 12  # other cases that a cause is tried on
 
@@ -137,6 +138,7 @@ class Search:
         self._waiting: list[Lane] = []
         self._stuck: list[Lane] = []
         self._raws: list[Probe] = []
+        self._open: set[Probe] = set()  # those that are followed, and whose cause is not told yet
         self._flights: deque[list[Lane]] = deque()
         self.seeds: list[Case] = []
         self.wrong = self.unclear = self.raw_finds = 0
@@ -238,12 +240,14 @@ class Search:
     def _followers(self) -> list[Lane]:
         """A lane for each raw find that shares no operator with one that is followed: its cause may be the same."""
         new: list[Lane] = []
-        if len(self.causes) < self.limits.causes:
-            for raw in list(self._raws):
-                lane = Lane(self._followed(raw), raw)
-                if not any(lane.ops & other.ops for other in (*self._under_way(), *new)):
-                    self._raws.remove(raw)
-                    new.append(lane)
+        for raw in list(self._raws):
+            if len(self._open) == min(FOLLOWED, self.limits.causes - len(self.causes)):
+                break
+            lane = Lane(self._followed(raw), raw)
+            if not any(lane.ops & other.ops for other in (*self._under_way(), *new)):
+                self._raws.remove(raw)
+                self._open.add(raw)
+                new.append(lane)
         return new
 
     def _carry_on(self, lane: Lane, wave: list[Lane]) -> None:
@@ -293,8 +297,8 @@ class Search:
     # -- lanes that explore
 
     def _exploring(self) -> Iterator[Lane]:
-        """A lane for each theme as a whole, then round after round others of each on the next case; it ends when a
-        round has found nothing new to ask."""
+        """A lane for each theme as a whole, then round after round one for each operator on the next case; it ends when
+        all of them in turn have found nothing new to ask."""
         every = themes(self.ops, self._random("themes"))
         self._random("order").shuffle(every)
         for place, theme in enumerate(every):
@@ -302,7 +306,9 @@ class Search:
                 yield Lane(self._opened(case, opening(theme)))
         idle = 0
         for number in count():
-            for place, theme in enumerate(every):
+            for place, one in enumerate(self.ops):
+                shares = [theme for theme in every if theme.op == one.name]
+                theme = shares[number % len(shares)]
                 random = self._random(f"{number}\n{place}")
                 case = self._fitting(theme, place + number + 1)
                 recipes = self._others(case, theme, every, random) if case else []
@@ -352,24 +358,32 @@ class Search:
     def _followed(self, raw: Probe) -> Steps:
         """See whether a known cause explains a find, else shrink it, and try its cause on others."""
         case = self._cases[raw.case]
+        yield from self._explained(case, raw)
+        if raw not in self._open:
+            return
+        recipe = yield from self._shrunk(case, raw.recipe)
+        self._open.discard(raw)
+        cause = cause_of(recipe)
+        known = next((one for one in self.causes if one.cause == cause), None)
+        if known is not None:
+            yield from self._added(case, recipe, known, smallest=True)
+            return
+        known = Known(cause, recipe, True)
+        self.causes.append(known)
+        yield from self._added(case, recipe, known, smallest=True)
+        yield from self._spread(case, known)
+
+    def _explained(self, case: Case, raw: Probe) -> Steps:
+        """Try the known causes that are part of a find."""
         for known in list(self.causes):
             part = within(known.cause, raw.recipe)
             if part is not None:
                 yield [Probe(case.id, part)]
                 known.tried.add(case.id)
                 if self._flips(case, part):
+                    self._open.discard(raw)
                     yield from self._added(case, part, known, smallest=False)
                     return
-        recipe = yield from self._shrunk(case, raw.recipe)
-        cause = cause_of(recipe)
-        known_one = next((one for one in self.causes if one.cause == cause), None)
-        if known_one is not None:
-            yield from self._added(case, recipe, known_one, smallest=True)
-            return
-        new = Known(cause, recipe, True)
-        self.causes.append(new)
-        yield from self._added(case, recipe, new, smallest=True)
-        yield from self._spread(case, new)
 
     def _shrunk(self, case: Case, best: Recipe) -> Generator[Sequence[Probe], None, Recipe]:
         """The smallest part of a recipe that flips the case: none of its simpler neighbours does.

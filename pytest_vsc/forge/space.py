@@ -155,9 +155,10 @@ def _recipes(theme: Theme, others: Sequence[Theme]) -> SearchStrategy[Recipe]:
 
     @composite
     def recipes(draw: DrawFn) -> Recipe:
-        steps = [_step(others[_index(draw, len(others))], draw) for _ in range(MOST_STEPS - 1) if _flag(draw)]
-        steps.insert(_index(draw, len(steps) + 1), _step(theme, draw))
-        return tuple(steps)
+        drawn = [others[_index(draw, len(others))] for _ in range(MOST_STEPS - 1) if _flag(draw)]
+        drawn.insert(_index(draw, len(drawn) + 1), theme)
+        once = {each.op: each for each in drawn}  # an operator twice is hardly more than once
+        return tuple(_step(theme if op == theme.op else each, draw) for op, each in once.items())
 
     return recipes()
 

@@ -112,10 +112,14 @@ def command(given: argparse.Namespace) -> int:
     complete()
     with _asking(opened, given) as asking:
         with Line("vsc forge search", "questions") as line:
+            last = [-1, 0]
 
             def tell() -> None:
-                causes = f"{count(len(search.finds), 'find')}, {count(len(search.causes), 'cause')}"
-                line.show(asking.questions, limits.questions, f", {causes}, {search.share:.0%} inside the model")
+                now = [asking.questions, len(search.finds)]
+                if now != last:
+                    last[:] = now
+                    causes = f"{count(len(search.finds), 'find')}, {count(len(search.causes), 'cause')}"
+                    line.show(asking.questions, limits.questions, f", {causes}, {search.share:.0%} inside the model")
 
             search = Search(opened.suite, opened.goal, ops, asking, limits, seed=given.seed, tell=tell)
             stopped = _stopped(search)
