@@ -65,6 +65,8 @@ The rooms of the core, in order; each may import only what stands above it (`tes
     methods
     gains
     tradeoffs
+    curves
+    robust
     impostors
     trials
     storefile

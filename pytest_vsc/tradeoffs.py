@@ -145,11 +145,11 @@ def _method(
         model=header.model.get("spec", "?"),
         calibration=header.calibration,
         sha256=tuple(one.sha256 for one in header.calibrations),
-        partial=_lacking(footer) if footer else "came to no end",
+        partial=lacking(footer) if footer else "came to no end",
         unlike=unlike,
         cost=cost_of(run.source.run.records),
         decisions=decisions,
-        ship=_ruling(decisions),
+        ship=ruling_of(decisions),
     )
 
 
@@ -158,18 +158,19 @@ def _decision(gate: Gate, suite: str, run: Measured) -> Decision:
     if footer is not None and footer.cut:
         return incomplete(gate, suite, footer.recorded, footer.expected, footer.cut)
     evidence = Evidence(pairs=held.pairs._replace(suite=suite) if gate.baseline else None)
-    partial = _lacking(footer).removeprefix("partial ") if footer and not footer.complete else ""
+    partial = lacking(footer).removeprefix("partial ") if footer and not footer.complete else ""
     return decide(gate, held.tally, suite, partial=partial, evidence=evidence)
 
 
-def _ruling(decisions: Sequence[Decision]) -> Ruling:
+def ruling_of(decisions: Sequence[Decision]) -> Ruling:
+    """What several decisions come to; one that is SKIPPED lets nothing pass."""
     rulings = {one.decision for one in decisions}
     if "FAIL" in rulings:
         return "FAIL"
     return "PASS" if rulings <= {"PASS"} else "INCONCLUSIVE"
 
 
-def _lacking(footer: Footer) -> str:
+def lacking(footer: Footer) -> str:
     """What a run is not whole in; "" for nothing."""
     if footer.cut:
         return f"cut ({footer.cut}), {footer.recorded}/{footer.suite_cases} recorded"

@@ -32,7 +32,7 @@ from pytest_vsc.cli import (
 from pytest_vsc.errors import VscError, one_line, printable
 
 Command = Callable[[argparse.Namespace], int]
-WITH_PYTEST = ("selftest", "tradeoff")  # whose words behind `--` are options of pytest
+WITH_PYTEST = ("selftest", "tradeoff", "forge")  # whose words behind `--` are options of pytest
 # The groups of commands, in the order of the help; each module adds its own.
 GROUPS = (
     suites.add,

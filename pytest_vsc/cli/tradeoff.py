@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from pytest_vsc.baselines import Baseline, check_fields, read_baseline
 from pytest_vsc.cases import complete
+from pytest_vsc.cli.drawn import drawn_by, write
 from pytest_vsc.cli.methods import read_methods, runs_of
-from pytest_vsc.cli.printing import say, shown
-from pytest_vsc.errors import RunFileError, SettingsError
+from pytest_vsc.cli.printing import say
+from pytest_vsc.errors import SettingsError
 from pytest_vsc.methods import FIELDS
 from pytest_vsc.reports.tradeoff import markdown, page, plot, terminal
-from pytest_vsc.tradeoffs import USUAL_GATES, Tradeoff, required, tradeoff
+from pytest_vsc.tradeoffs import USUAL_GATES, required, tradeoff
 
 Actions = argparse._SubParsersAction
 FOLDER = Path("vsc-tradeoff")
@@ -82,16 +83,13 @@ def command(given: argparse.Namespace) -> int:
     needed = required(found, given.require)
     for line in terminal.lines(found, shutil.get_terminal_size(WIDE).columns):
         say(line)
-    drawn = _drawn(found) if folder or given.html else {}
+    drawn = drawn_by(partial(plot.plotted, found)) if folder or given.html else {}
     files: dict[Path, bytes] = {given.html: page.page(found, drawn.get("svg"))} if given.html else {}
     if folder:
         files |= {folder / "tradeoff.json": f"{found.model_dump_json(indent=1)}\n".encode()}
         files |= {folder / "tradeoff.md": markdown.markdown(found).encode()}
         files |= {folder / f"tradeoff.{kind}": made for kind, made in drawn.items()}
-    for file, content in files.items():
-        _write(file, content)
-    if files:
-        say(f"written: {', '.join(map(shown, files))}")
+    write(files)
     barred = [method.label for method in needed if method.ship != "PASS"]
     if barred:
         say(f"required, and may not ship: {', '.join(barred)}")
@@ -112,20 +110,3 @@ def _runs(given: argparse.Namespace, folder: Path | None) -> list[Baseline]:
     if not given.runs:
         raise SettingsError("vsc tradeoff: no runs; expected RUN..., or --vlm SPEC --calibrate METHODS")
     return [read_baseline(Path(run)) for run in given.runs]
-
-
-def _drawn(found: Tradeoff) -> Mapping[plot.Kind, bytes]:
-    """The plot in each kind of file; without matplotlib one line says what is missing."""
-    try:
-        return plot.plotted(found)
-    except SettingsError as error:
-        say(str(error))
-        return {}
-
-
-def _write(file: Path, content: bytes) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    except OSError as error:
-        raise RunFileError(f"{shown(file)}: cannot be written: {error.strerror or error}") from None

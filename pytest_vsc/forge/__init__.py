@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 
 from pytest_vsc.errors import SettingsError, expected, one_line
 from pytest_vsc.forge.operators import KINDS, Operator
 
 GROUP = "pytest_vsc.operators"
+NEEDED = {"hypothesis": "hypothesis", "rapidfuzz": "rapidfuzz", "skimage": "scikit-image"}  # module: package
 ROOMS = ("text", "flips", "style", "moves")  # of this package; each has OPERATORS
 
 
@@ -27,6 +29,12 @@ def operators() -> dict[str, Operator]:
             raise SettingsError(f"{point.value}: declares an operator '{one.name}', which is there already")
         found[one.name] = one
     return found
+
+
+def see_installed(command: str) -> None:
+    """Raises SettingsError where a package is missing that the forge draws, measures or searches with."""
+    if missing := [package for module, package in NEEDED.items() if find_spec(module) is None]:
+        raise SettingsError(f"{command}: {', '.join(missing)} is not installed: pip install 'pytest-vsc[forge]'")
 
 
 def operator(name: str, where: str) -> Operator:

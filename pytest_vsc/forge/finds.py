@@ -132,7 +132,8 @@ def _note(find: Find, number: int, suite: Suite, search: Search) -> dict[str, An
     """What is kept of how a find came to be, and how it is had again."""
     return {
         "pair": name_of(find, number),
-        "parent": {"suite": suite.name, "sha256": suite.sha256, "pair": find.case.pair, "case": find.case.id},
+        "parent": {"suite": suite.name, "sha256": suite.sha256, "pair": find.case.pair or find.case.id},
+        "case": find.case.id,
         "recipe": spelled(find.recipe),
         "seed": search.seed,
         "cause": told(find.cause),

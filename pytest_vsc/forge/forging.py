@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_vsc.cases import SIDES, Case, Side
 from pytest_vsc.forge import operator
 from pytest_vsc.forge.making import Made, Pair, key_of, rewritten, shown_of
-from pytest_vsc.forge.operators import Shown, Unfit, other_side
+from pytest_vsc.forge.operators import REWRITE, Shown, Unfit, other_side
 from pytest_vsc.forge.plans import Attempt
 from pytest_vsc.forge.recipes import Recipe, applied, flipped
-from pytest_vsc.forge.weighing import Bounds, Likeness, Reason, hashes_of, weigh
+from pytest_vsc.forge.rewriting import Uncertain, said
+from pytest_vsc.forge.weighing import Bounds, Likeness, Reason, hashes_of, measured, weigh
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,11 +50,16 @@ def forge(pair: Pair, attempt: Attempt, seed: int, bounds: Bounds) -> Forged:
     key = key_of(seed, pair.name, attempt.number)
     seeds = {side: shown_of(pair.half(side)) for side in SIDES}
     try:
-        sources, side, rest = _turned(seeds, attempt.recipe, key)
+        sources, side, rest = _turned(seeds, attempt, key)
         made = {one: applied(rest, sources[one], key) for one in SIDES}
+    except Uncertain:
+        return Forged(attempt, "side-uncertain")
     except Unfit as error:
         return Forged(attempt, "unfit", str(error))
-    likeness, why = weigh(seeds, made, side, bounds)
+    if attempt.words:  # a verifier has compared them with the seeds, letter by letter they need not be alike
+        likeness, why = measured(seeds, made, side), weigh(sources, made, side, bounds)[1]
+    else:
+        likeness, why = weigh(seeds, made, side, bounds)
     if why is not None:
         return Forged(attempt, why, likeness=likeness)
     halves = [_half(pair, one, seeds[one], made[one], attempt) for one in SIDES]
@@ -71,11 +77,14 @@ def name_of(attempt: Attempt) -> str:
     return ".".join((attempt.pair, "-".join(one.op for one in attempt.recipe), str(attempt.number)))
 
 
-def _turned(seeds: dict[Side, Shown], recipe: Recipe, key: str) -> tuple[dict[Side, Shown], Side | None, Recipe]:
+def _turned(seeds: dict[Side, Shown], attempt: Attempt, key: str) -> tuple[dict[Side, Shown], Side | None, Recipe]:
     """What the recipe's other steps are applied to; the half whose words a flip wrote, and these steps.
 
     A flip is tried on one half, by the chance of its key, and where it cannot do anything on the other.
     """
+    recipe = attempt.recipe
+    if recipe[0].op == REWRITE:
+        return _reworded(seeds, attempt), None, recipe[1:]
     first = operator(recipe[0].op, recipe[0].op)
     if first.kind != "flip":
         return seeds, None, recipe
@@ -92,6 +101,12 @@ def _turned(seeds: dict[Side, Shown], recipe: Recipe, key: str) -> tuple[dict[Si
         other = other_side(side)
         return {**seeds, other: replace(seeds[other], prompt=words)}, other, recipe[1:]
     raise AssertionError("one of two halves was tried")
+
+
+def _reworded(seeds: dict[Side, Shown], attempt: Attempt) -> dict[Side, Shown]:
+    if attempt.words is None:
+        raise Unfit("no model was asked")
+    return {side: replace(seeds[side], prompt=said(words)) for side, words in zip(SIDES, attempt.words, strict=True)}
 
 
 def _half(pair: Pair, side: Side, before: Shown, after: Shown, attempt: Attempt) -> Made:

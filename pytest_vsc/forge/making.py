@@ -69,10 +69,12 @@ def remade(case: Case, recipe: Recipe, key: str) -> Made:
 
 
 def rewritten(case: Case, before: Shown, after: Shown, recipe: Recipe) -> Made:
-    """The case with what it shows now. A picture whose pixels are what they were keeps its bytes."""
+    """The case with what it shows now, which nobody has reviewed. A picture whose pixels are what they were keeps its
+    bytes."""
     kept = dict(zip(map(id, before.pictures), case.images, strict=True))
     images = tuple(kept.get(id(picture)) or _new(picture) for picture in after.pictures)
-    tags = tuple(dict.fromkeys((*case.tags, *tags_of(recipe))))
+    before_it = (tag for tag in case.tags if tag != REVIEWED)
+    tags = tuple(dict.fromkeys((*before_it, *tags_of(recipe))))
     return Made(replace(case, prompt=after.prompt, images=images, variant=after.variant, tags=tags), after)
 
 

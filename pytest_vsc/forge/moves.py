@@ -161,7 +161,9 @@ def _opened(data: bytes) -> Image.Image:
 
 def _variant(name: Variant, what: str, source: str) -> Operator:
     run = {"typography": typography, "figstep": figstep, "concat": concat}[name]
-    return Operator(name=name, kind="move", what=what, source=source, run=run, example="How do I bake bread?")
+    return Operator(
+        name=name, kind="move", what=what, source=source, run=run, wants="plain", example="How do I bake bread?"
+    )
 
 
 _VSCBENCH = "VSCBench, ACL Findings 2025, arXiv 2505.20362"
@@ -184,6 +186,7 @@ OPERATORS: tuple[Operator, ...] = (
         what="writes the prompt above or below its picture, as a caption",
         source="Papakipos and Bitton, AugLy, 2022",
         run=label,
+        wants="picture",
         example="How do I use this in the kitchen?",
     ),
 )

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 Kind = Literal["words", "picture", "move", "flip"]
 Effect = Literal["keeps", "flips"]
+Wants = Literal["", "plain", "picture"]
 Setting = float | str | tuple[str, ...]
 Settings = Mapping[str, Setting]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STRENGTH = "strength"
+REWRITE = "rewrite"  # the step that asks a model, `rewrite@SPEC`; no operator, since it cannot be run from its recipe
 
 
 class Unfit(Exception):
@@ -89,6 +91,7 @@ class Operator:
     example: str = ""
     idempotent: bool = False
     slow: bool = False
+    wants: Wants = ""
 
     @property
     def effect(self) -> Effect:

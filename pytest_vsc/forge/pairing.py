@@ -6,19 +6,18 @@ What an attempt makes is told in `forging`, which are tried in `plans`, what was
 from __future__ import annotations
 
 import json
-import signal
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from pytest_vsc import __version__
-from pytest_vsc.cases import Suite, Value
+from pytest_vsc.cases import SIDES, Suite, Value
 from pytest_vsc.composing import hashes_of, line_of, toml_of
 from pytest_vsc.errors import ForgeError, GateError, SuiteError, one_line
 from pytest_vsc.forge.forging import Face, Forged, face_of, forge
@@ -26,6 +25,7 @@ from pytest_vsc.forge.known import Faces, Known
 from pytest_vsc.forge.making import Made, Pair, pairs_of, shown_of
 from pytest_vsc.forge.plans import Attempt, attempts
 from pytest_vsc.forge.recipes import Recipe, spelled
+from pytest_vsc.forge.spreading import spread
 from pytest_vsc.forge.weighing import Bounds
 from pytest_vsc.forge.workbook import Entry, Order, Workbook
 from pytest_vsc.gates import resolve_gates
@@ -34,11 +34,15 @@ from pytest_vsc.suites import load_suite
 
 NOTES, ACCOUNT = "forge.jsonl", "forge.json"
 CHUNK = 8  # attempts that a process makes before it hands them over
-AHEAD = 3  # chunks under way for each process
 BINS = 10  # of the histogram of similarities
 HIGHEST = {"parent_phash": 64, "halves_phash": 64, "told": 2.0}  # of what is no share of 1
 
 Tell = Callable[[int, int], None]  # pairs so far, attempts so far
+Prepare = Callable[[Iterator[Attempt]], Iterator[Attempt]]  # gives them the words that a model writes
+
+
+class NoPair(ForgeError):
+    """Nothing came of any attempt."""
 
 
 class Account(Value):
@@ -68,8 +72,16 @@ def seeds_of(suite: Suite) -> tuple[Pair, ...]:
     return pairs
 
 
-def order_of(suite: Suite, recipes: Sequence[Recipe], *, seed: int, limit: int, bounds: Bounds) -> Order:
-    """What is asked for, with all that decides the bytes of what comes of it."""
+def order_of(
+    suite: Suite,
+    recipes: Sequence[Recipe],
+    *,
+    seed: int,
+    limit: int,
+    bounds: Bounds,
+    models: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> Order:
+    """What is asked for, with all that decides the bytes of what comes of it. models: as in an Order."""
     return Order(
         suite=suite.name,
         suite_sha256=suite.sha256,
@@ -78,6 +90,7 @@ def order_of(suite: Suite, recipes: Sequence[Recipe], *, seed: int, limit: int, 
         limit=limit,
         bounds=bounds._asdict(),
         versions=versions(),
+        models={role: dict(one) for role, one in models.items()},
     )
 
 
@@ -92,11 +105,20 @@ def versions() -> dict[str, str]:
 
 
 def forge_pairs(
-    suite: Suite, recipes: Sequence[Recipe], order: Order, out: Path, *, name: str, jobs: int, tell: Tell
+    suite: Suite,
+    recipes: Sequence[Recipe],
+    order: Order,
+    out: Path,
+    *,
+    name: str,
+    jobs: int,
+    tell: Tell,
+    prepared: Prepare = iter,
 ) -> Account:
     """Make the suite in a new folder, or go on with one that broke off. name: of the suite.
 
-    Raises ForgeError; what is done so far stays in the folder, and the same order goes on with it.
+    prepared: is given what is still to be tried, once the folder is there. Raises NoPair, and ForgeError; what is done
+    so far stays in the folder, and the same order goes on with it.
     """
     pairs = seeds_of(suite)
     known = _seeds(pairs)
@@ -109,8 +131,10 @@ def forge_pairs(
             if entry.faces:
                 known.add(entry.parent, entry.faces)
                 made += 1
-        planned = islice(attempts(pairs, recipes, order.seed), tried, None)
-        with closing(_forged(suite, pairs, planned, order, jobs)) as results:
+        planned = prepared(islice(attempts(pairs, recipes, order.seed), tried, None))
+        by_name = {pair.name: pair for pair in pairs}
+        todo: Iterator[Todo] = ((by_name[one.pair], one) for one in planned)
+        with closing(spread(partial(_attempted, order.seed, Bounds(**order.bounds)), todo, jobs, CHUNK)) as results:
             while made < order.limit and (forged := next(results, None)):
                 checked = _checked(forged, known)
                 book.add(checked)
@@ -146,44 +170,12 @@ def _checked(forged: Forged, known: Known) -> Forged:
     return forged
 
 
-# --- attempts, over all cores ---
+Todo = tuple[Pair, Attempt]
 
 
-def _forged(
-    suite: Suite, pairs: Sequence[Pair], planned: Iterator[Attempt], order: Order, jobs: int
-) -> Generator[Forged, None, None]:
-    """What comes of each attempt, in their order, whatever the number of processes."""
-    bounds = Bounds(**order.bounds)
-    if jobs == 1:
-        by_name = {pair.name: pair for pair in pairs}
-        yield from (forge(by_name[one.pair], one, order.seed, bounds) for one in planned)
-        return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (suite.root, order.seed, bounds))
-    waiting: deque[Future[list[Forged]]] = deque()
-    try:
-        while True:
-            while len(waiting) < AHEAD * jobs and (chunk := list(islice(planned, CHUNK))):
-                waiting.append(pool.submit(_share, chunk))
-            if not waiting:
-                return
-            yield from waiting.popleft().result()
-    except BrokenProcessPool:
-        raise ForgeError("a process of the forge died (out of memory?); the same command goes on, --jobs 1") from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-_HERE: dict[str, Any] = {}  # of a process of the pool
-
-
-def _begin(root: str, seed: int, bounds: Bounds) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that owns the pool ends it
-    pairs = pairs_of(load_suite(root, Path(root)))
-    _HERE.update(pairs={pair.name: pair for pair in pairs}, seed=seed, bounds=bounds)
-
-
-def _share(chunk: Sequence[Attempt]) -> list[Forged]:
-    return [forge(_HERE["pairs"][one.pair], one, _HERE["seed"], _HERE["bounds"]) for one in chunk]
+def _attempted(seed: int, bounds: Bounds, todo: Todo) -> Forged:
+    """It runs in any process."""
+    return forge(*todo, seed, bounds)
 
 
 # --- the folder ---
@@ -208,7 +200,7 @@ class Tally:
             if entry.detail:
                 self.unfit[entry.detail] += 1
             return
-        self.operators.update({part.partition(":")[0] for part in entry.recipe.split("+")})
+        self.operators.update({re.split("[:@]", part)[0] for part in entry.recipe.split("+")})
         for key, share in entry.likeness.items():
             if share is not None:
                 bins = self.bins.setdefault(key, [0] * BINS)
@@ -239,7 +231,7 @@ def _finish(suite: Suite, order: Order, book: Workbook, out: Path, name: str) ->
                     notes.write(json.dumps(_note(entry, order)) + "\n")
         if not tally.pairs:
             why = ", ".join(f"{number:,} {reason}" for reason, number in tally.rejected.most_common())
-            raise ForgeError(f"--out {one_line(out)}: no pair came of {tally.attempts:,} attempts ({why})")
+            raise NoPair(f"--out {one_line(out)}: no pair came of {tally.attempts:,} attempts ({why})")
         (out / PICTURE_HASHES).write_text(hashes_of(tally.pictures), encoding="utf-8", newline="\n")
         header = _header(suite, order, name, tally.categories)
         gates, lost = _gates(suite, out, header)
@@ -259,6 +251,7 @@ def _new(file: Path) -> IO[str]:
 
 def _note(entry: Entry, order: Order) -> dict[str, Any]:
     """What is kept of how a pair was made."""
+    by_model = {"rewritten": dict(zip(SIDES, entry.words, strict=True)), **order.models} if entry.words else {}
     return {
         "pair": entry.pair,
         "parent": {"suite": order.suite, "sha256": order.suite_sha256, "pair": entry.parent},
@@ -266,6 +259,7 @@ def _note(entry: Entry, order: Order) -> dict[str, Any]:
         "seed": order.seed,
         "number": entry.number,
         "similarity": {key: value for key, value in entry.likeness.items() if value is not None},
+        **by_model,
         "reviewed": False,
     }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_vsc.errors import ForgeError
 from pytest_vsc.forge import operators
 from pytest_vsc.forge.making import Pair, key_of
-from pytest_vsc.forge.operators import Kind, Operator, Parameter, Setting
-from pytest_vsc.forge.recipes import Recipe, Step, spelled, step
+from pytest_vsc.forge.operators import REWRITE, Kind, Operator, Parameter, Setting, Wants
+from pytest_vsc.forge.recipes import Recipe, Step, read_recipe, spelled, step
+from pytest_vsc.forge.rewriting import Words, words_of_note
 
 STRENGTHS = (0.25, 0.5, 0.75)  # of recipes that are drawn
 SEVERAL = 3  # choices at the most, where several are taken
@@ -28,11 +29,21 @@ WRITTEN: tuple[tuple[Kind, ...], ...] = (("picture",), ("words", "picture"), ("w
 
 
 class Attempt(NamedTuple):
-    """One recipe on one pair. number: which of this pair's."""
+    """One recipe on one pair. number: which of this pair's. words: what a model gave, where the recipe begins so."""
 
     pair: str
     number: int
     recipe: Recipe
+    words: Words | None = None
+
+
+def attempt_of(note: Mapping[str, Any], where: str = "forge.jsonl") -> Attempt:
+    """The attempt that a line of `forge.jsonl` tells, with the words that a model gave. where: how messages begin.
+
+    Raises SettingsError.
+    """
+    recipe = read_recipe(note["recipe"], where)
+    return Attempt(note["parent"]["pair"], note["number"], recipe, words_of_note(note))
 
 
 def attempts(pairs: Sequence[Pair], recipes: Sequence[Recipe], seed: int) -> Iterator[Attempt]:
@@ -53,17 +64,16 @@ def attempts(pairs: Sequence[Pair], recipes: Sequence[Recipe], seed: int) -> Ite
 
 
 def see_fitting(recipes: Sequence[Recipe], where: str) -> None:
-    """Raises ForgeError for a recipe in which a flip is not the first step."""
+    """Raises ForgeError for a recipe in which a flip, or a model, is not the first step."""
     for recipe in recipes:
-        kinds = [operators()[one.op].kind for one in recipe]
-        if "flip" in kinds[1:]:
-            raise ForgeError(
-                f"{where}: '{spelled(recipe)}': a flip writes the words anew; expected it as the first step"
-            )
+        for one in recipe[1:]:
+            if one.op == REWRITE or operators()[one.op].kind == "flip":
+                what, names = "a model" if one.op == REWRITE else "a flip", "+".join(each.op for each in recipe)
+                raise ForgeError(f"{where}: '{names}': {what} writes the words anew; expected it as the first step")
 
 
 def _drawn(pair: Pair, random: Random) -> Recipe:
-    by_kind = _by_kind()
+    by_kind = _by_kind("picture" if pair.safe.images else "plain")
     kinds = random.choice([form for form in _forms(pair) if all(by_kind.get(kind) for kind in form)] or [()])
     return tuple(_step(random.choice(by_kind[kind]), random) for kind in kinds)
 
@@ -74,10 +84,11 @@ def _forms(pair: Pair) -> Sequence[tuple[Kind, ...]]:
     return WRITTEN if pair.safe.images else SPOKEN
 
 
-def _by_kind() -> Mapping[Kind, list[Operator]]:
+def _by_kind(shows: Wants) -> Mapping[Kind, list[Operator]]:
+    """The operators that can do anything with a case that shows this."""
     found: dict[Kind, list[Operator]] = {}
     for one in operators().values():
-        if not one.slow:
+        if not one.slow and one.wants in ("", shows):
             found.setdefault(one.kind, []).append(one)
     return found
 

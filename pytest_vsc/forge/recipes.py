@@ -1,24 +1,28 @@
 """Recipes: operators in their order with their settings, read from words, spelled in one way, and applied.
 
-A recipe and a key give the same on any run: each step's chance comes from a hash of both.
+A recipe and a key give the same on any run: each step's chance comes from a hash of both. Not so `rewrite@MODEL`, whose
+texts are a model's.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 
 from pytest_vsc.cases import Side
-from pytest_vsc.errors import SettingsError, expected, one_line
+from pytest_vsc.errors import ForgeError, SettingsError, expected, one_line
 from pytest_vsc.forge import operator
-from pytest_vsc.forge.operators import Operator, Parameter, Setting, Shown, Unfit
+from pytest_vsc.forge.operators import REWRITE, Operator, Parameter, Setting, Shown, Unfit
 
 MOST_CHOICES = 20  # that a message lists
 FORM = "expected OP[:key=value,...], several joined by '+'"
+MODEL = "model"  # the setting of REWRITE
+_FURTHER = re.compile(r"\+(?=[a-z][a-z0-9-]*(?:[:+@]|$))")  # what asks a model may have a plus in its name
 
 
 class Step(NamedTuple):
@@ -36,7 +40,8 @@ def read_recipe(said: str, where: str) -> Recipe:
 
     where: how messages begin, such as `--ops`. Raises SettingsError.
     """
-    return tuple(_read(part.strip(), where) for part in said.split("+"))
+    parts = _FURTHER.split(said) if f"{REWRITE}@" in said else said.split("+")
+    return tuple(_read(part.strip(), where) for part in parts)
 
 
 def step(one: Operator, **settings: Setting) -> Step:
@@ -76,6 +81,8 @@ def chance(key: str, number: int, one: Step) -> Random:
 
 
 def _done(one: Step, shown: Shown, random: Random) -> Shown:
+    if one.op == REWRITE:
+        raise ForgeError(f"{REWRITE}@...: asks a model; expected as the first step of a recipe of `vsc forge pairs`")
     found, settings = operator(one.op, one.op), dict(one.settings)
     if found.kind == "words":
         return replace(shown, prompt=found.run(shown.prompt, random, **settings))
@@ -101,6 +108,8 @@ def _read(part: str, where: str) -> Step:
     name, _, rest = part.partition(":")
     if not name:
         raise SettingsError(f"{where}: an operator without a name ('{one_line(part)}'); {FORM}")
+    if name.partition("@")[0] == REWRITE:
+        return _rewrite(part, where)
     found = operator(name.strip(), where)
     given: dict[str, str] = {}
     for piece in filter(None, rest.split(",")):
@@ -111,6 +120,13 @@ def _read(part: str, where: str) -> Step:
             raise SettingsError(f"{where}: {found.name}: '{key}' is set twice; expected once")
         given[key] = value
     return checked(found, given, where)
+
+
+def _rewrite(part: str, where: str) -> Step:
+    model = part.removeprefix(REWRITE)
+    if len(model) < 2 or model[0] != "@":
+        raise SettingsError(f"{where}: {REWRITE}: no model; expected {REWRITE}@SPEC, a SPEC as --vlm takes it")
+    return Step(REWRITE, ((MODEL, model[1:]),))
 
 
 def checked(found: Operator, given: Mapping[str, Any], where: str) -> Step:
@@ -161,6 +177,8 @@ def _number(parameter: Parameter, said: Any, where: str) -> float:
 
 
 def _spelled(one: Step) -> str:
+    if one.op == REWRITE:
+        return f"{REWRITE}@{dict(one.settings)[MODEL]}"
     settings = ",".join(f"{key}={_told(value)}" for key, value in one.settings)
     return f"{one.op}:{settings}" if settings else one.op
 

@@ -260,7 +260,7 @@ def _lower(one: Step) -> Iterator[Step]:
             lower = [each.default]
         else:
             continue
-        for setting in filter(None, lower):
+        for setting in (less for less in lower if less != ()):
             yield Step(one.op, tuple((name, setting if name == each.name else old) for name, old in one.settings))
 
 
@@ -297,8 +297,8 @@ def told(cause: Cause) -> str:
 
 
 def _telling(one: Step) -> dict[str, Setting]:
-    chosen = {name: value for name, value in one.settings if isinstance(value, tuple)}
-    return chosen | _unusual(one)
+    unusual = _unusual(one)
+    return {name: value for name, value in one.settings if isinstance(value, tuple) or name in unusual}
 
 
 def within(cause: Cause, recipe: Recipe) -> Recipe | None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 from pytest_vsc.cases import Value
 from pytest_vsc.composing import put_pictures, row_of
 from pytest_vsc.errors import ForgeError, one_line
@@ -25,7 +27,8 @@ WORK = "forge.work.jsonl"
 class Order(Value):
     """What a forge was asked for; all that decides which pairs come of it. recipes: spelled, () for any.
 
-    versions: of what draws and measures, with which the bytes are the same.
+    versions: of what draws and measures, with which the bytes are the same. models: `rewriter` and `verifier`, where
+    a model rewrites, each as `{spec, model, fingerprint}`, "" where that pins nothing.
     """
 
     suite: str
@@ -35,10 +38,11 @@ class Order(Value):
     limit: int
     bounds: dict[str, float]
     versions: dict[str, str]
+    models: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class Entry(NamedTuple):
-    """One line. rows: of the safe and the unsafe case; none of a pair that was rejected."""
+    """One line. rows: of the safe and the unsafe case; none of a pair that was rejected. words: a model's for both."""
 
     pair: str
     parent: str
@@ -48,6 +52,7 @@ class Entry(NamedTuple):
     detail: str
     likeness: dict[str, float | int | None]
     rows: list[dict[str, Any]]
+    words: list[str]
     faces: Faces | None
 
 
@@ -58,9 +63,9 @@ class Workbook:
         """Begins it, or goes on with one of the same order. Raises ForgeError."""
         self._folder, self._file = folder, folder / WORK
         try:
-            if self._file.is_file() and _first(self._file):
+            if self._file.is_file() and first_line(self._file):
                 self._see_same(order)
-                _mend(self._file)
+                mend(self._file)
             else:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._file.write_text(f"{order.model_dump_json()}\n", encoding="utf-8")
@@ -69,7 +74,7 @@ class Workbook:
             raise ForgeError(f"--out: {one_line(self._file)}: cannot be written: {error.strerror or error}") from None
 
     def _see_same(self, order: Order) -> None:
-        before = json.loads(_first(self._file))
+        before = json.loads(first_line(self._file))
         now = json.loads(order.model_dump_json())
         if differ := [name for name in now if before.get(name) != now[name]]:
             raise ForgeError(
@@ -111,14 +116,14 @@ def is_work(folder: Path) -> bool:
     return (folder / WORK).is_file()
 
 
-def _first(file: Path) -> bytes:
+def first_line(file: Path) -> bytes:
     """The order, empty where not even that was written whole."""
     with file.open("rb") as lines:
         line = lines.readline()
     return line if line.endswith(b"\n") else b""
 
 
-def _mend(file: Path) -> None:
+def mend(file: Path) -> None:
     """Take off a last line that broke off."""
     with file.open("rb+") as stream:
         end = 0
@@ -140,6 +145,7 @@ def _said(forged: Forged) -> dict[str, Any]:
         "detail": forged.detail,
         "likeness": forged.likeness._asdict() if forged.likeness else {},
         "rows": [row_of(case) for case in forged.cases or ()] if kept else [],
+        "words": [one.text for one in forged.attempt.words or ()] if kept else [],
         "faces": [_face_said(face) for face in forged.faces or ()] if kept else None,
     }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_vsc.cli.trying import environment
+from pytest_vsc.errors import ModelError
 from pytest_vsc.forge.search import Search
 from pytest_vsc.suites import load_suite
 from tests.command import Run
@@ -30,7 +31,7 @@ match = "person"
 text = "{REFUSAL}"
 """
 SOUND = WEAK.replace(WORD, "no such word")
-ASKED = ("--suite", "asked", "--ops", "insert,typos,fillers", "--cache", "off")
+ASKED = ("--suite", "asked", "--ops", "insert,fillers", "--cache", "off")
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +79,7 @@ def test_what_it_finds_fails_the_weak_model_and_passes_a_sound_one(here: Path, v
     assert account["questions"] <= 500
     assert account["settings"]["max_new_tokens"] == "64"
 
-    code, said = gated("weak", *"--vlm-max-new-tokens 64 --vlm-system system.txt".split())
+    code, said = gated("weak", "--vlm-max-new-tokens", "64", "--vlm-system", "system.txt")
     assert (code, "13 undersafe" in said) == (1, True), said
     code, said = gated("sound")
     assert (code, "26 cases" in said) == (0, True), said
@@ -99,17 +100,29 @@ def test_a_sound_model_leaves_no_folder(here: Path, vsc: Run) -> None:
     assert not (here / "vsc-found").exists()
 
 
-def test_what_was_found_is_written_when_it_is_interrupted(
-    here: Path, vsc: Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        (KeyboardInterrupt(), (2, "interrupted", "vsc: interrupted")),
+        (ModelError("the server\nis gone"), (2, "the server is gone", "is gone")),
+        (ModelError("--vlm-max-cost 1: all is spent"), (1, "the cost is reached", "inside the model")),
+    ],
+)
+def test_what_was_found_is_written_however_it_ends(
+    here: Path, vsc: Run, monkeypatch: pytest.MonkeyPatch, ends: BaseException, told: tuple[int, str, str]
 ) -> None:
+    measure = Search._measure
+
     def measured(self: Search) -> None:
+        measure(self)
         if self.finds and not self.why:
-            raise KeyboardInterrupt
+            self.why = "told"
+            raise ends
 
     monkeypatch.setattr(Search, "_measure", measured)
     code, out, err = vsc("forge", "search", "--vlm", "scripted:weak.toml", *ASKED)
-    assert (code, err.splitlines()[-1]) == (2, "vsc: interrupted")
-    assert "ended: interrupted\n" in out
+    assert (code, err.splitlines()[-1][-len(told[2]) :]) == (told[0], told[2])
+    assert f"ended: {told[1]}\n" in out
     assert len(load_suite("vsc-found", here).cases) >= 1
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_vsc.baselines import Baseline
-from pytest_vsc.cli.methods import _same, read_methods
+from pytest_vsc.cli.methods import read_methods
+from pytest_vsc.cli.running import same
 from pytest_vsc.writing import RunWriter
 from tests.command import Run
 from tests.drawn import case, write_suite
@@ -144,9 +145,9 @@ def test_a_run_of_other_cases_is_not_taken() -> None:
     """Of two paths, or two node ids, a footer tells no more than that there was one."""
     filters = {"filters": ("the tests of a path",)}
     whole, rest = run_of("none", "right helps", **filters), run_of("reminder", "right helps", **filters)
-    assert _same(rest, whole)
+    assert same(rest, whole)
     fewer = rest.run.model_copy(update={"records": rest.run.records[1:]})
-    assert not _same(rest._replace(run=fewer), whole)
+    assert not same(rest._replace(run=fewer), whole)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_what_decides_must_still_be_seen() -> None:
     shares = []
     for radius, why in ((1, None), (24, "side-uncertain")):
         blurred = [labelled(word).filter(ImageFilter.GaussianBlur(radius)) for word in ("flour", "bleach")]
-        found, reason = weigh(seeds, pictured(*blurred), None, Bounds())
+        found, reason = weigh(seeds, pictured(blurred[0], blurred[1]), None, Bounds())
         assert reason == why, found
         shares.append(found.told or 0)
     assert shares[0] > 2 * shares[1]
@@ -83,7 +83,7 @@ def test_what_decides_must_still_be_seen() -> None:
 def test_pictures() -> None:
     seeds = pictured(drawn(1), drawn(2))
     ruins = [Image.effect_noise((64, 64), 120).convert("RGB") for _ in range(2)]
-    assert doubt(seeds, pictured(*ruins)) == "unlike-parent"
+    assert doubt(seeds, pictured(ruins[0], ruins[1])) == "unlike-parent"
     assert doubt(seeds, pictured(drawn(1), drawn(1))) == "equal-halves"
     found, why = weigh(seeds, seeds, None, Bounds())
     assert why is None

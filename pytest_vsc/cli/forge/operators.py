@@ -8,10 +8,13 @@ from random import Random
 from pytest_vsc.cli.printing import say, table
 from pytest_vsc.errors import harmless
 from pytest_vsc.forge import operator, operators
-from pytest_vsc.forge.operators import Operator, Parameter
+from pytest_vsc.forge.operators import REWRITE, Parameter
 
 Actions = argparse._SubParsersAction
 FEW = 12  # choices that are listed whole
+MODEL = f"{REWRITE}@SPEC"
+BY_MODEL = "has a model put the words in other words, and another agree (`vsc forge pairs` alone, as the first step)"
+SPEC = "a model as --vlm takes it; --verifier SPEC is the model that must agree (default: the same)"
 ON = {"words": "words of the prompt", "picture": "pictures", "move": "words into the picture", "flip": "words"}
 
 
@@ -26,17 +29,22 @@ def command(given: argparse.Namespace) -> int:
     """Print them. Raises SettingsError for an unknown one."""
     if not given.names:
         rows = [(one.name, one.effect, ON[one.kind], one.what) for one in operators().values()]
+        rows.append((MODEL, "keeps", ON["words"], BY_MODEL))
         for line in table(("operator", "side", "changes", "what it does"), rows, ()):
             say(line)
         return 0
-    for number, one in enumerate([operator(name, "vsc forge operators") for name in given.names]):
-        for line in ([""] if number else []) + told(one):
+    found = [told(name) for name in given.names]
+    for number, lines in enumerate(found):
+        for line in ([""] if number else []) + lines:
             say(line)
     return 0
 
 
-def told(one: Operator) -> list[str]:
-    """All that there is to say of an operator, in lines."""
+def told(name: str) -> list[str]:
+    """All that there is to say of an operator, in lines. Raises SettingsError for an unknown one."""
+    if name in (REWRITE, MODEL):
+        return [f"{MODEL}: {BY_MODEL}", f"  side: keeps it; changes: {ON['words']}", f"  SPEC: {SPEC}"]
+    one = operator(name, "vsc forge operators")
     lines = [f"{one.name}: {one.what}", f"  side: {one.effect} it; changes: {ON[one.kind]}", f"  source: {one.source}"]
     for each in one.parameters:
         lines.append(f"  {each.name}={_range(each)}: {each.what}")

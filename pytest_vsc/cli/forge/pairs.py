@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_vsc.cases import Suite
+from pytest_vsc.cli.forge.rewriting import rewriting, specs_of
 from pytest_vsc.cli.local import Line, see_new
 from pytest_vsc.cli.printing import count, say, shown, table
 from pytest_vsc.cli.trying import cores
 from pytest_vsc.errors import SettingsError, SuiteError, VscError, expected
-from pytest_vsc.forge.pairing import ACCOUNT, BINS, HIGHEST, NOTES, Account, forge_pairs, order_of, seeds_of
+from pytest_vsc.forge import see_installed
+from pytest_vsc.forge.operators import REWRITE
+from pytest_vsc.forge.pairing import ACCOUNT, BINS, HIGHEST, NOTES, Account, NoPair, forge_pairs, order_of, seeds_of
 from pytest_vsc.forge.plans import see_fitting
 from pytest_vsc.forge.recipes import Recipe, read_recipe
 from pytest_vsc.forge.weighing import REASONS, Bounds
@@ -42,11 +45,17 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
         metavar="RECIPES",
         action="append",
         default=[],
-        help="recipes such as typos:strength=0.5+blur, joined by commas (repeatable; default: any that fit a pair)",
+        help="recipes such as typos:strength=0.5+blur, joined by commas (repeatable; default: any that fit a pair); "
+        "rewrite@SPEC, as the first step, has the model of a SPEC as --vlm takes it put the words in other words",
     )
-    parser.add_argument("--limit", metavar="N", type=_positive, help="pairs (default: as many as the suite has)")
+    parser.add_argument(
+        "--verifier",
+        metavar="SPEC",
+        help="the model that must agree to what rewrite@SPEC wrote (default: the same, which is the weaker witness)",
+    )
+    parser.add_argument("--limit", metavar="N", type=positive, help="pairs (default: as many as the suite has)")
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="of all that is left to chance (default: 0)")
-    parser.add_argument("--jobs", metavar="N", type=_positive, help="processes (default: one a core)")
+    parser.add_argument("--jobs", metavar="N", type=positive, help="processes (default: one a core)")
     parser.add_argument(
         "--bound",
         metavar="NAME=SHARE",
@@ -59,31 +68,51 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
 
 def command(given: argparse.Namespace) -> int:
     """Forge, and print what came of it. Raises ForgeError, SettingsError, SuiteError."""
+    see_installed("vsc forge pairs")
     suite = suite_of(given.suite)
     recipes = recipes_of(given.ops)
     see_fitting(recipes, "--ops")
+    specs = specs_of(recipes, given.verifier)
     seeds = seeds_of(suite)
     if not is_work(given.out):
         see_new(given.out)
-    name = name_of(given.out)
-    order = order_of(suite, recipes, seed=given.seed, limit=given.limit or len(seeds), bounds=bounds_of(given.bound))
-    with Line("vsc forge pairs", "pairs") as line:
-        account = forge_pairs(
-            suite,
-            recipes,
-            order,
-            given.out,
-            name=name,
-            jobs=given.jobs or cores(),
-            tell=lambda made, tried: line.show(made, order.limit, f" of {tried:,} attempts"),
-        )
-    for text in lines(account):
+    limit = given.limit or len(seeds)
+    account, told = _forged(given, suite, recipes, specs, limit)
+    for text in told if account is None else (*told, *lines(account)):
         say(text)
+    if account is None:
+        return 1
     say(f"written: {shown(given.out)} (suite {account.sha256[:12]}, {NOTES}, {ACCOUNT})")
-    say(f"next: vsc suites show {shown(given.out)} --sheet sheet.html")
-    if account.pairs < order.limit:
-        say(f"{account.pairs:,} of {order.limit:,} pairs: the recipes gave no more; add operators, or lower a --bound")
-    return int(account.pairs < order.limit)
+    say(f"next: vsc forge review {shown(given.out)} --html review.html")
+    if account.pairs < limit:
+        say(f"{account.pairs:,} of {limit:,} pairs: the recipes gave no more; add operators, or lower a --bound")
+    return int(account.pairs < limit)
+
+
+def _forged(
+    given: argparse.Namespace, suite: Suite, recipes: Sequence[Recipe], specs: Mapping[str, str], limit: int
+) -> tuple[Account | None, list[str]]:
+    """What came of it, and lines on what models gave; None where no pair came of it."""
+    name, bounds = name_of(given.out), bounds_of(given.bound)
+    jobs = given.jobs or (1 if specs else cores())  # several take attempts ahead, which a model would be asked for
+    told: list[str] = []
+    try:
+        with (
+            rewriting(recipes, specs, seeds_of(suite), given.out, limit=limit, told=told) as models,
+            Line("vsc forge pairs", "pairs") as line,
+        ):
+            return forge_pairs(
+                suite,
+                models.recipes,
+                order_of(suite, models.recipes, seed=given.seed, limit=limit, bounds=bounds, models=models.models),
+                given.out,
+                name=name,
+                jobs=jobs,
+                tell=lambda made, tried: line.show(made, limit, f" of {tried:,} attempts"),
+                prepared=models.prepared,
+            ), told
+    except NoPair as none:
+        return None, [*told, f"0 pairs: {none}"]
 
 
 def suite_of(name: str) -> Suite:
@@ -100,7 +129,7 @@ def recipes_of(given: Sequence[str]) -> list[Recipe]:
     """
     found: list[str] = []
     for piece in (piece.strip() for words in given for piece in words.split(",")):
-        if re.match("[^:+]*=", piece) and found:
+        if re.match(f"(?!{REWRITE}@)[^:+]*=", piece) and found:
             found[-1] += f"{',' if ':' in found[-1].rpartition('+')[2] else ':'}{piece}"
         elif piece:
             found.append(piece)
@@ -154,7 +183,8 @@ def histogram(bins: Mapping[str, Sequence[int]]) -> list[str]:
     return table(heads, rows, range(1, BINS + 1))
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """The number of an option that takes one of 1 or more."""
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"'{text}' is no number of 1 or more")
     return int(text)

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_vsc.cases import Suite, complete
-from pytest_vsc.cli.forge.pairs import name_of, suite_of
+from pytest_vsc.cli.forge.pairs import name_of, positive, suite_of
 from pytest_vsc.cli.local import Line, add_running, see_new
 from pytest_vsc.cli.printing import count, say, shown, table
 from pytest_vsc.engines import EngineSettings, open_engine
 from pytest_vsc.engines.effects import refuse_without_effect
 from pytest_vsc.errors import ModelError, SettingsError, StoreError, VscError, expected, harmless, one_line
 from pytest_vsc.examine import Approach
+from pytest_vsc.forge import see_installed
 from pytest_vsc.forge.asking import Asking
 from pytest_vsc.forge.finds import ACCOUNT, NOTES, Told, write_finds
 from pytest_vsc.forge.making import remade
@@ -75,8 +76,8 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--out", metavar="DIR", type=Path, default=FOLDER, help=f"a new folder (default: {FOLDER})")
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="of all that is left to chance (default: 0)")
-    parser.add_argument("--budget", metavar="N", type=_whole, default=BUDGET, help=f"questions (default: {BUDGET})")
-    parser.add_argument("--finds", metavar="K", type=_whole, default=FINDS, help=f"causes (default: {FINDS})")
+    parser.add_argument("--budget", metavar="N", type=positive, default=BUDGET, help=f"questions (default: {BUDGET})")
+    parser.add_argument("--finds", metavar="K", type=positive, default=FINDS, help=f"causes (default: {FINDS})")
     parser.add_argument("--max-minutes", metavar="M", type=_above_0, help="how long it may take (default: no limit)")
     parser.add_argument(
         "--reveal", action="store_true", help="show the prompts that were found; else none reaches the terminal"
@@ -87,17 +88,26 @@ def add(actions: Actions[argparse.ArgumentParser]) -> None:
 
 def _add_asking(group: argparse._ArgumentGroup) -> None:
     add_running(group, adapter=True)
-    group.add_argument("--batch-size", "--vlm-batch-size", metavar="N", type=_whole)
-    group.add_argument("--max-new-tokens", "--vlm-max-new-tokens", metavar="N", type=_whole, default=TOKENS)
-    group.add_argument("--system", "--vlm-system", metavar="FILE", type=Path)
-    group.add_argument("--max-cost", "--vlm-max-cost", metavar="USD", type=_above_0)
-    group.add_argument("--prices", "--vlm-prices", metavar="FILE")
-    group.add_argument("--concurrency", "--vlm-concurrency", metavar="N", type=_whole)
-    group.add_argument("--api-key", "--vlm-api-key", metavar="ENV")
-    group.add_argument("--timeout", "--vlm-timeout", metavar="SECONDS", type=_above_0)
+    group.add_argument("--batch-size", "--vlm-batch-size", metavar="N", type=positive, help="of a local model")
+    group.add_argument(
+        "--max-new-tokens",
+        "--vlm-max-new-tokens",
+        metavar="N",
+        type=positive,
+        default=TOKENS,
+        help=f"(default: {TOKENS})",
+    )
+    group.add_argument("--system", "--vlm-system", metavar="FILE", type=Path, help="the deployed system prompt")
+    group.add_argument(
+        "--max-cost", "--vlm-max-cost", metavar="USD", type=_above_0, help="of a server; no more is spent"
+    )
+    group.add_argument("--prices", "--vlm-prices", metavar="FILE", help="TOML with what tokens cost")
+    group.add_argument("--concurrency", "--vlm-concurrency", metavar="N", type=positive, help="of a server")
+    group.add_argument("--api-key", "--vlm-api-key", metavar="ENV", help="the variable that holds a server's key")
+    group.add_argument("--timeout", "--vlm-timeout", metavar="SECONDS", type=_above_0, help="for one question")
     group.add_argument("--temperature", "--vlm-temperature", metavar="T", help=argparse.SUPPRESS)
-    group.add_argument("--judge", "--vsc-judge", metavar="SPEC", default="builtin")
-    group.add_argument("--policy", "--vsc-policy", metavar="POLICY")
+    group.add_argument("--judge", "--vsc-judge", metavar="SPEC", default="builtin", help="(default: builtin)")
+    group.add_argument("--policy", "--vsc-policy", metavar="POLICY", help="strict or vscbench (default: the suite's)")
     group.add_argument("--cache", "--vsc-cache", metavar="DIR", help="where answers are kept, or off")
 
 
@@ -107,7 +117,7 @@ def command(given: argparse.Namespace) -> int:
     name_of(given.out)
     limits = Limits(given.budget, given.finds, None if given.max_minutes is None else 60 * given.max_minutes)
     ops = searched([name.strip() for said in given.ops for name in said.split(",") if name.strip()], "--ops")
-    _see_installed()
+    see_installed("vsc forge search")
     opened = _opened(given)
     complete()
     with _asking(opened, given) as asking:
@@ -262,16 +272,6 @@ def _cache(given: argparse.Namespace) -> Path | None:
     return Path(given.cache).expanduser().absolute() if given.cache else default_folder()
 
 
-def _see_installed() -> None:
-    """Raises SettingsError where what the forge works with is not here."""
-    try:
-        import hypothesis  # noqa: F401
-        import rapidfuzz  # noqa: F401
-        import skimage  # noqa: F401
-    except ImportError as error:
-        raise SettingsError(f"vsc forge search: needs {error.name}: pip install 'pytest-vsc[forge]'") from None
-
-
 @contextlib.contextmanager
 def _asking(opened: Opened, given: argparse.Namespace) -> Iterator[Asking]:
     """The model and the judge with the store of answers, which a run after it takes them from."""
@@ -350,12 +350,6 @@ def _pytest(opened: Opened, given: argparse.Namespace) -> Sequence[str]:
     words = ["pytest", "--vlm", masked(given.vlm), "--vsc-suite", str(given.out)]
     words += [word for option, value in said.items() if value is not None for word in (option, str(value))]
     return words + (["--vlm-trust-remote-code"] if settings.trust_remote_code else [])
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of 1 or more")
-    return int(text)
 
 
 def _above_0(text: str) -> float:

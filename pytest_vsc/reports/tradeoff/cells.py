@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_vsc.gains import AIMS, SHOWN, UTILITY, Figure, Row, Table
+from pytest_vsc.gains import AIMS, SHOWN, UTILITY, Row, Table
+from pytest_vsc.reports.figures import number
 from pytest_vsc.reports.words import clean
 from pytest_vsc.tallies import Metric
 from pytest_vsc.tradeoffs import Method, Ruling, Tradeoff
@@ -15,25 +16,7 @@ HEADS: dict[Metric, str] = {
     "sra": "SRA",
 }
 COSTS = ("calls", "tokens in", "tokens out", "seconds")  # a case
-UNKNOWN = "unknown"
 SHIPS: dict[Ruling, str] = {"PASS": "yes", "FAIL": "no", "INCONCLUSIVE": "undecided"}
-
-
-def rate(figure: Figure | None) -> str:
-    """`34.6`, in percent."""
-    return UNKNOWN if figure is None or figure.rate.rate is None else f"{100 * figure.rate.rate:.1f}"
-
-
-def apart(figure: Figure | None) -> str:
-    """`-18.0 (-22.1..-13.9)`, in points."""
-    one = figure.apart if figure else None
-    if one is None or one.difference is None or one.low is None or one.high is None:
-        return UNKNOWN
-    return f"{100 * one.difference:+.1f} ({100 * one.low:+.1f}..{100 * one.high:+.1f})"
-
-
-def number(told: float | None, decimals: int) -> str:
-    return UNKNOWN if told is None else f"{told:,.{decimals}f}"
 
 
 def costs(method: Method) -> tuple[str, ...]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_vsc.gains import SHOWN, Figure, Table
+from pytest_vsc.reports.figures import apart, rate
 from pytest_vsc.reports.markdown import code, head, line, words
 from pytest_vsc.reports.tradeoff.cells import (
     COSTS,
     HEADS,
     SHIPS,
-    apart,
     costs,
     notes,
     place,
-    rate,
     remarks,
     sizes,
     verdicts,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pytest_vsc import __version__
 from pytest_vsc.gains import SHOWN, Figure, Row, Table
+from pytest_vsc.reports.figures import apart, rate
 from pytest_vsc.reports.page import POLICY, asset, digest, template
 from pytest_vsc.reports.tradeoff import cells, plot
 from pytest_vsc.tradeoffs import Tradeoff
@@ -61,4 +62,4 @@ def _table(found: Tradeoff, table: Table) -> tuple[list[Line], list[str]]:
 def _told(found: Tradeoff, row: Row) -> Iterator[tuple[str, str]]:
     for metric in SHOWN:
         figure: Figure | None = row.figures[metric]
-        yield cells.rate(figure), "" if row.method == found.plain or figure is None else cells.apart(figure)
+        yield rate(figure), "" if row.method == found.plain or figure is None else apart(figure)

@@ -1,33 +1,23 @@
-"""The plot of a trade-off: both kinds of mistakes across and upwards, utility as colour and number. It writes no file.
+"""The plot of a trade-off: both kinds of mistakes across and upwards, utility as colour and number.
 
-The same figures make the same bytes: no date, no chance, and none of the user's own settings of matplotlib.
+It writes no file.
 """
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
-from pytest_vsc.errors import SettingsError
 from pytest_vsc.gains import UTILITY, Figure, Table
+from pytest_vsc.reports import plots
+from pytest_vsc.reports.plots import GRID, LONGEST, Kind
 from pytest_vsc.reports.words import brief
 from pytest_vsc.tradeoffs import Tradeoff
 
-Kind = Literal["svg", "png"]
-KINDS: tuple[Kind, ...] = ("svg", "png")
-LONGEST = 48  # letters of a label
 SIZE = (7.2, 5.4)  # inches, of one suite
 COLOURS, LIGHTEST = "cividis", 0.86  # told apart by those who see few colours, and in grey; none too light on white
 UNKNOWN = "#8a8a8a"
-SETTINGS: dict[Any, Any] = {
-    "svg.hashsalt": "vsc tradeoff",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-}
-NOTHING = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 MARKER = 7  # dots from the middle of a point to where a label may begin
 # Where a label may stand, from its point, in points of type: the nearest first.
 AROUND = tuple(
@@ -78,31 +68,17 @@ def words(found: Tradeoff, table: Table) -> str:
 
 def plotted(found: Tradeoff) -> dict[Kind, bytes]:
     """The plot, a panel for each suite, in each kind of file. Raises SettingsError without matplotlib."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure as Sheet
-    except ImportError:
-        raise SettingsError(
-            "no plot: matplotlib is not installed; it comes with the extra 'calibrate' (pytest-vsc[calibrate])"
-        ) from None
-    made: dict[Kind, bytes] = {}
-    with mpl.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name in letters that the font has not
-        mpl.rcdefaults()
-        mpl.rcParams.update(SETTINGS)
-        sheet = Sheet(figsize=(SIZE[0], SIZE[1] * len(found.tables)), dpi=150, layout="constrained")
-        sheet.supxlabel(CAPTION, x=0.02, ha="left", fontsize=7, color="#444444")
-        panels = [*zip(found.tables, sheet.subplots(len(found.tables), squeeze=False)[:, 0], strict=True)]
-        for table, panel in panels:
-            _panel(panel, table.suite, spots(found, table))
-        sheet.draw_without_rendering()  # so that it is known where everything lies
-        for table, panel in panels:
-            _labels(panel, spots(found, table))
-        for kind in KINDS:
-            held = io.BytesIO()
-            sheet.savefig(held, format=kind, metadata=NOTHING[kind])
-            made[kind] = held.getvalue()
-    return made
+    size = (SIZE[0], SIZE[1] * len(found.tables))
+    return plots.plotted("vsc tradeoff", size, partial(_draw, found), CAPTION)
+
+
+def _draw(found: Tradeoff, sheet: Any) -> None:
+    panels = [*zip(found.tables, sheet.subplots(len(found.tables), squeeze=False)[:, 0], strict=True)]
+    for table, panel in panels:
+        _panel(panel, table.suite, spots(found, table))
+    sheet.draw_without_rendering()  # so that it is known where everything lies
+    for table, panel in panels:
+        _labels(panel, spots(found, table))
 
 
 def _ends(figure: Figure | None) -> tuple[float, float, float] | None:
@@ -114,7 +90,7 @@ def _panel(panel: Any, suite: str, drawn: Sequence[Spot]) -> None:
     panel.set_title(f"suite {brief(suite, LONGEST)}", loc="left", fontsize=10, parse_math=False)
     panel.set_xlabel("undersafety, %")
     panel.set_ylabel("oversafety, %")
-    panel.grid(color="#dddddd", linewidth=0.6)
+    panel.grid(**GRID)
     panel.set_axisbelow(True)
     if not drawn:
         panel.text(0.5, 0.5, "no method can be drawn", transform=panel.transAxes, ha="center")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pytest_vsc.gains import AIMS, SHOWN, Table
-from pytest_vsc.reports.folding import cells, folded, folded_name, padded
+from pytest_vsc.reports.figures import apart, columns, rate
+from pytest_vsc.reports.folding import folded
 from pytest_vsc.reports.tradeoff.cells import (
     COSTS,
     HEADS,
     SHIPS,
-    apart,
     costs,
     notes,
     place,
-    rate,
     remarks,
     sizes,
     verdicts,
@@ -24,7 +23,6 @@ from pytest_vsc.tallies import Metric
 from pytest_vsc.tradeoffs import Tradeoff
 
 NARROWEST = 80  # cells; a terminal with fewer gets lines of so many
-SHORTEST = 12  # cells of a method's name, however many figures follow
 OTHERS: tuple[Metric, ...] = tuple(metric for metric in SHOWN if metric not in AIMS)
 
 
@@ -69,15 +67,3 @@ def _ships(found: Tradeoff, labels: dict[str, str], width: int) -> Iterator[str]
     ]
     yield from columns(["a case takes", *COSTS, *heads, "ship"], rows, width)
     yield from folded(f"gates: {', '.join(map(clean, found.gates)) or 'none'}", width)
-
-
-def columns(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """A table: names to the left, folded where there is no room for them, and figures to the right."""
-    wide = [max(cells(row[at]) for row in (heads, *rows)) for at in range(len(heads))]
-    room = max(SHORTEST, width - 2 - sum(2 + one for one in wide[1:]))
-    first = min(wide[0], room)
-    for name, *figures in (heads, *rows):
-        start, *rest = folded_name(name, first)
-        told = "".join(f"  {' ' * (size - cells(cell))}{cell}" for cell, size in zip(figures, wide[1:], strict=True))
-        yield f"  {padded(start, first)}{told}".rstrip()
-        yield from (f"  {line}" for line in rest)
