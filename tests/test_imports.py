@@ -122,6 +122,10 @@ ROOMS_OF_A_LEAF = {
         "pytest_vsc.forge.notes",
         "pytest_vsc.forge.reviewing",
         "pytest_vsc.forge.remaking",
+        "pytest_vsc.forge.space",
+        "pytest_vsc.forge.asking",
+        "pytest_vsc.forge.search",
+        "pytest_vsc.forge.finds",
     ],
     "pytest_vsc.judges.builtin": [
         "pytest_vsc.judges.concepts",
@@ -141,6 +145,7 @@ BESIDE_A_LEAF = {
     "pytest_vsc.forge.plans": set[str](),
     "pytest_vsc.forge.forging": set[str](),
     "pytest_vsc.forge.straining": set[str](),
+    "pytest_vsc.forge.space": set[str](),
     "pytest_vsc.engines.outlook.places": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.code": {"pytest_vsc.engines.transformers"},
     "pytest_vsc.engines.outlook.loading": {"pytest_vsc.engines.transformers"},
