@@ -101,7 +101,9 @@ def differences(book: Book, parents: Mapping[str, Suite], jobs: int, tell: Tell)
 def _attempt(book: Book, note: Note) -> Attempt:
     where = f"{book.where}/{NOTES}: pair '{one_line(note.pair)}'"
     if note.number is None:
-        raise ForgeError(f"{where}: field 'number' is missing; {OURS}")
+        raise ForgeError(
+            f"{where}: field 'number' is missing; {OURS} (what `vsc forge robust` and `search` made cannot be verified)"
+        )
     return attempt_of(note.model_dump(), where)
 
 
