@@ -34,7 +34,8 @@ def operators() -> dict[str, Operator]:
 def see_installed(command: str) -> None:
     """Raises SettingsError where a package is missing that the forge draws, measures or searches with."""
     if missing := [package for module, package in NEEDED.items() if find_spec(module) is None]:
-        raise SettingsError(f"{command}: {', '.join(missing)} is not installed: pip install 'pytest-vsc[forge]'")
+        lacking = ", ".join(missing)
+        raise SettingsError(f"{command}: needs {lacking}, not installed here: pip install 'pytest-vsc[forge]'")
 
 
 def operator(name: str, where: str) -> Operator:
