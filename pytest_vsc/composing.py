@@ -6,11 +6,12 @@ What is in the suite, and whether it is a sound one, is told elsewhere.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_vsc.cases import Case
+from pytest_vsc.drafts import Item
 
 
 def toml_of(said: Mapping[str, Any]) -> str:
@@ -29,23 +30,23 @@ def line_of(said: Mapping[str, Any]) -> str:
     return json.dumps(kept, ensure_ascii=False) + "\n"
 
 
-def row_of(case: Case) -> dict[str, Any]:
-    """The fields of a case as `cases.jsonl` has them."""
-    pictures = [picture.name for picture in case.images]
+def row_of(one: Case | Item, pictures: Sequence[str] | None = None) -> dict[str, Any]:
+    """The fields of a case as `cases.jsonl` has them. pictures: the paths of an item's, which knows none."""
+    paths = [picture.name for picture in one.images] if isinstance(one, Case) else list(pictures or ())
     return {
-        "id": case.id,
-        "pair": case.pair,
-        "group": case.group,
-        "side": case.side,
-        "centric": case.centric,
-        "category": case.category,
-        "variant": case.variant,
-        "prompt": case.prompt,
-        "image": pictures[0] if len(pictures) == 1 else None,
-        "images": pictures if len(pictures) > 1 else None,
-        "answers": list(case.answers),
-        "options": list(case.options),
-        "tags": list(case.tags),
+        "id": one.id,
+        "pair": one.pair,
+        "group": one.group,
+        "side": one.side,
+        "centric": one.centric,
+        "category": one.category,
+        "variant": one.variant,
+        "prompt": one.prompt,
+        "image": paths[0] if len(paths) == 1 else None,
+        "images": paths if len(paths) > 1 else None,
+        "answers": list(one.answers),
+        "options": list(one.options),
+        "tags": list(one.tags),
     }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from pytest_vsc import __version__
 from pytest_vsc.bringing import Brought, Pictures
 from pytest_vsc.cases import UTILITY, Centric, Side, Value
-from pytest_vsc.composing import hashes_of, line_of, toml_of
+from pytest_vsc.composing import hashes_of, line_of, row_of, toml_of
 from pytest_vsc.drafts import Importer, Item, Options
 from pytest_vsc.errors import ReleaseError, SuiteError
 from pytest_vsc.findings import LOST, Finding, Findings
@@ -213,22 +213,7 @@ class _Suite:
         }
 
     def _row(self, item: Item) -> dict[str, Any]:
-        pictures = [self.brought.files[one][0] for one in item.pictures]
-        return {
-            "id": item.id,
-            "pair": item.pair,
-            "group": item.group,
-            "side": item.side,
-            "centric": item.centric,
-            "category": item.category,
-            "variant": item.variant,
-            "prompt": item.prompt,
-            "image": pictures[0] if len(pictures) == 1 else None,
-            "images": pictures if len(pictures) > 1 else None,
-            "answers": list(item.answers),
-            "options": list(item.options),
-            "tags": list(item.tags),
-        }
+        return row_of(item, [self.brought.files[one][0] for one in item.pictures])
 
     def _used(self) -> dict[str, str]:
         found = (self.brought.files[one] for item in self.items for one in item.pictures)
